@@ -1,0 +1,290 @@
+"""What a backend is: the contract between the planner and whatever runs layers.
+
+A backend is one class that derives from :class:`Backend`, named by one entry point in the group
+``bnnplan.backends``. Six methods must be written (`devices`, `supports`, `configurations`,
+`prepare`, `allocate` and the pair `upload` / `download`); `copy` and `link` have defaults.
+
+The rules behind the types:
+
+* Every kernel gives exactly the integers and bits of the `reference` backend. Layers that
+  produce float32 agree to the tolerance stated for them (see :mod:`bnnplan.models.layers`).
+* A kernel reads and writes only the buffers it is given. Weights are packed, compiled and
+  uploaded once, in `prepare`.
+* Formats are explicit. A kernel states the format of every input and output; whoever calls it
+  hands over buffers of those formats. Nothing is converted silently.
+* An instance may be used from one thread at a time; different instances, and programs of
+  different devices, may run at the same time.
+* "Cannot" is an answer, not an exception: `devices` and `supports` give reasons.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+from attrs import field, frozen
+
+from bnnplan.models.errors import BnnplanError
+from bnnplan.models.graph import BoundLayer
+from bnnplan.models.tensors import TensorFormat, TensorType
+
+
+class DeviceError(BnnplanError):
+    """A device that is missing, was lost, or failed while running; says which and what to do."""
+
+
+@frozen
+class MemorySpace:
+    """Memory that a device's kernels read and write directly.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``host``. Devices with the same space need no transfer between them.
+    capacity : int or None
+        Bytes; None where unknown.
+    """
+
+    name: str
+    capacity: int | None = None
+
+
+@frozen
+class Device:
+    """Something that runs layers.
+
+    Parameters
+    ----------
+    name : str
+        Unique on the board, such as ``cpu0`` or ``opencl0``.
+    backend : str
+        Registered name of the backend that it belongs to.
+    kind : str
+        ``cpu``, ``gpu`` or ``accelerator``.
+    description : str
+        What a person calls it.
+    space : MemorySpace
+    resources : frozenset of str
+        The cores (``core:3``) and queues (``queue:opencl0``) it occupies while running. Two
+        devices that share one never run at the same time.
+    threads : int
+        Most threads that a configuration may use.
+    properties : mapping of str to str
+        Driver version, clock and the like; part of a profile's fingerprint.
+    """
+
+    name: str
+    backend: str
+    kind: str
+    description: str
+    space: MemorySpace
+    resources: frozenset[str] = field(default=frozenset(), converter=frozenset)
+    threads: int = 1
+    properties: Mapping[str, str] = field(factory=dict, converter=dict, hash=False)
+
+
+@frozen
+class Unavailable:
+    """A device, or a whole backend, that cannot be used here, and why."""
+
+    name: str
+    reason: str
+
+
+@frozen(order=True)
+class Configuration:
+    """How a layer runs on a device.
+
+    Parameters
+    ----------
+    axes : str
+        Parallel axes, a subset of ``XYZ`` in this order: X images, Y windows, Z neurons
+        (HEP-BNN). Empty: nothing is parallel.
+    threads : int
+        Threads on a CPU; 1 elsewhere.
+    variant : str
+        Kernel variant, such as ``avx2``; empty if the backend has only one.
+    tile : tuple of int
+        Sizes that the variant is tuned by; empty if none.
+    """
+
+    axes: str = ""
+    threads: int = 1
+    variant: str = ""
+    tile: tuple[int, ...] = field(default=(), converter=tuple)
+
+    @property
+    def label(self) -> str:
+        """Short text for tables, unique among a layer's configurations on one device."""
+        parts = [self.axes or "-"]
+        if self.threads > 1:
+            parts.append(f"{self.threads}t")
+        if self.variant:
+            parts.append(self.variant)
+        if self.tile:
+            parts.append("x".join(map(str, self.tile)))
+        return " ".join(parts)
+
+
+class Buffer:
+    """A tensor in a memory space; backends derive from it to hold their handle.
+
+    Parameters
+    ----------
+    type : TensorType
+    batch : int
+    format : str
+    space : MemorySpace
+    """
+
+    def __init__(self, type: TensorType, batch: int, format: str, space: MemorySpace) -> None:
+        self.type = type
+        self.batch = batch
+        self.format = format
+        self.space = space
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the tensor in the shared format."""
+        return self.type.nbytes(self.batch)
+
+
+class Kernel(ABC):
+    """A layer made ready for one device in one configuration, with its weights in place.
+
+    Attributes
+    ----------
+    bound : BoundLayer
+    device : Device
+    configuration : Configuration
+    input_formats, output_formats : tuple of str
+    weight_bytes : int
+        Memory that the packed weights occupy in the device's space.
+    workspace_bytes : int
+        Memory needed only while the kernel runs.
+    """
+
+    def __init__(
+        self,
+        bound: BoundLayer,
+        device: Device,
+        configuration: Configuration,
+        *,
+        weight_bytes: int = 0,
+        workspace_bytes: int = 0,
+    ) -> None:
+        self.bound = bound
+        self.device = device
+        self.configuration = configuration
+        self.weight_bytes = weight_bytes
+        self.workspace_bytes = workspace_bytes
+        self.input_formats: tuple[str, ...] = tuple(t.format for t in bound.inputs)
+        self.output_formats: tuple[str, ...] = tuple(t.format for t in bound.outputs)
+
+    @abstractmethod
+    def run(self, inputs: Sequence[Buffer], outputs: Sequence[Buffer]) -> None:
+        """Compute the outputs and return when they are complete."""
+
+
+@frozen(eq=False)
+class Step:
+    """A kernel with the buffers that it reads and writes."""
+
+    kernel: Kernel
+    inputs: tuple[Buffer, ...] = field(converter=tuple)
+    outputs: tuple[Buffer, ...] = field(converter=tuple)
+
+
+class Program:
+    """A segment, linked: runs its steps in order on one device.
+
+    This default runs kernel by kernel. Backends override `run` to make one native call or one
+    enqueue of it, and `run_timed` to read the device's own clocks.
+    """
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self.steps = tuple(steps)
+
+    def run(self) -> None:
+        """Run all steps and return when the last output is complete."""
+        for step in self.steps:
+            step.kernel.run(step.inputs, step.outputs)
+
+    def run_timed(self) -> list[int]:
+        """Run all steps; nanoseconds that each took, gaps before it included.
+
+        The sum is at most the time of the whole call; what is missing is the overhead of
+        starting and finishing the program.
+        """
+        times = []
+        for step in self.steps:
+            start = time.perf_counter_ns()
+            step.kernel.run(step.inputs, step.outputs)
+            times.append(time.perf_counter_ns() - start)
+        return times
+
+
+class Backend(ABC):
+    """A family of devices and the kernels that run on them.
+
+    Attributes
+    ----------
+    name : str
+        The name under which it is registered.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def devices(self) -> tuple[list[Device], list[Unavailable]]:
+        """Devices that can be used now, and those that cannot, with the reason."""
+
+    @abstractmethod
+    def supports(self, bound: BoundLayer, device: Device) -> str | None:
+        """None if the device can run the layer, else the reason why not."""
+
+    @abstractmethod
+    def configurations(self, bound: BoundLayer, device: Device) -> list[Configuration]:
+        """Configurations worth measuring, for a layer that is supported; never empty."""
+
+    @abstractmethod
+    def prepare(self, bound: BoundLayer, device: Device, configuration: Configuration) -> Kernel:
+        """Pack weights, compile, upload.
+
+        Raises
+        ------
+        UnsupportedError
+            If the layer or configuration cannot run on the device.
+        DeviceError
+            If the device fails.
+        """
+
+    @abstractmethod
+    def allocate(self, device: Device, type: TensorType, batch: int, format: str) -> Buffer:
+        """Memory for a tensor in the device's space; contents undefined."""
+
+    @abstractmethod
+    def upload(self, array: np.ndarray, buffer: Buffer) -> None:
+        """Copy a host array in the buffer's format into the buffer; complete on return."""
+
+    @abstractmethod
+    def download(self, buffer: Buffer) -> np.ndarray:
+        """A host array with the contents of the buffer, in the buffer's format."""
+
+    def convert(self, array: np.ndarray, type: TensorType, source: str, target: str) -> np.ndarray:
+        """Re-format a host array; a backend with formats of its own overrides it."""
+        if source == target:
+            return array
+        raise DeviceError(f"backend {self.name} cannot convert {type} from {source} to {target}")
+
+    def formats(self, type: TensorType) -> tuple[str, ...]:
+        """Formats in which this backend's kernels exchange tensors of a type."""
+        shared: TensorFormat = type.format
+        return (shared,)
+
+    def link(self, steps: Sequence[Step]) -> Program:
+        """Make one program of steps that run one after the other on one device."""
+        return Program(steps)
