@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import psutil
 
 from bnnplan.backends.interface import Buffer, Device, MemorySpace
 from bnnplan.models.errors import InputError
@@ -10,6 +11,11 @@ from bnnplan.models.tensors import TensorType
 
 HOST = "host"
 ALIGNMENT = 64
+
+
+def host_space() -> MemorySpace:
+    """Ordinary memory: the space of every device that computes in it."""
+    return MemorySpace(HOST, int(psutil.virtual_memory().total))
 
 
 def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

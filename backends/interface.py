@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -30,6 +30,18 @@ from attrs import field, frozen
 from bnnplan.models.errors import BnnplanError
 from bnnplan.models.graph import BoundLayer
 from bnnplan.models.tensors import TensorFormat, TensorType
+
+
+def _strings(values: Iterable[str]) -> frozenset[str]:
+    return frozenset(values)
+
+
+def _texts(values: Mapping[str, str]) -> dict[str, str]:
+    return dict(values)
+
+
+def _integers(values: Iterable[int]) -> tuple[int, ...]:
+    return tuple(values)
 
 
 class DeviceError(BnnplanError):
@@ -81,9 +93,9 @@ class Device:
     kind: str
     description: str
     space: MemorySpace
-    resources: frozenset[str] = field(default=frozenset(), converter=frozenset)
+    resources: frozenset[str] = field(default=frozenset(), converter=_strings)
     threads: int = 1
-    properties: Mapping[str, str] = field(factory=dict, converter=dict, hash=False)
+    properties: Mapping[str, str] = field(factory=dict, converter=_texts, hash=False)
 
 
 @frozen
@@ -114,7 +126,7 @@ class Configuration:
     axes: str = ""
     threads: int = 1
     variant: str = ""
-    tile: tuple[int, ...] = field(default=(), converter=tuple)
+    tile: tuple[int, ...] = field(default=(), converter=_integers)
 
     @property
     def label(self) -> str:
@@ -189,13 +201,17 @@ class Kernel(ABC):
         """Compute the outputs and return when they are complete."""
 
 
+def _buffers(buffers: Iterable[Buffer]) -> tuple[Buffer, ...]:
+    return tuple(buffers)
+
+
 @frozen(eq=False)
 class Step:
     """A kernel with the buffers that it reads and writes."""
 
     kernel: Kernel
-    inputs: tuple[Buffer, ...] = field(converter=tuple)
-    outputs: tuple[Buffer, ...] = field(converter=tuple)
+    inputs: tuple[Buffer, ...] = field(converter=_buffers)
+    outputs: tuple[Buffer, ...] = field(converter=_buffers)
 
 
 class Program:
@@ -234,9 +250,13 @@ class Backend(ABC):
     ----------
     name : str
         The name under which it is registered.
+    float_tolerance : float
+        How far float32 results may be off those of `reference`, as a share of the largest
+        magnitude in the tensor (at least 1); 0 for a backend that keeps the defined order.
     """
 
     name: ClassVar[str]
+    float_tolerance: ClassVar[float] = 0.0
 
     @abstractmethod
     def devices(self) -> tuple[list[Device], list[Unavailable]]:

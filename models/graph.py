@@ -44,6 +44,18 @@ class BoundLayer:
         return f"{self.layer.kind} {settings} {shapes} on {types} batch {self.batch}"
 
 
+def _names(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(names)
+
+
+def _nodes(nodes: Iterable[Node]) -> tuple[Node, ...]:
+    return tuple(nodes)
+
+
+def _types(types: Mapping[str, TensorType]) -> dict[str, TensorType]:
+    return dict(types)
+
+
 @frozen
 class Node:
     """A layer in its place: named, and wired to tensors.
@@ -59,8 +71,8 @@ class Node:
 
     name: str
     layer: Layer
-    inputs: tuple[str, ...] = field(converter=tuple)
-    outputs: tuple[str, ...] = field(converter=tuple)
+    inputs: tuple[str, ...] = field(converter=_names)
+    outputs: tuple[str, ...] = field(converter=_names)
 
 
 @frozen(hash=False, slots=False)
@@ -88,11 +100,11 @@ class Network:
     """
 
     name: str
-    inputs: Mapping[str, TensorType] = field(converter=dict)
-    nodes: tuple[Node, ...] = field(converter=tuple)
-    outputs: tuple[str, ...] = field(converter=tuple)
-    classes: tuple[str, ...] = field(default=(), converter=tuple)
-    notes: tuple[str, ...] = field(default=(), converter=tuple)
+    inputs: Mapping[str, TensorType] = field(converter=_types)
+    nodes: tuple[Node, ...] = field(converter=_nodes)
+    outputs: tuple[str, ...] = field(converter=_names)
+    classes: tuple[str, ...] = field(default=(), converter=_names)
+    notes: tuple[str, ...] = field(default=(), converter=_names)
 
     def __attrs_post_init__(self) -> None:
         if not self.inputs or not self.outputs:

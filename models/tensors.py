@@ -139,3 +139,39 @@ def unpack_bits(words: np.ndarray, channels: int) -> np.ndarray:
     as_bytes = np.ascontiguousarray(words).view(np.uint8)
     bits = np.unpackbits(as_bytes, axis=-1, count=channels, bitorder="little")
     return np.int8(1) - 2 * bits.astype(np.int8)
+
+
+def encode(values: np.ndarray, type: TensorType) -> np.ndarray:
+    """An array in the shared format of a type, from its plain elements.
+
+    Parameters
+    ----------
+    values : ndarray, shape (N, *type.shape)
+        Bits as numbers whose sign counts, anything else in its own element type.
+    type : TensorType
+
+    Returns
+    -------
+    ndarray, shape ``type.array_shape(N)``
+    """
+    if type.element is ElementType.BIT:
+        return pack_bits(values)
+    return np.ascontiguousarray(values, dtype=type.element.dtype)
+
+
+def decode(array: np.ndarray, type: TensorType) -> np.ndarray:
+    """Plain elements from an array in the shared format; the inverse of :func:`encode`.
+
+    Parameters
+    ----------
+    array : ndarray, shape ``type.array_shape(N)``
+    type : TensorType
+
+    Returns
+    -------
+    ndarray, shape (N, *type.shape)
+        Bits as int8 +1 and -1.
+    """
+    if type.element is ElementType.BIT:
+        return unpack_bits(array, type.channels)
+    return array

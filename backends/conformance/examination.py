@@ -1,0 +1,254 @@
+"""The examination of a backend: every law, on every device, for every kind of layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from attrs import frozen
+from hypothesis.strategies import SearchStrategy
+
+from bnnplan.backends.conformance.kinds import KINDS
+from bnnplan.backends.conformance.laws import BY_KIND, LAWS, Law, Scope
+from bnnplan.backends.conformance.searching import Search, explain, search
+from bnnplan.backends.conformance.strategies import Case, cases, full_sums, networks, tensors
+from bnnplan.backends.conformance.subject import Subject, Support
+from bnnplan.backends.interface import Backend, Configuration, Unavailable
+from bnnplan.backends.registry import devices_of, get_backend
+
+PROBES = 40
+"""Layers of a kind that are asked for before a device counts as not running the kind."""
+
+
+@frozen
+class Outcome:
+    """What came of one law on one device.
+
+    Parameters
+    ----------
+    law : str
+    kind : str
+        The kind of layer; empty for laws that are not examined by kind.
+    device : str
+    examples : int
+        Examples that were checked.
+    failure : str or None
+        How the smallest example found breaks the law.
+    unsupported : str or None
+        Why the device has no layers to examine the law with.
+    """
+
+    law: str
+    kind: str
+    device: str
+    examples: int
+    failure: str | None = None
+    unsupported: str | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.law} {self.kind} on {self.device}".replace("  ", " ")
+        if self.unsupported is not None:
+            return f"{place}: unsupported: {self.unsupported}"
+        return f"{place}: {self.failure or f'kept in {self.examples} examples'}"
+
+
+@frozen
+class SupportRow:
+    """How a device answered when it was asked to run layers of a kind.
+
+    Parameters
+    ----------
+    device, kind : str
+    supported, refused : int
+        How many of the layers asked for.
+    reason : str
+        The most frequent reason for a refusal; empty if there was none.
+    """
+
+    device: str
+    kind: str
+    supported: int
+    refused: int
+    reason: str
+
+
+@frozen
+class ConformanceReport:
+    """What :func:`check_backend` found.
+
+    Parameters
+    ----------
+    backend : str
+    rows : tuple of Outcome
+    support : tuple of SupportRow
+    unavailable : tuple of Unavailable
+        Devices that could not be examined.
+    """
+
+    backend: str
+    rows: tuple[Outcome, ...]
+    support: tuple[SupportRow, ...]
+    unavailable: tuple[Unavailable, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether there was a device to examine and no law is broken."""
+        return bool(self.rows) and all(row.failure is None for row in self.rows)
+
+
+class Examination:
+    """A backend with what is known of it so far.
+
+    Parameters
+    ----------
+    make : callable
+        Makes an instance of the backend.
+    seed : int, optional
+        Makes the examples the same every time.
+    """
+
+    def __init__(self, make: Callable[[], Backend], seed: int | None = None) -> None:
+        self.backend = make()
+        found, self.unavailable = devices_of(self.backend)
+        self.subjects = [Subject(make, self.backend, device) for device in found]
+        self.seed = seed
+
+    @staticmethod
+    def agenda() -> Iterator[tuple[Law, str]]:
+        """Every law, with every kind of layer if it is examined by kind."""
+        for law in LAWS:
+            for kind in KINDS if law.scope in BY_KIND else ("",):
+                yield law, kind
+
+    def examine(self, law: Law, kind: str, examples: int) -> list[Outcome]:
+        """Examine a law on every device."""
+        return [self._examine(subject, law, kind, examples) for subject in self.subjects]
+
+    def support(self) -> Iterator[SupportRow]:
+        """How often each device supports layers of each kind."""
+        for subject in self.subjects:
+            for kind in KINDS:
+                known = self._support(subject, kind)
+                yield SupportRow(
+                    subject.device.name, kind, known.supported, known.refused, known.main_reason
+                )
+
+    def _examine(self, subject: Subject, law: Law, kind: str, examples: int) -> Outcome:
+        outcome = partial(Outcome, law.name, kind, subject.device.name)
+        if law.scope in (Scope.DEVICE, Scope.ANSWER, Scope.TENSOR):
+            found = self._search(subject, law, kind, examples)
+            return outcome(found.examples, found.failure)
+        wanted = (kind,) if kind else tuple(KINDS)
+        kinds = [name for name in wanted if self._support(subject, name).supported]
+        if not kinds:
+            return outcome(0, unsupported=self._support(subject, wanted[0]).main_reason)
+        found = self._search(subject, law, kind, examples, kinds)
+        if found.failure is None and law.scope is Scope.KIND:
+            missed = [item for item in subject.untested.items() if item[0][0] == kind]
+            found = _go_on(
+                subject,
+                found,
+                [(case, key[1]) for key, case in missed if key not in subject.tested],
+            )
+        if found.failure is None and law.scope is Scope.EXTREME:
+            found = _go_on(subject, found, _every_way(subject, kind))
+        return outcome(found.examples, found.failure)
+
+    def _search(
+        self,
+        subject: Subject,
+        law: Law,
+        kind: str,
+        examples: int,
+        kinds: Sequence[str] = (),
+    ) -> Search:
+        check = partial(law.check, subject)
+        run = partial(search, check=check, seed=self.seed)
+        fits = partial(_is_supported, subject)
+        match law.scope:
+            case Scope.DEVICE:
+                try:
+                    check(None)
+                except Exception as error:
+                    return Search(1, explain(error))
+                return Search(1)
+            case Scope.TENSOR:
+                return run(tensors(), examples=examples)
+            case Scope.ANSWER:
+                return run(cases([kind]), examples=examples)
+            case Scope.EXTREME:
+                strategy: SearchStrategy[Any] = cases(kinds, extreme=True)
+                return run(strategy, examples=max(20, examples // 10), fits=fits)
+            case Scope.NETWORK:
+                strategy = networks(kinds, subject.supports)
+                return run(strategy, examples=examples, fits=lambda sample: sample.network.nodes)
+            case _:
+                return run(cases(kinds), examples=examples, fits=fits)
+
+    def _support(self, subject: Subject, kind: str) -> Support:
+        if kind not in subject.support:
+            law = next(law for law in LAWS if law.scope is Scope.ANSWER)
+            self._search(subject, law, kind, PROBES)
+        return subject.support.get(kind, Support())
+
+
+def _every_way(subject: Subject, kind: str) -> Iterator[tuple[Case, Configuration]]:
+    """The fullest sums of a kind in all configurations."""
+    for case in full_sums():
+        if case.bound.layer.kind == kind and subject.supports(case.bound):
+            for configuration in subject.backend.configurations(case.bound, subject.device):
+                yield case, configuration
+
+
+def _go_on(subject: Subject, found: Search, more: Iterable[tuple[Case, Configuration]]) -> Search:
+    """Check further cases after a search that found nothing."""
+    examples = found.examples
+    for case, configuration in more:
+        examples += 1
+        try:
+            subject.check(case, configuration)
+        except Exception as error:
+            return Search(examples, f"{explain(error)}; with {case}")
+    return Search(examples)
+
+
+def _is_supported(subject: Subject, case: Any) -> bool:
+    return subject.supports(case.bound)
+
+
+def check_backend(
+    name: str,
+    examples: int = 200,
+    progress: Callable[[int, int, str], None] | None = None,
+    *,
+    seed: int | None = None,
+) -> ConformanceReport:
+    """Examine a registered backend by all laws, without pytest.
+
+    Parameters
+    ----------
+    name : str
+    examples : int
+        Examples of each law; by kind of layer where a law is examined so.
+    progress : callable, optional
+        Called with the number of laws done, the number of all, and the name of the next.
+    seed : int, optional
+        Makes the examples the same every time.
+
+    Raises
+    ------
+    UnsupportedError
+        If the backend is not installed or cannot be made.
+    """
+    examination = Examination(partial(get_backend, name), seed)
+    agenda = list(examination.agenda())
+    rows: list[Outcome] = []
+    for done, (law, kind) in enumerate(agenda):
+        if progress is not None:
+            progress(done, len(agenda), f"{law.name} {kind}".strip())
+        rows += examination.examine(law, kind, examples)
+    if progress is not None:
+        progress(len(agenda), len(agenda), "")
+    support = tuple(examination.support())
+    return ConformanceReport(name, tuple(rows), support, tuple(examination.unavailable))

@@ -1,0 +1,250 @@
+"""Hypothesis strategies: layers with their inputs, and small networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from attrs import frozen
+from hypothesis import reject
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+
+from bnnplan.backends.conformance.geometry import CHANNELS, EXTREMES, shape
+from bnnplan.backends.conformance.kinds import KINDS, LayerKind, Types
+from bnnplan.backends.conformance.values import INT32, NOT_FINITE, Spread, fill, with_ties
+from bnnplan.models.errors import NetworkError
+from bnnplan.models.graph import BoundLayer, Network, Node
+from bnnplan.models.layers import (
+    Add,
+    BinaryConv2d,
+    BinaryDense,
+    BinaryWeightConv2d,
+    BinaryWeightDense,
+    Layer,
+    MultiThreshold,
+    Sign,
+    Threshold,
+)
+from bnnplan.models.tensors import ElementType, TensorType
+
+SEEDS = st.integers(0, 2**32 - 1)
+BATCHES = st.sampled_from((1, 2, 3, 5))
+LARGEST = 20_000
+"""Most elements of a tensor inside a drawn network."""
+
+
+@frozen(eq=False)
+class Case:
+    """A layer in place, with contents for its inputs.
+
+    Parameters
+    ----------
+    bound : BoundLayer
+    inputs : tuple of ndarray
+        Logical arrays.
+    choice : int
+        Which configurations to take.
+    origin : str
+        What the contents were made from.
+    """
+
+    bound: BoundLayer
+    inputs: tuple[np.ndarray, ...]
+    choice: int = 0
+    origin: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.bound.signature}; {self.origin}"
+
+
+@frozen(eq=False)
+class Sample:
+    """A network with contents for its inputs; `choice` as in :class:`Case`."""
+
+    network: Network
+    feeds: dict[str, np.ndarray]
+    batch: int
+    choice: int
+
+    def __str__(self) -> str:
+        layers = [self.network.bind(node, self.batch).signature for node in self.network.nodes]
+        wires = [f"{','.join(n.inputs)}→{','.join(n.outputs)}" for n in self.network.nodes]
+        return "; ".join(f"{w} {text}" for w, text in zip(wires, layers, strict=True))
+
+
+@st.composite
+def tensor_types(
+    draw: DrawFn,
+    elements: Sequence[ElementType] = tuple(ElementType),
+    ranks: Sequence[int] = (1, 3),
+) -> TensorType:
+    """Types of tensors, small ones first."""
+    return TensorType(shape(draw, draw(st.sampled_from(ranks))), draw(st.sampled_from(elements)))
+
+
+@st.composite
+def tensors(draw: DrawFn) -> tuple[TensorType, np.ndarray]:
+    """Tensors of every type as logical arrays."""
+    type = draw(tensor_types())
+    rng = np.random.default_rng(draw(SEEDS))
+    return type, fill(rng, type, draw(BATCHES), draw(st.sampled_from(Spread)))
+
+
+@st.composite
+def cases(draw: DrawFn, kinds: Sequence[str] = tuple(KINDS), *, extreme: bool = False) -> Case:
+    """Layers of the given kinds with everything that belongs to them.
+
+    Parameters
+    ----------
+    kinds : sequence of str
+    extreme : bool
+        Whether inputs have the shapes of :data:`geometry.EXTREMES`.
+    """
+    kind = KINDS[draw(st.sampled_from(kinds))]
+    types = _input_types(draw, kind, extreme)
+    spread = draw(st.sampled_from([*Spread, Spread.FAR] if extreme else Spread))
+    seed = draw(SEEDS)
+    rng = np.random.default_rng(seed)
+    bound = BoundLayer(kind.layer(draw, rng, types), types, draw(BATCHES))
+    if not _is_possible(bound):
+        reject()
+    return make_case(bound, rng, spread, draw(st.integers(0, 999)), f"{spread} values, seed {seed}")
+
+
+def full_sums() -> list[Case]:
+    """Layers of ±1 weights whose sums reach ends that 16 bits, or float32, cannot hold."""
+    long = 70_001
+    vector = np.ones((3, long), np.int8) * np.array([[1], [-1], [1]], np.int8)
+    found = []
+    for element in (ElementType.BIT, ElementType.UINT8, ElementType.INT8):
+        bit = element is ElementType.BIT
+        dense: type[Layer] = BinaryDense if bit else BinaryWeightDense
+        conv: type[Layer] = BinaryConv2d if bit else BinaryWeightConv2d
+        value = 1 if bit else np.iinfo(element.dtype).max
+        for layer, shape in (
+            (dense(weight=vector), (long,)),  # type: ignore[call-arg]
+            (conv(weight=vector.reshape(3, 1, 1, long)), (1, 1, long)),  # type: ignore[call-arg]
+        ):
+            values = np.full((1, *shape), value, np.int8 if bit else element.dtype)
+            bound = BoundLayer(layer, (TensorType(shape, element),))
+            found.append(Case(bound, (values,), origin=f"all inputs {value}"))
+    return found
+
+
+def _is_possible(bound: BoundLayer) -> bool:
+    """Whether the layer takes its inputs: too many taps could leave 32 bits."""
+    try:
+        return bool(bound.outputs)
+    except NetworkError:
+        return False
+
+
+def make_case(
+    bound: BoundLayer, rng: np.random.Generator, spread: Spread, choice: int, origin: str
+) -> Case:
+    """Contents that the layer promises to take, with ties where it compares."""
+    layer, limit = bound.layer, _limit(bound.layer)
+    inputs = [fill(rng, type, bound.batch, spread, limit) for type in bound.inputs]
+    if isinstance(layer, Threshold):
+        inputs = [with_ties(rng, inputs[0], layer.threshold)]
+    if isinstance(layer, MultiThreshold):
+        inputs = [with_ties(rng, inputs[0], rng.permuted(layer.thresholds, axis=1)[:, 0])]
+    is_float = inputs[0].dtype == np.float32
+    if isinstance(layer, Threshold | Sign) and is_float and spread is Spread.FAR:
+        inputs = [with_ties(rng, inputs[0], rng.choice(NOT_FINITE, inputs[0].shape))]
+    return Case(bound, tuple(inputs), choice, origin)
+
+
+def _limit(layer: Layer) -> int:
+    """Largest magnitude of int32 inputs for which the result is defined."""
+    if isinstance(layer, Add):
+        return INT32.max // 2
+    if isinstance(layer, BinaryWeightConv2d | BinaryWeightDense):
+        return INT32.max // layer.weight[0].size
+    return INT32.max
+
+
+def _input_types(draw: DrawFn, kind: LayerKind, extreme: bool) -> Types:
+    first = draw(tensor_types(kind.elements, kind.ranks))
+    if extreme:
+        shapes = EXTREMES[len(first.shape)]
+        first = TensorType(draw(st.sampled_from(shapes)), first.element)
+    count = draw(st.integers(*kind.arity))
+    if kind.arity == (2, 2):
+        return (first, first)
+    others = [draw(st.sampled_from(CHANNELS)) for _ in range(count - 1)]
+    return (first, *(TensorType((*first.shape[:-1], c), first.element) for c in others))
+
+
+@st.composite
+def networks(draw: DrawFn, kinds: Sequence[str], supported: Callable[[BoundLayer], bool]) -> Sample:
+    """Chains and small graphs of supported layers of the given kinds.
+
+    Parameters
+    ----------
+    kinds : sequence of str
+    supported : callable
+        Which bound layers may stand in the network.
+    """
+    batch = draw(st.sampled_from((1, 2, 3)))
+    rng = np.random.default_rng(draw(SEEDS))
+    start = KINDS[draw(st.sampled_from(kinds))]
+    source = draw(tensor_types(start.elements, start.ranks))
+    # Small magnitudes, so that sums of sums stay within 32 bits.
+    feeds = {"t0": fill(rng, source, batch, draw(st.sampled_from(Spread)), limit=2**16)}
+    types, open_tensors = {"t0": source}, ["t0"]
+    nodes: list[Node] = []
+    for _ in range(draw(st.integers(1, 6))):
+        node = _next_node(draw, rng, kinds, types, open_tensors)
+        if node is None:
+            continue
+        bound = BoundLayer(node.layer, tuple(types[name] for name in node.inputs), batch)
+        if not supported(bound) or any(type.elements > LARGEST for type in bound.outputs):
+            continue
+        nodes.append(node)
+        types.update(zip(node.outputs, bound.outputs, strict=True))
+        if KINDS[node.layer.kind].exact:
+            open_tensors.extend(node.outputs)
+    read = {name for node in nodes for name in node.inputs}
+    outputs = [name for node in nodes for name in node.outputs if name not in read]
+    network = Network("drawn", {"t0": source}, nodes, outputs or ["t0"])
+    return Sample(network, feeds, batch, draw(st.integers(0, 999)))
+
+
+def _next_node(
+    draw: DrawFn,
+    rng: np.random.Generator,
+    kinds: Sequence[str],
+    types: dict[str, TensorType],
+    open_tensors: Sequence[str],
+) -> Node | None:
+    """A layer on open tensors, the newest one mostly; None if no kind takes what was drawn."""
+    newest = draw(st.sampled_from((True, True, True, False)))
+    name = open_tensors[-1] if newest else draw(st.sampled_from(open_tensors))
+    source = types[name]
+    fitting = [kind for kind in kinds if _takes(kind, source)]
+    if not fitting:
+        return None
+    kind = KINDS[draw(st.sampled_from(fitting))]
+    partners = [
+        other
+        for other in open_tensors
+        if types[other].element is source.element and types[other].shape[:-1] == source.shape[:-1]
+    ]
+    if kind.arity == (2, 2):
+        partners = [other for other in partners if types[other] == source]
+    count = draw(st.integers(*kind.arity)) - 1
+    inputs = [name, *(draw(st.sampled_from(partners)) for _ in range(count))]
+    layer = kind.layer(draw, rng, tuple(types[tensor] for tensor in inputs))
+    parts = len(layer.infer(tuple(types[tensor] for tensor in inputs)))
+    outputs = [f"t{len(types) + part}" for part in range(parts)]
+    return Node(f"{layer.kind}_{outputs[0]}", layer, inputs, outputs)
+
+
+def _takes(kind: str, source: TensorType) -> bool:
+    spec = KINDS[kind]
+    # Sums of int32 sums could leave 32 bits, where nothing is promised.
+    sums_of_sums = kind.startswith("BinaryWeight") and source.element is ElementType.INT32
+    fits = source.element in spec.elements and len(source.shape) in spec.ranks
+    return fits and not sums_of_sums

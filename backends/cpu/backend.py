@@ -1,0 +1,101 @@
+"""The `cpu` backend: clusters of cores as devices, native kernels, one call a segment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import ClassVar
+
+import bnnplan.backends.cpu.binary
+import bnnplan.backends.cpu.numbers  # noqa: F401
+from bnnplan.backends.cpu.configurations import worth_measuring
+from bnnplan.backends.cpu.native import best_variant
+from bnnplan.backends.cpu.program import CpuKernel, CpuProgram, Team
+from bnnplan.backends.cpu.table import lookup
+from bnnplan.backends.cpu.topology import clusters
+from bnnplan.backends.host import HOST, HostMemory
+from bnnplan.backends.interface import (
+    Backend,
+    Configuration,
+    Device,
+    Kernel,
+    MemorySpace,
+    Program,
+    Step,
+    Unavailable,
+)
+from bnnplan.models.errors import BnnplanError, UnsupportedError
+from bnnplan.models.graph import BoundLayer
+
+
+class CpuBackend(HostMemory, Backend):
+    """Runs layers on the cores of this machine.
+
+    Every cluster of equal cores is a device with a team of pinned threads. Kernels use the
+    fastest instruction set there is, or the one that the environment variable ``BNNPLAN_ISA``
+    (``portable``, ``avx2``, ``avx512``) forces.
+    """
+
+    name: ClassVar[str] = "cpu"
+
+    def __init__(self) -> None:
+        self._teams: dict[tuple[int, ...], Team] = {}
+
+    def devices(self) -> tuple[list[Device], list[Unavailable]]:
+        """One device a cluster, of the cores that this process may use."""
+        try:
+            variant = best_variant()
+        except BnnplanError as error:
+            return [], [Unavailable(self.name, str(error))]
+        allowed = os.sched_getaffinity(0)
+        space = MemorySpace(HOST, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+        found = []
+        for cluster in clusters():
+            cores = [core for core in cluster.cores if core in allowed]
+            if cores:
+                found.append(
+                    Device(
+                        name=f"cpu{len(found)}",
+                        backend=self.name,
+                        kind="cpu",
+                        description=cluster.description,
+                        space=space,
+                        resources=frozenset(f"core:{core}" for core in cores),
+                        threads=len(cores),
+                        properties={"isa": variant},
+                    )
+                )
+        return found, []
+
+    def supports(self, bound: BoundLayer, device: Device) -> str | None:
+        """None if the device can run the layer, else the reason why not."""
+        if lookup(bound) is None:
+            return f"the cpu backend has no kernel for {bound.layer.kind} on {bound.inputs[0]}"
+        return None
+
+    def configurations(self, bound: BoundLayer, device: Device) -> list[Configuration]:
+        """One thread, and the shares of the layer's work that more threads can take."""
+        return worth_measuring(bound, device.threads, best_variant())
+
+    def prepare(self, bound: BoundLayer, device: Device, configuration: Configuration) -> Kernel:
+        """Pack the weights for the instruction set and threads of a configuration."""
+        function = lookup(bound)
+        if function is None:
+            raise UnsupportedError(str(self.supports(bound, device)))
+        if not 1 <= configuration.threads <= device.threads:
+            raise UnsupportedError(
+                f"{configuration.threads} threads are asked of device {device.name}, which has "
+                f"{device.threads}"
+            )
+        handle = function(bound, configuration)
+        return CpuKernel(bound, device, configuration, handle, self._team(device))
+
+    def link(self, steps: Sequence[Step]) -> Program:
+        """One native call that runs all steps."""
+        return CpuProgram(steps)
+
+    def _team(self, device: Device) -> Team:
+        cores = tuple(sorted(int(resource.partition(":")[2]) for resource in device.resources))
+        if cores not in self._teams:
+            self._teams[cores] = Team(cores)
+        return self._teams[cores]

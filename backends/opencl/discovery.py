@@ -1,0 +1,108 @@
+"""Which OpenCL devices there are, and why others cannot be used."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+from bnnplan.backends.host import host_space
+from bnnplan.backends.interface import Device, DeviceError, MemorySpace, Unavailable
+from bnnplan.backends.opencl import pocl
+from bnnplan.backends.opencl.session import Session
+
+BACKEND = "opencl"
+INSTALL = (
+    "install the OpenCL driver of your GPU, or `pip install 'bnnplan[pocl]'` to run OpenCL on the "
+    "CPU"
+)
+TRIAL = "kernel void trial(global int *output) { output[get_global_id(0)] = 1; }"
+
+
+@cache
+def discover() -> tuple[dict[str, tuple[Device, Session]], tuple[Unavailable, ...]]:
+    """Every device of every platform, once per process.
+
+    Returns
+    -------
+    usable : dict of str to (Device, Session)
+        By name; numbers run over all devices, so one that fails does not rename the others.
+    missing : tuple of Unavailable
+    """
+    try:
+        import pyopencl
+    except (ImportError, OSError) as error:
+        reason = f"pyopencl cannot be imported ({_line(error)}): `pip install pyopencl`"
+        return {}, (Unavailable(BACKEND, reason),)
+    try:
+        platforms = pyopencl.get_platforms()
+    except pyopencl.Error:
+        platforms = []
+    if not platforms:
+        return {}, (Unavailable(BACKEND, f"no OpenCL platform is installed: {INSTALL}"),)
+    usable: dict[str, tuple[Device, Session]] = {}
+    missing: list[Unavailable] = []
+    number = 0
+    for platform in platforms:
+        try:
+            title = platform.name.strip()
+            handles = platform.get_devices()
+        except pyopencl.Error as error:
+            reason = f"an OpenCL platform does not list its devices ({_line(error)}): {INSTALL}"
+            missing.append(Unavailable(BACKEND, reason))
+            continue
+        if not handles:
+            missing.append(Unavailable(BACKEND, f"OpenCL platform {title} has no device"))
+        for handle in handles:
+            name = f"{BACKEND}{number}"
+            number += 1
+            try:
+                usable[name] = _open(name, handle, title)
+            except (DeviceError, pyopencl.Error) as error:
+                missing.append(Unavailable(name, _line(error)))
+    return usable, tuple(missing)
+
+
+def _open(name: str, handle: Any, platform: str) -> tuple[Device, Session]:
+    """Describe a device that can compile and stores words as bnnplan's formats do."""
+    if not handle.endian_little:
+        raise DeviceError(f"device {name} ({handle.name}) is big-endian; bnnplan packs LSB first")
+    if not (handle.available and handle.compiler_available):
+        raise DeviceError(f"device {name} ({handle.name}) has no compiler now: update its driver")
+    session = Session(name, handle)
+    try:
+        session.compile(TRIAL, [])
+    except DeviceError as error:
+        if pocl.SYMPTOM not in str(error) or platform != pocl.PLATFORM or not pocl.repair(handle):
+            raise
+        session = Session(name, handle)
+        session.compile(TRIAL, [])
+    kinds = session.cl.device_type
+    kind = "accelerator"
+    if handle.type & kinds.CPU:
+        kind = "cpu"
+    elif handle.type & kinds.GPU:
+        kind = "gpu"
+    # PoCL states what is free at the moment, but a device must look the same tomorrow.
+    capacity = host_space().capacity if kind == "cpu" else int(handle.global_mem_size)
+    cores = os.sched_getaffinity(0) if kind == "cpu" else ()
+    device = Device(
+        name=name,
+        backend=BACKEND,
+        kind=kind,
+        description=f"{handle.name.strip()} ({platform})",
+        space=MemorySpace(name, capacity),
+        resources=frozenset([f"queue:{name}", *(f"core:{core}" for core in cores)]),
+        properties={
+            "platform": handle.platform.version.strip(),
+            "driver": handle.driver_version.strip(),
+            "opencl": handle.version.strip(),
+            "compute units": str(handle.max_compute_units),
+        },
+    )
+    return device, session
+
+
+def _line(error: BaseException) -> str:
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__

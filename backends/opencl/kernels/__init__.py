@@ -1,0 +1,1 @@
+"""The OpenCL C sources, read as package data."""

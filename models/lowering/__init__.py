@@ -1,0 +1,48 @@
+"""Lowering: turn a network as it was trained into one that is cheap to run, value for value.
+
+Every pass is a function from a network to an equal one; it returns the very same object if there
+is nothing to do. Every output is the same number for every input; only the sign of a zero may
+change, and a maximum over NaN, which is not defined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bnnplan.models.graph import Network
+from bnnplan.models.lowering.batch_norms import fold_batch_norms
+from bnnplan.models.lowering.dead_layers import remove_dead_layers
+from bnnplan.models.lowering.early_signs import move_signs_forward
+from bnnplan.models.lowering.fuse_threshold import fuse_thresholds
+from bnnplan.models.lowering.identities import remove_identities
+from bnnplan.models.lowering.integer_inputs import keep_integers
+from bnnplan.models.lowering.pooling import pool_bits
+from bnnplan.models.lowering.thresholds import fold_thresholds
+from bnnplan.models.lowering.transposes import remove_transposes
+
+PASSES: tuple[Callable[[Network], Network], ...] = (
+    remove_dead_layers,
+    remove_identities,
+    keep_integers,
+    move_signs_forward,
+    fold_thresholds,
+    pool_bits,
+    fuse_thresholds,
+    remove_transposes,
+    fold_batch_norms,
+)
+"""All passes, in the order in which they are tried."""
+
+
+def lower(network: Network) -> Network:
+    """Run all passes until none finds anything to do.
+
+    Each pass makes the network smaller, or moves a decision or an integer sum towards the
+    inputs, so this ends.
+    """
+    while True:
+        before = network
+        for run in PASSES:
+            network = run(network)
+        if network is before:
+            return network

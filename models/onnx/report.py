@@ -1,0 +1,66 @@
+"""What an import made of a file, for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from attrs import field, frozen
+
+from bnnplan.models.graph import Network
+from bnnplan.models.layers import (
+    BinaryWeightConv2d,
+    BinaryWeightDense,
+    FloatConv2d,
+    FloatDense,
+)
+
+
+@frozen
+class ImportReport:
+    """What an import recognised and assumed.
+
+    Parameters
+    ----------
+    binary : tuple of str
+        Layers that multiply bits by bits.
+    binary_weight : tuple of str
+        Layers that multiply numbers by ±1 weights.
+    floating : tuple of str
+        Convolutions and dense layers that stayed float.
+    assumptions : tuple of str
+        What the file leaves open or the network does otherwise, a line each.
+    folded : tuple of str
+        Operators that were computed while importing and are gone, with their number.
+    """
+
+    binary: tuple[str, ...] = field(converter=tuple)
+    binary_weight: tuple[str, ...] = field(converter=tuple)
+    floating: tuple[str, ...] = field(converter=tuple)
+    assumptions: tuple[str, ...] = field(converter=tuple)
+    folded: tuple[str, ...] = field(converter=tuple)
+
+    def lines(self) -> list[str]:
+        """The report as lines of text."""
+        parts = (
+            ("binary layers", self.binary),
+            ("layers with binary weights only", self.binary_weight),
+            ("layers that stayed float", self.floating),
+        )
+        found = [f"{len(names)} {what}: {', '.join(names)}" for what, names in parts if names]
+        if self.folded:
+            found.append(f"computed while importing: {', '.join(self.folded)}")
+        return found + [f"assumed: {line}" for line in self.assumptions]
+
+
+def report_on(network: Network, assumptions: Iterable[str], folded: Iterable[str]) -> ImportReport:
+    """Sort the layers of an imported network."""
+    nodes = network.nodes
+    weights_only, floating = (BinaryWeightConv2d, BinaryWeightDense), (FloatConv2d, FloatDense)
+    return ImportReport(
+        binary=[n.name for n in nodes if n.layer.is_binary],
+        binary_weight=[n.name for n in nodes if isinstance(n.layer, weights_only)],
+        floating=[n.name for n in nodes if isinstance(n.layer, floating)],
+        assumptions=assumptions,
+        folded=[f"{count} {kind}" for kind, count in sorted(Counter(folded).items())],
+    )

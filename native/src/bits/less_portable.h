@@ -1,0 +1,26 @@
+/* Bit i of the result: numbers[i] < limits[i]; 1 <= n <= 32. In plain C. */
+#ifndef BNNPLAN_BITS_LESS_PORTABLE_H
+#define BNNPLAN_BITS_LESS_PORTABLE_H
+
+#include "core/unroll.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+BNN_INLINE uint32_t less_i32(const int32_t *numbers, const int32_t *limits, size_t n)
+{
+    uint32_t bits = 0;
+    for (size_t i = 0; i < n; i++)
+        bits |= (uint32_t)(numbers[i] < limits[i]) << i;
+    return bits;
+}
+
+BNN_INLINE uint32_t less_f32(const float *numbers, const float *limits, size_t n)
+{
+    uint32_t bits = 0;
+    for (size_t i = 0; i < n; i++)
+        bits |= (uint32_t)(numbers[i] < limits[i]) << i;
+    return bits;
+}
+
+#endif

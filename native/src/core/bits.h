@@ -1,0 +1,49 @@
+/* Runs of bits that start anywhere in 64-bit little-endian words. */
+#ifndef BNNPLAN_CORE_BITS_H
+#define BNNPLAN_CORE_BITS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { BNN_WORD_BITS = 64 };
+
+static inline size_t bnn_words(size_t bits)
+{
+    return (bits + BNN_WORD_BITS - 1) / BNN_WORD_BITS;
+}
+
+/* The lowest n bits, 0 <= n <= 64. */
+static inline uint64_t bnn_low_bits(size_t n)
+{
+    return n == 0 ? 0 : ~(uint64_t)0 >> (BNN_WORD_BITS - n);
+}
+
+/* n bits, 1 <= n <= 64, from bit `at`; reads no word that holds none of them. */
+static inline uint64_t bnn_get_bits(const uint64_t *words, size_t at, size_t n)
+{
+    size_t word = at / BNN_WORD_BITS, shift = at % BNN_WORD_BITS;
+    uint64_t bits = words[word] >> shift;
+    if (shift + n > BNN_WORD_BITS)
+        bits |= words[word + 1] << (BNN_WORD_BITS - shift);
+    return bits & bnn_low_bits(n);
+}
+
+/* Copy n bits from bit `at` to whole words; the tail of the last word becomes 0. */
+static inline void bnn_copy_bits(const uint64_t *words, size_t at, size_t n, uint64_t *to)
+{
+    for (; n >= BNN_WORD_BITS; n -= BNN_WORD_BITS, at += BNN_WORD_BITS)
+        *to++ = bnn_get_bits(words, at, BNN_WORD_BITS);
+    if (n != 0)
+        *to = bnn_get_bits(words, at, n);
+}
+
+/* Bits of n signs, 1 where negative; bit i of the result is signs[i]. n <= 64. */
+static inline uint64_t bnn_sign_bits(const int8_t *signs, size_t n)
+{
+    uint64_t bits = 0;
+    for (size_t i = 0; i < n; i++)
+        bits |= (uint64_t)(signs[i] < 0) << i;
+    return bits;
+}
+
+#endif

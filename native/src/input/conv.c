@@ -1,0 +1,192 @@
+#include "input/conv.h"
+
+#include "core/error.h"
+#include "core/kernel_base.h"
+#include "core/memory.h"
+
+/* Windows of bytes are read in whole quads, past the last one's end. */
+enum { SLACK = 64, BYTE_OFFSET = 128 };
+
+static bool is_bytes(const bnn_input_conv *conv)
+{
+    return conv->element_bytes == 1;
+}
+
+static void destroy(bnn_kernel *kernel)
+{
+    bnn_input_conv *conv = (bnn_input_conv *)kernel;
+    free(conv->run_offsets);
+    free(conv->weights);
+    free(conv->starts);
+    free(conv->padding);
+    bnn_limits_destroy(&conv->limits);
+    free(conv);
+}
+
+static void lay_out(bnn_input_conv *conv)
+{
+    const bnn_convolution *s = &conv->geometry.shape;
+    conv->element_bytes = conv->element == BNN_UINT8 || conv->element == BNN_INT8 ? 1 : 4;
+    conv->group_channels = s->channels / s->groups;
+    conv->group_filters = s->filters / s->groups;
+    conv->group_blocks = (conv->group_filters + BNN_INPUT_BLOCK - 1) / BNN_INPUT_BLOCK;
+    conv->blocks = conv->group_blocks * s->groups;
+    conv->loose = conv->to_bits && s->groups > 1 && conv->group_filters % BNN_INPUT_BLOCK != 0;
+    bool dense = s->groups == 1 && s->dilation_width == 1;
+    conv->runs = dense ? s->kernel_height : s->kernel_height * s->kernel_width;
+    conv->run_numbers = dense ? s->kernel_width * s->channels : conv->group_channels;
+    conv->run_length =
+        is_bytes(conv) ? (conv->run_numbers + BNN_QUAD - 1) / BNN_QUAD : conv->run_numbers;
+    conv->block_bytes = conv->runs * conv->run_length * BNN_INPUT_BLOCK * 4;
+    conv->pixel_bytes = s->channels * conv->element_bytes;
+    conv->row_bytes = s->width * conv->pixel_bytes;
+    conv->band_row_bytes = (s->width + s->pad_left + s->pad_right) * conv->pixel_bytes;
+    bool whole = !is_bytes(conv) || conv->run_numbers % BNN_QUAD == 0;
+    conv->in_place = !conv->geometry.padded && whole && conv->element != BNN_INT8;
+    if (conv->loose)
+        conv->sum_bytes = bnn_round_up(
+            conv->geometry.out_width * s->filters * sizeof(int32_t), BNN_ALIGNMENT);
+}
+
+static bool set_up(bnn_input_conv *conv, const bnn_execution *execution)
+{
+    const bnn_geometry *g = &conv->geometry;
+    const bnn_convolution *s = &g->shape;
+    lay_out(conv);
+    conv->split = bnn_split_choose(execution, s->batch, g->out_height,
+                                   conv->loose ? 1 : conv->blocks);
+    if (!conv->in_place) {
+        size_t rows = bnn_geometry_rows(g, (g->out_height + conv->split.y - 1) / conv->split.y);
+        conv->band_bytes = bnn_round_up(rows * conv->band_row_bytes + SLACK, BNN_ALIGNMENT);
+    }
+    const size_t weight_bytes = conv->blocks * conv->block_bytes;
+    const size_t start_bytes = conv->blocks * BNN_INPUT_BLOCK * sizeof(int32_t);
+    conv->run_offsets = bnn_allocate(conv->runs * sizeof *conv->run_offsets);
+    conv->weights = bnn_allocate(weight_bytes);
+    conv->starts = bnn_allocate(start_bytes);
+    conv->padding = bnn_allocate(conv->band_row_bytes);
+    if (!conv->run_offsets || !conv->weights || !conv->starts || !conv->padding)
+        return false;
+    if (conv->element == BNN_INT8)
+        memset(conv->padding, BYTE_OFFSET, conv->band_row_bytes);
+    const size_t columns = conv->runs / s->kernel_height;
+    for (size_t r = 0; r < conv->runs; r++)
+        conv->run_offsets[r] = r / columns * s->dilation_height * conv->band_row_bytes +
+                               r % columns * s->dilation_width * conv->pixel_bytes;
+    conv->base.weight_bytes =
+        weight_bytes + start_bytes + conv->band_row_bytes + conv->limits.bytes;
+    conv->base.workspace_bytes =
+        (size_t)execution->threads * (conv->band_bytes + conv->sum_bytes);
+    return true;
+}
+
+/* One weight of a block into the layout of its loop. */
+static void put(bnn_input_conv *conv, char *block, size_t run, size_t number, size_t lane,
+                int8_t weight)
+{
+    if (is_bytes(conv)) {
+        size_t quad = run * conv->run_length + number / BNN_QUAD;
+        size_t at = (quad * BNN_INPUT_BLOCK + lane) * BNN_QUAD + number % BNN_QUAD;
+        ((int8_t *)block)[at] = weight;
+        return;
+    }
+    size_t at = (run * conv->run_length + number) * BNN_INPUT_BLOCK + lane;
+    if (conv->element == BNN_FLOAT32)
+        ((float *)(void *)block)[at] = weight;
+    else
+        ((int32_t *)(void *)block)[at] = weight;
+}
+
+static void pack(bnn_input_conv *conv, const int8_t *weights)
+{
+    const size_t filters = conv->geometry.shape.filters;
+    const size_t taps = conv->runs * conv->run_numbers;
+    for (size_t f = 0; f < filters; f++, weights += taps) {
+        const size_t within = f % conv->group_filters;
+        const size_t block =
+            f / conv->group_filters * conv->group_blocks + within / BNN_INPUT_BLOCK;
+        const size_t lane = within % BNN_INPUT_BLOCK;
+        char *to = (char *)conv->weights + block * conv->block_bytes;
+        int32_t sum = 0;
+        for (size_t t = 0; t < taps; t++) {
+            put(conv, to, t / conv->run_numbers, t % conv->run_numbers, lane, weights[t]);
+            sum += weights[t];
+        }
+        if (conv->element == BNN_INT8)
+            conv->starts[block * BNN_INPUT_BLOCK + lane] = -BYTE_OFFSET * sum;
+    }
+}
+
+static bnn_input_loop select_loop(bnn_isa isa, bnn_element element)
+{
+    const bnn_input_loops *loops = bnn_input_select(isa);
+    switch (element) {
+    case BNN_UINT8:
+    case BNN_INT8: return loops->bytes;
+    case BNN_INT32: return loops->int32;
+    case BNN_FLOAT32: return loops->float32;
+    case BNN_BIT: break;
+    }
+    return NULL;
+}
+
+/* Sums of this many bytes stay within 32 bits. */
+enum { MOST_TAPS = 1 << 23 };
+
+static bnn_status check(const bnn_convolution *shape, bnn_element element, const int8_t *weights,
+                        bool complete)
+{
+    size_t taps = shape->kernel_height * shape->kernel_width;
+    bool bytes = element == BNN_UINT8 || element == BNN_INT8;
+    if (weights == NULL || !complete)
+        return bnn_fail(BNN_BAD_ARGUMENT,
+                        "first layer: weights, or one of thresholds and flips, are missing");
+    if (bytes && (taps > MOST_TAPS || taps * (shape->channels / shape->groups) > MOST_TAPS))
+        return bnn_fail(BNN_UNSUPPORTED, "first layer: more than 2^23 taps a filter");
+    return BNN_OK;
+}
+
+bnn_status bnn_input_conv_create(const bnn_convolution *shape, bnn_element element,
+                                 const int8_t *weights, const void *thresholds,
+                                 const uint8_t *flips, const bnn_execution *execution,
+                                 bnn_kernel **kernel)
+{
+    bnn_isa isa;
+    bnn_geometry geometry;
+    bnn_status status = bnn_execution_check(execution, &isa);
+    if (status == BNN_OK)
+        status = bnn_geometry_create(shape, "first layer", &geometry);
+    bool complete = kernel != NULL && (thresholds == NULL) == (flips == NULL);
+    if (status == BNN_OK)
+        status = check(shape, element, weights, complete);
+    if (status != BNN_OK)
+        return status;
+    bnn_input_loop loop = select_loop(isa, element);
+    if (loop == NULL)
+        return bnn_fail(BNN_BAD_ARGUMENT, "first layer: element type %d is no number",
+                        (int)element);
+    bnn_input_conv *conv = bnn_allocate(sizeof *conv);
+    if (conv == NULL)
+        return bnn_fail(BNN_NO_MEMORY, "no memory for a first layer");
+    conv->base = (bnn_kernel){
+        .run = bnn_input_conv_run,
+        .destroy = destroy,
+        .phases = 1,
+        .threads = execution->threads,
+    };
+    conv->geometry = geometry;
+    conv->element = element;
+    conv->loop = loop;
+    conv->to_bits = thresholds != NULL;
+    bool is_float = element == BNN_FLOAT32;
+    conv->threshold_loop = bnn_threshold_select(isa, is_float ? BNN_FLOAT32 : BNN_INT32);
+    if ((conv->to_bits && !bnn_limits_create(&conv->limits, geometry.shape.filters,
+                                             BNN_INPUT_BLOCK, is_float, thresholds, flips)) ||
+        !set_up(conv, execution)) {
+        destroy(&conv->base);
+        return bnn_fail(BNN_NO_MEMORY, "no memory for the weights of a first layer");
+    }
+    pack(conv, weights);
+    *kernel = &conv->base;
+    return BNN_OK;
+}

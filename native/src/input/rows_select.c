@@ -1,0 +1,13 @@
+#include "input/rows.h"
+
+const bnn_input_loops *bnn_input_select(bnn_isa isa)
+{
+#if defined(__x86_64__)
+    if (isa == BNN_ISA_AVX512)
+        return &bnn_input_avx512;
+    if (isa == BNN_ISA_AVX2)
+        return &bnn_input_avx2;
+#endif
+    (void)isa;
+    return &bnn_input_portable;
+}

@@ -1,0 +1,216 @@
+/* Float convolutions and dense layers: packing of weights, and the walk over tiles. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/split.h"
+#include "loops.h"
+
+typedef struct {
+    bnn_kernel base;
+    bnn_conv conv;
+    bnn_split split;
+    bnn_conv_row run_row;
+    int64_t batch;
+    float *weight;
+    float *bias;
+} float_conv;
+
+static void run_conv(const bnn_kernel *self, const bnn_call *call)
+{
+    const float_conv *kernel = (const float_conv *)self;
+    const bnn_conv *conv = &kernel->conv;
+    const int64_t width = conv->windows[1], windows = conv->windows[0] * width;
+    const bnn_part part =
+        bnn_split_part(kernel->split, call->thread, (size_t)kernel->batch, (size_t)windows,
+                       (size_t)(conv->groups * conv->blocks));
+    for (size_t image = part.x.begin; image < part.x.end; image++) {
+        const int64_t at = (int64_t)image;
+        const float *input =
+            (const float *)call->inputs[0] + at * conv->height * conv->width * conv->channels;
+        float *output = (float *)call->outputs[0] + at * windows * conv->filters;
+        for (size_t block = part.z.begin; block < part.z.end; block++)
+            for (int64_t window = (int64_t)part.y.begin; window < (int64_t)part.y.end;) {
+                const int64_t row = window / width, left = (int64_t)part.y.end - row * width;
+                const int64_t last = left < width ? left : width;
+                kernel->run_row(conv, input, output, (int64_t)block, row, window % width, last);
+                window = row * width + last;
+            }
+    }
+}
+
+static void destroy_conv(bnn_kernel *self)
+{
+    float_conv *kernel = (float_conv *)self;
+    free(kernel->weight);
+    free(kernel->bias);
+    free(kernel);
+}
+
+/* As many vectors a block as a tile keeps in registers beside enough windows to hide the latency
+ * of additions, but not so many that padding wastes an eighth or that threads have no block. */
+static int choose_vectors(const bnn_loops *loops, const bnn_execution *execution, int64_t filters,
+                          int64_t groups, int64_t windows)
+{
+    const int64_t wanted = execution->axes & BNN_Z ? execution->threads : 1;
+    int vectors = windows == 1 ? 8 : loops->tile_vectors / 6;
+    for (; vectors > 1; vectors /= 2) {
+        const int64_t lanes = vectors * loops->lanes, blocks = (filters + lanes - 1) / lanes;
+        if (blocks * lanes * 8 <= filters * 9 && groups * blocks >= wanted)
+            break;
+    }
+    return vectors;
+}
+
+/* (filters, taps, inputs) to [group][block][tap and input][lane]; the rest stays 0. */
+static void pack(float_conv *kernel, const float *weight, const float *bias, int64_t lanes)
+{
+    const bnn_conv *conv = &kernel->conv;
+    const int64_t taps = conv->kernel[0] * conv->kernel[1] * conv->inputs;
+    const int64_t per_group = conv->filters / conv->groups;
+    for (int64_t filter = 0; filter < conv->filters; filter++) {
+        const int64_t at = filter % per_group;
+        const int64_t block = filter / per_group * conv->blocks + at / lanes;
+        for (int64_t tap = 0; tap < taps; tap++)
+            kernel->weight[(block * taps + tap) * lanes + at % lanes] =
+                weight[filter * taps + tap];
+        if (bias != NULL)
+            kernel->bias[block * lanes + at % lanes] = bias[filter];
+    }
+}
+
+/* A window of 1 x 1 that steps by 1 sees an image as one long row. */
+static void flatten_image(bnn_conv *conv)
+{
+    for (int axis = 0; axis < 2; axis++)
+        if (conv->kernel[axis] != 1 || conv->strides[axis] != 1 ||
+            conv->windows[axis] != (axis == 0 ? conv->height : conv->width))
+            return;
+    conv->width *= conv->height;
+    conv->windows[1] = conv->width;
+    conv->height = conv->windows[0] = 1;
+}
+
+static bnn_status check_conv(const bnn_window_spec *spec, int64_t filters, int64_t groups,
+                             const float *weight, int64_t windows[2])
+{
+    const char *what = "float convolution";
+    bnn_status status = bnn_check_window(what, spec, windows);
+    if (status == BNN_OK)
+        status = bnn_check_pointer(what, weight);
+    if (status == BNN_OK)
+        status = bnn_check_extents(what, (int64_t[]){windows[0], windows[1], filters}, 3);
+    if (status == BNN_OK && (groups < 1 || filters % groups || spec->channels % groups))
+        status = bnn_fail(BNN_BAD_ARGUMENT, "%s: %lld groups do not divide %lld and %lld", what,
+                          (long long)groups, (long long)filters, (long long)spec->channels);
+    if (status == BNN_OK)
+        status = bnn_check_extents(what,
+                                   (int64_t[]){filters, spec->kernel[0], spec->kernel[1],
+                                               spec->channels / groups},
+                                   4);
+    return status;
+}
+
+static bnn_status make_conv(const bnn_conv *geometry, int64_t batch, const float *weight,
+                            const float *bias, const bnn_execution *execution,
+                            bnn_kernel **kernel)
+{
+    const char *what = "float convolution";
+    const bnn_loops *loops;
+    bnn_status status = bnn_loops_choose(execution, &loops);
+    if (status != BNN_OK)
+        return status;
+    float_conv *made = bnn_numbers_allocate(what, sizeof *made);
+    if (made == NULL)
+        return BNN_NO_MEMORY;
+    made->conv = *geometry;
+    made->batch = batch;
+    bnn_conv *conv = &made->conv;
+    const int depthwise = conv->groups == conv->channels && conv->groups == conv->filters;
+    if (depthwise)
+        conv->groups = 1; /* one group whose filters each have one input of their own */
+    conv->inputs = depthwise ? 1 : conv->channels / conv->groups;
+    flatten_image(conv);
+    const int64_t windows = conv->windows[0] * conv->windows[1];
+    const int64_t per_group = conv->filters / conv->groups;
+    conv->vectors = depthwise ? 1
+                              : choose_vectors(loops, execution, per_group, conv->groups,
+                                               conv->windows[1]);
+    const int64_t lanes = conv->vectors * loops->lanes;
+    conv->blocks = (per_group + lanes - 1) / lanes;
+    const int64_t padded = conv->groups * conv->blocks * lanes;
+    const int64_t taps = conv->kernel[0] * conv->kernel[1] * conv->inputs;
+    made->weight = bnn_numbers_allocate(what, (size_t)(padded * taps) * sizeof(float));
+    made->bias = bnn_numbers_allocate(what, (size_t)padded * sizeof(float));
+    if (made->weight == NULL || made->bias == NULL) {
+        destroy_conv(&made->base);
+        return BNN_NO_MEMORY;
+    }
+    pack(made, weight, bias, lanes);
+    conv->weight = made->weight;
+    conv->bias = made->bias;
+    made->run_row = depthwise ? loops->depthwise : loops->conv;
+    made->split = bnn_split_choose(execution, (size_t)batch, (size_t)windows,
+                                   (size_t)(conv->groups * conv->blocks));
+    made->base = (bnn_kernel){.run = run_conv,
+                              .destroy = destroy_conv,
+                              .weight_bytes = (size_t)(padded * (taps + 1)) * sizeof(float),
+                              .phases = 1,
+                              .threads = execution->threads};
+    *kernel = &made->base;
+    return BNN_OK;
+}
+
+bnn_status bnn_float_conv_create(const bnn_window_spec *spec, int64_t filters, int64_t groups,
+                                 const float *weight, const float *bias,
+                                 const bnn_execution *execution, bnn_kernel **kernel)
+{
+    int64_t windows[2];
+    bnn_status status = bnn_check_pointer("float convolution", kernel);
+    if (status == BNN_OK)
+        *kernel = NULL;
+    if (status == BNN_OK)
+        status = check_conv(spec, filters, groups, weight, windows);
+    if (status == BNN_OK)
+        status = bnn_check_pointer("float convolution", execution);
+    if (status != BNN_OK)
+        return status;
+    const bnn_conv conv = {
+        .height = spec->height,
+        .width = spec->width,
+        .channels = spec->channels,
+        .windows = {windows[0], windows[1]},
+        .kernel = {spec->kernel[0], spec->kernel[1]},
+        .strides = {spec->strides[0], spec->strides[1]},
+        .dilations = {spec->dilations[0], spec->dilations[1]},
+        .pads = {spec->pads[0], spec->pads[1]},
+        .filters = filters,
+        .groups = groups,
+    };
+    return make_conv(&conv, spec->batch, weight, bias, execution, kernel);
+}
+
+/* A dense layer is a convolution of 1 x 1 over a row whose pixels are the images. */
+bnn_status bnn_float_dense_create(const bnn_float_dense_spec *spec, const float *weight,
+                                  const float *bias, const bnn_execution *execution,
+                                  bnn_kernel **kernel)
+{
+    const char *what = "float dense layer";
+    bnn_status status = bnn_check_pointer(what, spec);
+    if (status == BNN_OK)
+        status = bnn_check_pointer(what, execution);
+    if (status != BNN_OK)
+        return status;
+    const bnn_window_spec row = {.batch = 1,
+                                 .height = 1,
+                                 .width = spec->batch,
+                                 .channels = spec->inputs,
+                                 .kernel = {1, 1},
+                                 .strides = {1, 1},
+                                 .dilations = {1, 1}};
+    bnn_execution sharing = *execution;
+    sharing.axes = (execution->axes & BNN_Z) | (execution->axes & BNN_X ? BNN_Y : 0);
+    return bnn_float_conv_create(&row, spec->outputs, 1, weight, bias, &sharing, kernel);
+}

@@ -1,0 +1,32 @@
+/* Vectors as wide as the instruction set that this file is compiled for. */
+#ifndef BNN_NUMBERS_LANES_H
+#define BNN_NUMBERS_LANES_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "core/unroll.h"
+
+#if defined(__AVX512F__)
+enum { LANES = 16, TILE_VECTORS = 24 }; /* accumulators that fit beside operands in registers */
+#elif defined(__AVX__)
+enum { LANES = 8, TILE_VECTORS = 12 };
+#elif defined(__aarch64__)
+enum { LANES = 4, TILE_VECTORS = 24 };
+#else
+enum { LANES = 4, TILE_VECTORS = 12 };
+#endif
+
+typedef float vfloat __attribute__((vector_size(4 * LANES)));
+typedef int32_t vint __attribute__((vector_size(4 * LANES)));
+
+static inline vfloat load(const float *from)
+{
+    vfloat value;
+    memcpy(&value, from, sizeof value);
+    return value;
+}
+
+static inline void store(float *to, vfloat value) { memcpy(to, &value, sizeof value); }
+
+#endif

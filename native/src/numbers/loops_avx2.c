@@ -1,0 +1,6 @@
+#include "loops.h"
+
+#if defined(__x86_64__)
+#define BNN_LOOPS bnn_loops_avx2
+#include "loops_impl.h"
+#endif

@@ -1,0 +1,206 @@
+"""The board: the devices that can run layers, the memory spaces they use, and what is missing.
+
+A board is detected on the machine we run on, or read from a file, which a person may edit: to
+leave a device out, to split a cluster into several devices, to lower a capacity.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterable
+from pathlib import Path
+
+import attrs
+from attrs import field, frozen
+
+from bnnplan.backends.interface import Device, MemorySpace, Unavailable
+from bnnplan.backends.registry import Backends, devices_of, load_backends
+from bnnplan.models.errors import BnnplanError
+from bnnplan.models.files import converter, read_json, structure, write_json
+
+SCHEMA = "bnnplan.board"
+VERSION = 1
+
+
+class BoardError(BnnplanError):
+    """A board that cannot be: duplicate names, unknown backends, negative figures."""
+
+
+@frozen
+class Link:
+    """A connection between two memory spaces, where its figures are declared, not measured.
+
+    Parameters
+    ----------
+    source, target : str
+        Names of memory spaces.
+    bandwidth : float
+        Bytes per second, above 0.
+    latency : float
+        Seconds, at least 0.
+    """
+
+    source: str
+    target: str
+    bandwidth: float
+    latency: float = 0.0
+
+    def __attrs_post_init__(self) -> None:
+        where = f"link {self.source} → {self.target}"
+        if not 0 < self.bandwidth < float("inf"):
+            raise BoardError(f"{where}: bandwidth must be above 0 bytes/s, not {self.bandwidth}")
+        if not 0 <= self.latency < float("inf"):
+            raise BoardError(f"{where}: latency must be at least 0 s, not {self.latency}")
+
+
+@frozen
+class Board:
+    """Devices, the spaces they use, and declared links.
+
+    Parameters
+    ----------
+    name : str
+    devices : tuple of Device
+        At least one; names are unique.
+    links : tuple of Link
+    """
+
+    name: str
+    devices: tuple[Device, ...] = field(converter=tuple)
+    links: tuple[Link, ...] = field(default=(), converter=tuple)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.devices:
+            raise BoardError(f"board {self.name!r} has no devices")
+        names = [device.name for device in self.devices]
+        for name in names:
+            if names.count(name) > 1:
+                raise BoardError(f"board {self.name!r} names device {name!r} twice")
+        for device in self.devices:
+            _check_device(self.name, device)
+        capacities: dict[str, int | None] = {}
+        for device in self.devices:
+            space = device.space
+            if capacities.setdefault(space.name, space.capacity) != space.capacity:
+                raise BoardError(
+                    f"board {self.name!r} states two capacities of space {space.name!r}"
+                )
+        for link in self.links:
+            for name in (link.source, link.target):
+                if name not in capacities:
+                    raise BoardError(f"board {self.name!r}: link to unknown space {name!r}")
+
+    @property
+    def spaces(self) -> tuple[MemorySpace, ...]:
+        """Every memory space once."""
+        return tuple(dict.fromkeys(device.space for device in self.devices))
+
+    def device(self, name: str) -> Device:
+        """The device of a name.
+
+        Raises
+        ------
+        BoardError
+            If there is none; the message lists those that there are.
+        """
+        for device in self.devices:
+            if device.name == name:
+                return device
+        known = ", ".join(device.name for device in self.devices)
+        raise BoardError(f"board {self.name!r} has no device {name!r}; it has {known}")
+
+    def only(self, names: Iterable[str]) -> Board:
+        """The same board with some of its devices."""
+        return attrs.evolve(self, devices=tuple(self.device(name) for name in names))
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over everything but the name: what a profile depends on."""
+        content = converter().unstructure(attrs.evolve(self, name=""))
+        for device in content["devices"]:
+            device["resources"] = sorted(device["resources"])
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _check_device(board: str, device: Device) -> None:
+    where = f"board {board!r}, device {device.name!r}"
+    if device.threads < 1:
+        raise BoardError(f"{where}: threads must be at least 1, not {device.threads}")
+    capacity = device.space.capacity
+    if capacity is not None and capacity < 0:
+        raise BoardError(f"{where}: capacity of space {device.space.name!r} is negative")
+
+
+@frozen
+class Detection:
+    """What was found on this machine.
+
+    Parameters
+    ----------
+    board : Board
+    unavailable : tuple of Unavailable
+        Backends and devices that cannot be used here, with the reason.
+    """
+
+    board: Board
+    unavailable: tuple[Unavailable, ...]
+
+
+ORACLES = frozenset({"reference", "onnxruntime"})
+"""Backends that are not planned with unless a person asks for them by device name."""
+
+
+def detect_board(backends: Backends | None = None, *, oracles: bool = False) -> Detection:
+    """Detect the devices of the machine we run on.
+
+    Parameters
+    ----------
+    backends : Backends, optional
+        Those installed by default.
+    oracles : bool
+        Whether to include the slow reference device and the float-only one.
+    """
+    found = backends or load_backends()
+    devices: list[Device] = []
+    unavailable = list(found.broken)
+    for name, backend in found.usable.items():
+        if name in ORACLES and not oracles:
+            continue
+        usable, missing = devices_of(backend)
+        devices += usable
+        unavailable += missing
+    return Detection(Board(platform.node() or "this machine", devices), tuple(unavailable))
+
+
+def save_board(board: Board, path: Path) -> None:
+    """Write a board file (schema ``bnnplan.board``)."""
+    content = converter().unstructure(board)
+    for device in content["devices"]:
+        device["resources"] = sorted(device["resources"])
+    write_json(path, SCHEMA, VERSION, content)
+
+
+def load_board(path: Path) -> Board:
+    """Read a board file.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read as a board; with file, field and reason.
+    BoardError
+        If it names a backend that is not installed, or a device twice, or a negative figure.
+    """
+    content = read_json(path, SCHEMA, VERSION)
+    board: Board = structure(content, Board, path)
+    installed = load_backends()
+    broken = {missing.name: missing.reason for missing in installed.broken}
+    for device in board.devices:
+        if device.backend not in installed.usable:
+            known = ", ".join(installed.usable)
+            reason = broken.get(device.backend, f"installed are {known}")
+            raise BoardError(
+                f"{path}: device {device.name!r} needs backend {device.backend!r}: {reason}"
+            )
+    return board

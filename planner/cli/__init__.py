@@ -1,0 +1,41 @@
+"""The command ``bnnplan``: parses, calls one public function, prints."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+
+def main() -> None:
+    """Run the command line; errors become one line on standard error and an exit code.
+
+    Exit codes: 0 done, 1 error, 2 misuse, 3 infeasible, 4 no plan within the time limit.
+    """
+    from bnnplan.models.errors import BnnplanError
+    from bnnplan.planner.cli.app import app
+
+    debug = "--debug" in sys.argv
+    try:
+        app(standalone_mode=False)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        print("bnnplan: interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BnnplanError as error:
+        if debug:
+            raise
+        print(f"bnnplan: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    except (OSError, MemoryError) as error:
+        if debug:
+            raise
+        print(f"bnnplan: {type(error).__name__}: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,80 @@
+"""``bnnplan compare``: the plan against its baselines and onnxruntime float32, interleaved."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bnnplan.models.load import DEFAULT, open_network
+from bnnplan.planner.cli.common import (
+    Batch,
+    BoardFile,
+    DeviceNames,
+    Json,
+    Seed,
+    console,
+    print_json,
+    table,
+)
+from bnnplan.planner.cli.planned import open_plan
+from bnnplan.planner.comparison import compare_plan
+from bnnplan.planner.report.units import duration
+
+
+def compare(
+    plan: Annotated[
+        str, typer.Argument(metavar="PLAN", help="Plan file (.json), or a network to plan for.")
+    ] = DEFAULT,
+    network: Annotated[
+        str | None, typer.Option(metavar="NET", help="Open the plan's network from here.")
+    ] = None,
+    board: BoardFile = None,
+    devices: DeviceNames = None,
+    batch: Batch = 1,
+    seconds: Annotated[float, typer.Option(min=0.0, help="Time to spend on measuring.")] = 5.0,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Measure the plan, its baselines and onnxruntime float32 in turns."""
+    opened, net = open_plan(
+        plan, network=network, board=board, devices=devices, batch=batch, seed=seed, quiet=json
+    )
+    rows, missing = compare_plan(
+        net, open_network(network or opened.source), opened, seconds=seconds, seed=seed
+    )
+    if json:
+        print_json(
+            "bnnplan.compare",
+            {
+                "network": net.name,
+                "batch": opened.batch,
+                "rows": [
+                    {
+                        "name": row.name,
+                        "median_ns": row.time.median,
+                        "low_ns": row.time.low,
+                        "high_ns": row.time.high,
+                        "predicted_ns": row.predicted_ns,
+                        "ratio": row.ratio,
+                        "runs": row.time.runs,
+                    }
+                    for row in rows
+                ],
+                "missing": missing,
+            },
+        )
+        return
+    shown = table("what", "predicted", "measured", "95 % low", "high", "plan is faster by")
+    for row in rows:
+        shown.add_row(
+            row.name,
+            duration(row.predicted_ns),
+            duration(row.time.median),
+            duration(row.time.low),
+            duration(row.time.high),
+            f"{row.ratio:.2f}×",
+        )
+    console.print(shown)
+    for line in missing:
+        console.print(f"not compared: {line}")

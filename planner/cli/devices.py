@@ -1,0 +1,45 @@
+"""``bnnplan devices``: what this machine can run layers on, and what it cannot, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bnnplan.models.files import converter
+from bnnplan.planner.board import detect_board, save_board
+from bnnplan.planner.cli.common import Json, console, print_json, table
+from bnnplan.planner.report.units import size
+
+
+def devices(
+    json: Json = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the board to a file.")
+    ] = None,
+) -> None:
+    """List the devices of this machine, with the reason where one is unavailable."""
+    found = detect_board(oracles=True)
+    if output is not None:
+        save_board(detect_board().board, output)
+    if json:
+        print_json("bnnplan.devices", converter().unstructure(found))
+        return
+    rows = table("device", "backend", "what", "space", "occupies", "threads", "memory", left=5)
+    for device in found.board.devices:
+        capacity = device.space.capacity
+        rows.add_row(
+            device.name,
+            device.backend,
+            device.description,
+            device.space.name,
+            " ".join(sorted(device.resources)),
+            str(device.threads),
+            "?" if capacity is None else size(capacity),
+        )
+    console.print(rows)
+    for missing in found.unavailable:
+        console.print(f"unavailable: {missing.name}: {missing.reason}")
+    if output is not None:
+        console.print(f"board written to {output}")

@@ -1,0 +1,63 @@
+"""``bnnplan inspect``: a network, layer by layer."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import attrs
+import typer
+
+from bnnplan.models.describe import describe
+from bnnplan.models.load import DEFAULT, open_network
+from bnnplan.models.lowering import lower
+from bnnplan.planner.cli.common import Json, NetworkText, console, print_json, table
+from bnnplan.planner.report.units import size
+
+
+def inspect(
+    net: NetworkText = DEFAULT,
+    lowered: Annotated[
+        bool, typer.Option("--lowered", help="Show the layers that backends run.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Show a network's layers: type, shapes, bits, multiply-accumulates, bytes; and totals."""
+    network = open_network(net)
+    if lowered:
+        network = lower(network)
+    description = describe(network)
+    if json:
+        print_json("bnnplan.inspect", attrs.asdict(description))
+        return
+    rows = table(
+        "layer",
+        "type",
+        "inputs",
+        "outputs",
+        "MACs",
+        "weight bits",
+        "weights",
+        "activations",
+        left=4,
+    )
+    for row in description.rows:
+        rows.add_row(
+            row.name,
+            row.kind,
+            " + ".join(row.inputs),
+            " + ".join(row.outputs),
+            f"{row.macs:,}" if row.macs else "",
+            f"{row.weight_bits:,}" if row.weight_bits else "",
+            size(row.weight_bytes) if row.weight_bytes else "",
+            size(row.activation_bytes),
+        )
+    console.print(f"[bold]{network.name}[/bold]")
+    console.print(rows)
+    total = description.totals
+    share = total.binary_macs / total.macs if total.macs else 0.0
+    console.print(
+        f"{len(description.rows)} layers, {total.macs:,} MACs ({share:.1%} binary), "
+        f"weights {size(total.weight_bytes)}, largest activation {size(total.largest_activation)}"
+    )
+    for line in network.notes:
+        console.print(f"note: {line}")

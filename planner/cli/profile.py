@@ -1,0 +1,125 @@
+"""``bnnplan profile``: measures, and shows what every layer costs in every placement."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bnnplan.models.files import converter
+from bnnplan.models.load import DEFAULT
+from bnnplan.planner.cache import cached_profile
+from bnnplan.planner.cli.common import (
+    Batch,
+    BoardFile,
+    Budget,
+    DeviceNames,
+    Fresh,
+    Json,
+    NetworkText,
+    Seed,
+    Verbose,
+    board_of,
+    console,
+    notes,
+    open_board,
+    open_lowered,
+    print_json,
+    progress_bar,
+    table,
+)
+from bnnplan.planner.profile import Profile, save_profile
+from bnnplan.planner.profiling import Options
+from bnnplan.planner.report.units import duration
+
+
+def profile(
+    net: NetworkText = DEFAULT,
+    board: BoardFile = None,
+    devices: DeviceNames = None,
+    batch: Batch = 1,
+    budget: Budget = 60.0,
+    tolerance: Annotated[
+        float, typer.Option(min=0.001, max=1.0, help="Wanted half width of the 95 % interval.")
+    ] = 0.03,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the profile to a file.")
+    ] = None,
+    fresh: Fresh = False,
+    seed: Seed = 0,
+    verbose: Verbose = False,
+    json: Json = False,
+) -> None:
+    """Measure every layer on every device in every configuration, and every transfer."""
+    network = open_lowered(net)
+    detected = board_of(open_board(board, devices), quiet=json)
+    options = Options(tolerance=tolerance, budget=budget, seed=seed)
+    with progress_bar(f"profiling {network.name}", enabled=not json) as progress:
+        measured, kept = cached_profile(
+            network, detected, batch=batch, options=options, progress=progress, fresh=fresh
+        )
+    if output is not None:
+        save_profile(measured, output)
+    if json:
+        print_json("bnnplan.profile", converter().unstructure(measured))
+    else:
+        print_profile(measured, verbose=verbose)
+        if kept:
+            console.print("(from the cache; --fresh measures again)")
+        if output is not None:
+            console.print(f"written to {output}")
+    if not measured.conditions.complete:
+        notes.print("bnnplan: interrupted; what was measured is kept, the same command goes on")
+        raise typer.Exit(130)
+
+
+def print_profile(profile: Profile, *, verbose: bool) -> None:
+    """Print the best configuration of each layer on each device; all of them if verbose."""
+    rows = table(
+        "layer",
+        "device",
+        "configuration",
+        "median",
+        "95 % low",
+        "high",
+        "p90",
+        "runs",
+        "weights",
+        left=3,
+    )
+    for name, costs in profile.layers.items():
+        ordered = sorted(costs.placements, key=lambda cost: (cost.device, cost.time.median))
+        shown: set[str] = set()
+        for cost in ordered:
+            if cost.device in shown and not verbose:
+                continue
+            rows.add_row(
+                "" if shown else name,
+                cost.device,
+                cost.configuration.label,
+                duration(cost.time.median) + ("" if cost.time.stable else " unstable"),
+                duration(cost.time.low),
+                duration(cost.time.high),
+                duration(cost.time.p90),
+                str(cost.time.runs),
+                f"{cost.weight_bytes:,} B",
+            )
+            shown.add(cost.device)
+        for rejection in costs.rejections:
+            label = f" {rejection.configuration}" if rejection.configuration else ""
+            rows.add_row("", rejection.device, f"not offered{label}: {rejection.reason}")
+    console.print(rows)
+    for move in profile.transfers:
+        speed = 1 / move.ns_per_byte if move.ns_per_byte else float("inf")
+        console.print(
+            f"transfer {move.source} → {move.target}: {duration(move.overhead_ns)} "
+            f"+ bytes at {speed:.2f} GB/s (fit within {move.residual:.0%})"
+        )
+    for device, ns in profile.launches.items():
+        console.print(f"launch of a program on {device}: {duration(ns)}")
+    how = profile.conditions
+    console.print(
+        f"measured {how.date} in {how.seconds:.1f} s, load {how.load:.2f}, "
+        f"governor {how.governor}, bnnplan {how.bnnplan}"
+    )

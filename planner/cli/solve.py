@@ -1,0 +1,118 @@
+"""``bnnplan solve``: the whole way from a network to a proven and measured plan."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bnnplan.models.files import converter
+from bnnplan.models.graph import Network
+from bnnplan.models.load import DEFAULT
+from bnnplan.planner.cache import cached_profile
+from bnnplan.planner.cli.common import (
+    Batch,
+    BoardFile,
+    Budget,
+    DeviceNames,
+    Fresh,
+    Json,
+    NetworkText,
+    Seed,
+    Verbose,
+    board_of,
+    console,
+    notes,
+    open_board,
+    open_lowered,
+    print_json,
+    progress_bar,
+)
+from bnnplan.planner.plan import Plan, save_plan
+from bnnplan.planner.planning import SolveOptions, plan_latency
+from bnnplan.planner.profile import Profile, load_profile
+from bnnplan.planner.profiling import Options
+from bnnplan.planner.report.plan_text import print_plan
+from bnnplan.planner.verification import solve_on_board
+
+
+class Objective(StrEnum):
+    """What to make as small as possible."""
+
+    LATENCY = "latency"
+
+
+def solve(
+    net: NetworkText = DEFAULT,
+    objective: Annotated[Objective, typer.Option(help="What to minimise.")] = Objective.LATENCY,
+    board: BoardFile = None,
+    devices: DeviceNames = None,
+    batch: Batch = 1,
+    profile: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Plan with this profile; measure nothing.")
+    ] = None,
+    run: Annotated[
+        bool, typer.Option("--run/--no-run", help="Run the plan on the board and measure it.")
+    ] = True,
+    method: Annotated[str, typer.Option(help="Solver; auto chooses by structure.")] = "auto",
+    time_limit: Annotated[float, typer.Option(min=0.001, help="Seconds for the solver.")] = 60.0,
+    workers: Annotated[int, typer.Option(min=1, help="Threads of the solver.")] = 2,
+    budget: Budget = 60.0,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the plan to a file.")
+    ] = None,
+    fresh: Fresh = False,
+    seed: Seed = 0,
+    verbose: Verbose = False,
+    json: Json = False,
+) -> None:
+    """Profile, solve, run the plan, and print it with its proof and baselines."""
+    network = open_lowered(net)
+    options = SolveOptions(method=method, time_limit=time_limit, workers=workers, seed=seed)
+    if profile is not None:
+        used = load_profile(profile)
+        used.require(network, batch)
+        plan = plan_latency(network, used, source=net, options=options)
+    else:
+        detected = board_of(open_board(board, devices), quiet=json)
+        with progress_bar(f"profiling {network.name}", enabled=not json) as progress:
+            used, _ = cached_profile(
+                network,
+                detected,
+                batch=batch,
+                options=Options(budget=budget, seed=seed),
+                progress=progress,
+                fresh=fresh,
+            )
+        if not used.conditions.complete:
+            notes.print("bnnplan: interrupted; what was measured is kept, the same command goes on")
+            raise typer.Exit(130)
+        plan, used = _solve(network, used, net, options, run=run, quiet=json, seed=seed)
+    if output is not None:
+        save_plan(plan, output)
+    if json:
+        print_json("bnnplan.plan", converter().unstructure(plan))
+        return
+    print_plan(plan, console, profile=used, verbose=verbose)
+    if output is not None:
+        console.print(f"plan written to {output}")
+
+
+def _solve(
+    network: Network,
+    profile: Profile,
+    source: str,
+    options: SolveOptions,
+    *,
+    run: bool,
+    quiet: bool,
+    seed: int,
+) -> tuple[Plan, Profile]:
+    if not run:
+        return plan_latency(network, profile, source=source, options=options), profile
+    with progress_bar(f"planning {network.name}", enabled=not quiet) as progress:
+        return solve_on_board(
+            network, profile, source=source, options=options, seed=seed, progress=progress
+        )

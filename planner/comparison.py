@@ -1,0 +1,98 @@
+"""Measures a plan against its baselines, and against onnxruntime in float32."""
+
+from __future__ import annotations
+
+import statistics
+
+from attrs import frozen
+
+from bnnplan.models.errors import BnnplanError
+from bnnplan.models.graph import Network
+from bnnplan.planner.execution.measure import Runnable, measure
+from bnnplan.planner.execution.runner import Runner, check_feeds
+from bnnplan.planner.execution.workbench import Workbench
+from bnnplan.planner.peers import OnnxRuntimePeer
+from bnnplan.planner.plan import Plan
+from bnnplan.planner.planning import GREEDY, SINGLE_DEVICE
+from bnnplan.planner.profile import Time
+from bnnplan.planner.profiling.oracle import random_feeds
+from bnnplan.planner.verification import PLAN, make_runner
+
+PEER = "onnxruntime float32"
+
+
+@frozen
+class Row:
+    """One line of a comparison.
+
+    Parameters
+    ----------
+    name : str
+    predicted_ns : int or None
+    time : Time
+        Measured, end to end.
+    ratio : float
+        Median over paired runs of this one's time by the plan's; above 1 where the plan wins.
+    """
+
+    name: str
+    predicted_ns: int | None
+    time: Time
+    ratio: float
+
+
+def compare_plan(
+    network: Network, original: Network, plan: Plan, *, seconds: float = 5.0, seed: int = 0
+) -> tuple[list[Row], list[str]]:
+    """Measure in turns the plan, best single device, greedy, every single device, onnxruntime.
+
+    Parameters
+    ----------
+    network : Network
+        Lowered, as the plan runs it.
+    original : Network
+        Not lowered, as another engine would get it.
+    plan : Plan
+    seconds : float
+        Time to spend on measuring.
+    seed : int
+        Of the input images.
+
+    Returns
+    -------
+    rows : list of Row
+    missing : list of str
+        What could not be compared, and why.
+    """
+    bench = Workbench(network, plan.board, plan.batch)
+    runners: dict[str, Runnable] = {PLAN: make_runner(bench, plan)}
+    predicted: dict[str, int | None] = {PLAN: plan.predicted_ns}
+    missing = []
+    wanted = {SINGLE_DEVICE, GREEDY, *(f"all on {device.name}" for device in plan.board.devices)}
+    for baseline in plan.baselines:
+        if baseline.name not in wanted:
+            continue
+        if not baseline.placements:
+            missing.append(f"{baseline.name}: {baseline.note or 'not feasible'}")
+            continue
+        runners[baseline.name] = Runner(bench, baseline.placements)
+        predicted[baseline.name] = baseline.predicted_ns
+    arrays = check_feeds(network, random_feeds(network, plan.batch, seed), plan.batch)
+    try:
+        threads = max(device.threads for device in plan.board.devices)
+        runners[PEER] = OnnxRuntimePeer(original, threads)
+        predicted[PEER] = None
+    except BnnplanError as error:
+        missing.append(f"{PEER}: {error}")
+    found = measure(runners, arrays, seconds=seconds)
+    mine = found[PLAN].samples
+    rows = [
+        Row(
+            name,
+            predicted[name],
+            result.time(),
+            statistics.median(a / b for a, b in zip(result.samples, mine, strict=True)),
+        )
+        for name, result in found.items()
+    ]
+    return rows, missing

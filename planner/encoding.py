@@ -1,0 +1,180 @@
+"""From a network and its profile to the pure problem, and from a solution back to placements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from bnnplan.models.graph import Network, Node
+from bnnplan.planner import problem as pure
+from bnnplan.planner.board import Board
+from bnnplan.planner.profile import USER, PlacementCost, Profile
+
+INPUT = "input "
+OUTPUT = "output "
+
+
+@frozen
+class Encoding:
+    """A problem with what its options stand for.
+
+    Parameters
+    ----------
+    problem : bnnplan.planner.problem.Problem
+    placements : mapping of str to tuple of PlacementCost
+        By name of node, in the order of the task's options.
+    """
+
+    problem: pure.Problem
+    placements: dict[str, tuple[PlacementCost, ...]]
+
+    def chosen(self, choice: Sequence[int]) -> dict[str, PlacementCost]:
+        """The placement of every node in a choice of the problem."""
+        return {
+            task.name: self.placements[task.name][option]
+            for task, option in zip(self.problem.tasks, choice, strict=True)
+            if task.name in self.placements
+        }
+
+    def choice(self, chosen: dict[str, PlacementCost]) -> list[int]:
+        """The inverse of `chosen`."""
+        return [
+            self.placements[task.name].index(chosen[task.name]) if task.name in chosen else 0
+            for task in self.problem.tasks
+        ]
+
+
+def encode_problem(network: Network, profile: Profile) -> Encoding:
+    """Encode the latency of one batch, from the caller's arrays to the caller's arrays.
+
+    Network inputs and outputs are tasks of no duration at the caller's end, so that the transfers
+    to the first and from the last layers count. Starting a program on a device costs its launch.
+
+    Parameters
+    ----------
+    network : Network
+    profile : Profile
+        Of this network; see :meth:`Profile.require`.
+    """
+    board = profile.board
+    placements = {node.name: profile.layers[node.name].placements for node in network.nodes}
+    tasks = [_end(INPUT + name, outputs=1) for name in network.inputs]
+    tasks += [_task(node, placements[node.name], board) for node in network.nodes]
+    tasks += [_end(OUTPUT + name, inputs=1) for name in network.outputs]
+    user = pure.Device(USER)
+    names = [device.name for device in board.devices]
+    entries = [
+        pure.Entry(source, target, profile.launches.get(target, 0))
+        for target in names
+        for source in [USER, *names]
+        if source != target
+    ]
+    problem = pure.Problem(
+        name=network.name,
+        tasks=tuple(tasks),
+        tensors=tuple(_tensors(network, profile, placements)),
+        edges=tuple(_edges(network)),
+        devices=(user, *(pure.Device(d.name, d.resources) for d in board.devices)),
+        spaces=(pure.Space(USER), *(pure.Space(s.name, s.capacity) for s in board.spaces)),
+        ports=tuple(_ports(placements, board)),
+        entries=tuple(entries),
+    )
+    return Encoding(problem, placements)
+
+
+def _end(name: str, *, inputs: int = 0, outputs: int = 0) -> pure.Task:
+    option = pure.Option("caller", USER, 0, (USER,) * inputs, (USER,) * outputs, USER)
+    return pure.Task(name, (option,))
+
+
+def _port(space: str, format: str) -> str:
+    return f"{space}/{format}"
+
+
+def _task(node: Node, placements: Sequence[PlacementCost], board: Board) -> pure.Task:
+    options = []
+    for cost in placements:
+        space = board.device(cost.device).space.name
+        options.append(
+            pure.Option(
+                name=f"{cost.device} {cost.configuration.label}",
+                device=cost.device,
+                duration=cost.time.median,
+                input_ports=tuple(_port(space, f) for f in cost.input_formats),
+                output_ports=tuple(_port(space, f) for f in cost.output_formats),
+                space=space,
+                weight_bytes=cost.weight_bytes,
+                workspace_bytes=cost.workspace_bytes,
+                group=f"{cost.device} {cost.configuration.label}",
+            )
+        )
+    return pure.Task(node.name, tuple(options))
+
+
+def _ports(placements: dict[str, tuple[PlacementCost, ...]], board: Board) -> list[pure.Port]:
+    ports = {USER: pure.Port(USER, USER)}
+    for costs in placements.values():
+        for cost in costs:
+            space = board.device(cost.device).space.name
+            for format in (*cost.input_formats, *cost.output_formats):
+                name = _port(space, format)
+                ports[name] = pure.Port(name, space)
+    return list(ports.values())
+
+
+def _tensors(
+    network: Network, profile: Profile, placements: dict[str, tuple[PlacementCost, ...]]
+) -> list[pure.Tensor]:
+    board = profile.board
+    tensors = []
+    for name, kind in network.types.items():
+        nbytes = kind.nbytes(profile.batch)
+        maker = network.producers.get(name)
+        made: dict[str, str] = {}
+        if maker is None:
+            made[USER] = USER
+            source, output = INPUT + name, 0
+        else:
+            source, output = maker.name, maker.outputs.index(name)
+            for cost in placements[source]:
+                space = board.device(cost.device).space.name
+                made[_port(space, cost.output_formats[output])] = space
+        read: dict[str, str] = {USER: USER} if name in network.outputs else {}
+        for consumer in network.consumers[name]:
+            for cost in placements[consumer.name]:
+                space = board.device(cost.device).space.name
+                for tensor, format in zip(consumer.inputs, cost.input_formats, strict=True):
+                    if tensor == name:
+                        read[_port(space, format)] = space
+        transfers = []
+        for start, start_space in made.items():
+            for end, end_space in read.items():
+                cost_of = profile.transfer(start_space, end_space)
+                if start != end and cost_of is not None:
+                    duration = cost_of.duration(nbytes)
+                    resources = _transfer_resources(board, start_space, end_space)
+                    transfers.append(pure.Transfer(start, end, duration, resources))
+        sizes = [pure.TensorSize(port, 0 if port == USER else nbytes) for port in {**made, **read}]
+        tensors.append(pure.Tensor(name, source, output, tuple(sizes), tuple(transfers)))
+    return tensors
+
+
+def _transfer_resources(board: Board, source: str, target: str) -> frozenset[str]:
+    """What a transfer keeps busy: the link, and the cores that both ends compute on."""
+    users = [
+        frozenset[str]().union(*(d.resources for d in board.devices if d.space.name == space))
+        for space in (source, target)
+        if space != USER
+    ]
+    shared = frozenset.intersection(*users) if users else frozenset[str]()
+    return shared | {"link:" + "-".join(sorted((source, target)))}
+
+
+def _edges(network: Network) -> list[pure.Edge]:
+    edges = [
+        pure.Edge(tensor, node.name, position)
+        for node in network.nodes
+        for position, tensor in enumerate(node.inputs)
+    ]
+    return edges + [pure.Edge(name, OUTPUT + name) for name in network.outputs]

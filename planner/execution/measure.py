@@ -1,0 +1,116 @@
+"""Measures runners on the board, interleaved, so that drifts of the machine hit all alike."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+from attrs import frozen
+
+from bnnplan.planner.execution.trace import EventKind, Trace
+from bnnplan.planner.plan import Measured
+from bnnplan.planner.profile import Time
+from bnnplan.planner.statistics import percentile, summarize
+
+WARM_UP = 3
+MIN_RUNS = 20
+TIMED_EVERY = 4
+
+
+class Runnable(Protocol):
+    """What can be measured: a runner, or another engine that behaves like one."""
+
+    def run_encoded(self, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """Compute the outputs for inputs in the shared formats."""
+
+    def run_timed(self, arrays: Mapping[str, np.ndarray]) -> Trace:
+        """Run once and tell what took how long."""
+
+
+@frozen
+class Measurement:
+    """Samples of one runner.
+
+    Parameters
+    ----------
+    samples : list of int
+        Nanoseconds end to end, one a run, in the order of the rounds.
+    traces : list of Trace
+    """
+
+    samples: list[int]
+    traces: list[Trace]
+
+    def time(self, tolerance: float = 0.03) -> Time:
+        """Median with confidence."""
+        return summarize(self.samples, tolerance=tolerance)
+
+    def percentile(self, percent: float) -> int:
+        """Nearest-rank percentile of the runs, nanoseconds."""
+        return percentile(sorted(self.samples), percent)
+
+    def median_of(self, kind: EventKind) -> dict[str, int]:
+        """Median duration by name of the events of a kind."""
+        names = self.traces[0].by_name(kind)
+        rows = [trace.by_name(kind) for trace in self.traces]
+        return {name: round(statistics.median(row[name] for row in rows)) for name in names}
+
+    def summary(self) -> Measured:
+        """Medians of the parts, and what none of them explains."""
+        whole = self.time()
+        layers, transfers, launches = (
+            round(statistics.median(trace.sum(kind) for trace in self.traces))
+            for kind in (EventKind.LAYER, EventKind.TRANSFER, EventKind.LAUNCH)
+        )
+        rest = whole.median - layers - transfers - launches
+        return Measured(whole, layers, transfers, launches, rest)
+
+
+def measure(
+    runners: Mapping[str, Runnable],
+    arrays: Mapping[str, np.ndarray],
+    *,
+    seconds: float,
+    min_runs: int = MIN_RUNS,
+) -> dict[str, Measurement]:
+    """Run all runners in turns until the time is spent.
+
+    Parameters
+    ----------
+    runners : mapping of str to Runnable
+    arrays : mapping of str to ndarray
+        Inputs in the shared formats; see :func:`bnnplan.planner.execution.runner.check_feeds`.
+    seconds : float
+    min_runs : int
+        Runs of each, whatever time that takes.
+    """
+    found = {name: Measurement([], []) for name in runners}
+    for runner in runners.values():
+        for _ in range(WARM_UP):
+            runner.run_encoded(arrays)
+    end = time.monotonic() + seconds
+    turn = 0
+    while turn < min_runs or time.monotonic() < end:
+        order = list(runners) if turn % 2 else list(reversed(runners))
+        for name in order:
+            start = time.perf_counter_ns()
+            runners[name].run_encoded(arrays)
+            found[name].samples.append(time.perf_counter_ns() - start)
+        if turn % TIMED_EVERY == 0:
+            for name in order:
+                found[name].traces.append(runners[name].run_timed(arrays))
+        turn += 1
+    return found
+
+
+def ratio_interval(first: Measurement, second: Measurement) -> tuple[float, float, float]:
+    """Median of first / second over paired runs, with the ends of its 95 % interval."""
+    scale = 10**9
+    ratios = [
+        round(scale * a / max(b, 1)) for a, b in zip(first.samples, second.samples, strict=True)
+    ]
+    spread = summarize(ratios, tolerance=0)
+    return spread.median / scale, spread.low / scale, spread.high / scale

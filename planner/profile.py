@@ -1,0 +1,224 @@
+"""The profile: what every layer costs in every placement, and every transfer, as measured."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from attrs import field, frozen
+
+from bnnplan.backends.interface import Configuration
+from bnnplan.models.errors import BnnplanError
+from bnnplan.models.files import converter, read_json, structure, write_json
+from bnnplan.models.graph import Network
+from bnnplan.planner.board import Board
+
+SCHEMA = "bnnplan.profile"
+VERSION = 1
+
+
+class ProfileError(BnnplanError):
+    """A profile that does not belong to the network or board at hand."""
+
+
+@frozen
+class Time:
+    """A measured duration, in nanoseconds.
+
+    Parameters
+    ----------
+    median : int
+    low, high : int
+        Bounds of the median's 95 % confidence interval (order statistics).
+    p90 : int
+        90th percentile of the runs.
+    runs : int
+        How many runs were timed.
+    stable : bool
+        Whether the interval came within the tolerance asked for.
+    """
+
+    median: int
+    low: int
+    high: int
+    p90: int
+    runs: int
+    stable: bool = True
+
+
+@frozen
+class PlacementCost:
+    """What a layer costs on one device in one configuration.
+
+    Parameters
+    ----------
+    device : str
+    configuration : Configuration
+    time : Time
+        From the end of the layer before to the end of this one, inside a running program.
+    weight_bytes, workspace_bytes : int
+        In the device's memory space.
+    input_formats, output_formats : tuple of str
+    """
+
+    device: str
+    configuration: Configuration
+    time: Time
+    weight_bytes: int
+    workspace_bytes: int
+    input_formats: tuple[str, ...] = field(converter=tuple)
+    output_formats: tuple[str, ...] = field(converter=tuple)
+
+
+@frozen
+class Rejection:
+    """Why a layer is not offered on a device, or in a configuration (its label) of it."""
+
+    device: str
+    configuration: str
+    reason: str
+
+
+@frozen
+class LayerCosts:
+    """All placements of one layer.
+
+    Parameters
+    ----------
+    placements : tuple of PlacementCost
+    rejections : tuple of Rejection
+    """
+
+    placements: tuple[PlacementCost, ...] = field(converter=tuple)
+    rejections: tuple[Rejection, ...] = field(default=(), converter=tuple)
+
+
+@frozen
+class TransferCost:
+    """Moving tensors between two places: ``overhead_ns + bytes * ns_per_byte``.
+
+    Parameters
+    ----------
+    source, target : str
+        ``user`` (arrays that a caller hands over or gets) or a memory space.
+    overhead_ns, ns_per_byte : float
+    residual : float
+        Largest relative error of the fit over the measured sizes.
+    samples : tuple of (bytes, ns)
+        The medians that it was fitted to.
+    """
+
+    source: str
+    target: str
+    overhead_ns: float
+    ns_per_byte: float
+    residual: float
+    samples: tuple[tuple[int, int], ...] = field(converter=lambda s: tuple(map(tuple, s)))
+
+    def duration(self, nbytes: int) -> int:
+        """Predicted whole nanoseconds for a tensor of so many bytes."""
+        return round(self.overhead_ns + nbytes * self.ns_per_byte)
+
+
+USER = "user"
+"""Where a caller's arrays are, as the source or target of a transfer."""
+
+
+@frozen
+class Conditions:
+    """When and how a profile was measured.
+
+    Parameters
+    ----------
+    date : str
+        ISO 8601, UTC.
+    bnnplan : str
+        Version.
+    governor : str
+        CPU frequency governor, or why it is unknown.
+    load : float
+        One-minute load average at the start.
+    seconds : float
+        How long measuring took, earlier interrupted runs included.
+    tolerance : float
+        Half width of the confidence interval that was aimed for, relative.
+    complete : bool
+        False if measuring was interrupted or the budget ran out before all were stable.
+    """
+
+    date: str
+    bnnplan: str
+    governor: str
+    load: float
+    seconds: float
+    tolerance: float
+    complete: bool
+
+
+@frozen
+class Profile:
+    """All costs of one network on one board for one batch size.
+
+    Parameters
+    ----------
+    network, network_fingerprint : str
+        Name, and fingerprint over layer shapes (the values of weights do not matter).
+    board : Board
+    batch : int
+        Images computed at once.
+    layers : mapping of str to LayerCosts
+        By name of node.
+    transfers : tuple of TransferCost
+    launches : mapping of str to int
+        Nanoseconds to start and finish a program, by device.
+    conditions : Conditions
+    """
+
+    network: str
+    network_fingerprint: str
+    board: Board
+    batch: int
+    layers: Mapping[str, LayerCosts] = field(converter=dict)
+    transfers: tuple[TransferCost, ...] = field(converter=tuple)
+    launches: Mapping[str, int] = field(converter=dict)
+    conditions: Conditions
+
+    def transfer(self, source: str, target: str) -> TransferCost | None:
+        """The cost of moving tensors from one space to another; None where impossible."""
+        for cost in self.transfers:
+            if (cost.source, cost.target) == (source, target):
+                return cost
+        return None
+
+    def require(self, network: Network, batch: int) -> None:
+        """Raise ProfileError unless the profile is of this network and batch size."""
+        if self.network_fingerprint != shape_fingerprint(network):
+            raise ProfileError(
+                f"the profile is of network {self.network!r}, whose layers differ from those of "
+                f"{network.name!r}; profile this network"
+            )
+        if self.batch != batch:
+            raise ProfileError(
+                f"the profile is for batches of {self.batch}, not {batch}; profile with --batch"
+            )
+
+
+def shape_fingerprint(network: Network) -> str:
+    """SHA-256 over names, wiring and shapes of all layers, without the values of weights."""
+    digest = hashlib.sha256(repr(sorted(network.inputs.items())).encode())
+    for node in network.nodes:
+        wiring = (node.name, node.inputs, node.outputs, network.bind(node).signature)
+        digest.update(repr(wiring).encode())
+    return digest.hexdigest()
+
+
+def save_profile(profile: Profile, path: Path) -> None:
+    """Write a profile file (schema ``bnnplan.profile``)."""
+    write_json(path, SCHEMA, VERSION, converter().unstructure(profile))
+
+
+def load_profile(path: Path) -> Profile:
+    """Read a profile file; FileError with file, field and reason where that is impossible."""
+    profile: Profile = structure(read_json(path, SCHEMA, VERSION), Profile, path)
+    return profile

@@ -1,0 +1,111 @@
+"""Which placements of a network are worth timing, and what each has shown so far."""
+
+from __future__ import annotations
+
+from attrs import define, field, frozen
+
+from bnnplan.backends.interface import Configuration, Kernel
+from bnnplan.models.errors import BnnplanError
+from bnnplan.models.graph import Node
+from bnnplan.planner.execution.workbench import Workbench
+from bnnplan.planner.profile import PlacementCost, Rejection, Time
+from bnnplan.planner.profiling.oracle import Oracle
+from bnnplan.planner.statistics import summarize
+
+HOPELESS = 6.0
+"""A configuration this many times slower than the best of its device is timed no further."""
+MIN_SAMPLES = 15
+MAX_SAMPLES = 400
+
+
+@define
+class Candidate:
+    """One configuration of one layer shape on one device, with its samples."""
+
+    configuration: Configuration
+    kernel: Kernel
+    first: int
+    """Nanoseconds of the fastest of the first runs, alone."""
+    samples: list[int] = field(factory=list)
+    hopeless: bool = False
+    settled: bool = False
+    """Whether an earlier run has timed it well enough."""
+
+    def time(self, tolerance: float) -> Time:
+        """What the samples say so far."""
+        return summarize(self.samples or [self.first], tolerance=tolerance)
+
+    def cost(self, device: str, tolerance: float) -> PlacementCost:
+        """The placement as the profile states it."""
+        kernel = self.kernel
+        return PlacementCost(
+            device,
+            self.configuration,
+            self.time(tolerance),
+            kernel.weight_bytes,
+            kernel.workspace_bytes,
+            kernel.input_formats,
+            kernel.output_formats,
+        )
+
+
+@frozen
+class Choice:
+    """The candidates of one layer shape on one device, and what was ruled out."""
+
+    device: str
+    candidates: list[Candidate]
+    rejections: list[Rejection]
+
+    def active(self, tolerance: float) -> list[Candidate]:
+        """Candidates that need more samples, those with the fewest first."""
+        waiting = [
+            c for c in self.candidates if not (c.hopeless or c.settled or _done(c, tolerance))
+        ]
+        return sorted(waiting, key=lambda c: len(c.samples))
+
+    def best(self) -> Candidate:
+        """The fastest candidate so far."""
+        return min(
+            self.candidates, key=lambda c: summarize(c.samples or [c.first], tolerance=0).median
+        )
+
+    def drop_hopeless(self, tolerance: float) -> None:
+        """Rule out whatever is far slower than the best once a few samples are there."""
+        best = self.best().time(tolerance).median
+        for candidate in self.candidates:
+            if candidate.time(tolerance).low > HOPELESS * best:
+                candidate.hopeless = True
+
+
+def _done(candidate: Candidate, tolerance: float) -> bool:
+    count = len(candidate.samples)
+    if count < MIN_SAMPLES:
+        return False
+    return count >= MAX_SAMPLES or candidate.time(tolerance).stable
+
+
+def survey(bench: Workbench, node: Node, device: str, oracle: Oracle) -> Choice:
+    """Prepare and check every configuration of a layer on a device.
+
+    A configuration that is not bit-exact, or that cannot be prepared, is rejected with a reason.
+    """
+    backend, where = bench.backends[device], bench.device(device)
+    bound = bench.network.bind(node, bench.batch)
+    reason = backend.supports(bound, where)
+    if reason is not None:
+        return Choice(device, [], [Rejection(device, "", reason)])
+    choice = Choice(device, [], [])
+    for configuration in backend.configurations(bound, where):
+        try:
+            kernel = bench.kernel(node, device, configuration)
+            first = oracle.check_and_time(node, device, kernel)
+        except BnnplanError as error:
+            choice.rejections.append(Rejection(device, configuration.label, str(error)))
+            continue
+        choice.candidates.append(Candidate(configuration, kernel, first))
+    if choice.candidates:
+        fastest = min(candidate.first for candidate in choice.candidates)
+        for candidate in choice.candidates:
+            candidate.hopeless = candidate.first > HOPELESS * fastest
+    return choice

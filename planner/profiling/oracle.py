@@ -1,0 +1,125 @@
+"""The right values of every tensor, by the reference backend, and the check against them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bnnplan.backends.interface import Buffer, Kernel, Step
+from bnnplan.backends.reference import evaluate
+from bnnplan.models.errors import BnnplanError
+from bnnplan.models.graph import Network, Node
+from bnnplan.models.tensors import ElementType, TensorType, encode
+from bnnplan.planner.execution.workbench import Workbench
+
+FLOAT_TOLERANCE = 1e-4
+"""Relative to the largest value of a tensor; only float32 outputs may differ at all."""
+FIRST_RUNS = 3
+
+
+class MismatchError(BnnplanError):
+    """A kernel that does not compute what the reference backend computes."""
+
+
+def random_feeds(network: Network, batch: int, seed: int) -> dict[str, np.ndarray]:
+    """Plain random elements for every network input, over the range that its type has."""
+    random = np.random.default_rng(seed)
+    feeds = {}
+    for name, kind in network.inputs.items():
+        shape = (batch, *kind.shape)
+        if kind.element is ElementType.FLOAT32:
+            feeds[name] = random.uniform(-1, 1, shape).astype(np.float32)
+        elif kind.element is ElementType.BIT:
+            feeds[name] = random.choice(np.array([-1, 1], np.int8), shape)
+        else:
+            bounds = np.iinfo(kind.element.dtype)
+            low, high = max(bounds.min, -1000), min(bounds.max, 1000)
+            feeds[name] = random.integers(low, high, shape, kind.element.dtype, endpoint=True)
+    return feeds
+
+
+class Oracle:
+    """Holds the reference values of all tensors, on the host and in each device's space.
+
+    Parameters
+    ----------
+    bench : Workbench
+    seed : int
+        Of the random input images.
+    """
+
+    def __init__(self, bench: Workbench, seed: int) -> None:
+        self.bench = bench
+        network = bench.network
+        self.feeds = random_feeds(network, bench.batch, seed)
+        everything = network.replace(network.nodes, outputs=tuple(network.types))
+        values = evaluate(everything, self.feeds)
+        self.arrays = {name: encode(values[name], kind) for name, kind in network.types.items()}
+        self._buffers: dict[tuple[str, str, str], Buffer] = {}
+
+    def buffer(self, tensor: str, device: str, format: str) -> Buffer:
+        """A buffer in the device's space that holds the right values."""
+        key = (tensor, self.bench.device(device).space.name, format)
+        if key not in self._buffers:
+            kind = self.bench.network.types[tensor]
+            backend = self.bench.backends[device]
+            where = self.bench.device(device)
+            self._buffers[key] = backend.allocate(where, kind, self.bench.batch, format)
+            self._restore(tensor, device, self._buffers[key])
+        return self._buffers[key]
+
+    def _restore(self, tensor: str, device: str, buffer: Buffer) -> None:
+        backend = self.bench.backends[device]
+        shared = self.arrays[tensor]
+        backend.upload(
+            backend.convert(shared, buffer.type, buffer.type.format, buffer.format), buffer
+        )
+
+    def step(self, node: Node, device: str, kernel: Kernel) -> Step:
+        """The node's kernel on buffers that hold, and keep, the right values."""
+        inputs = zip(node.inputs, kernel.input_formats, strict=True)
+        outputs = zip(node.outputs, kernel.output_formats, strict=True)
+        return Step(
+            kernel,
+            tuple(self.buffer(tensor, device, format) for tensor, format in inputs),
+            tuple(self.buffer(tensor, device, format) for tensor, format in outputs),
+        )
+
+    def check_and_time(self, node: Node, device: str, kernel: Kernel) -> int:
+        """Run a kernel a few times and compare its outputs; nanoseconds of the fastest run.
+
+        Raises
+        ------
+        MismatchError
+            If an output differs from the reference's.
+        """
+        backend = self.bench.backends[device]
+        step = self.step(node, device, kernel)
+        for buffer in step.outputs:
+            wrong = np.zeros_like(self.arrays[node.outputs[step.outputs.index(buffer)]])
+            backend.upload(
+                backend.convert(wrong, buffer.type, buffer.type.format, buffer.format), buffer
+            )
+        program = backend.link([step])
+        fastest = min(program.run_timed()[0] for _ in range(FIRST_RUNS))
+        for tensor, buffer in zip(node.outputs, step.outputs, strict=True):
+            got = backend.convert(
+                backend.download(buffer), buffer.type, buffer.format, buffer.type.format
+            )
+            fault = difference(got, self.arrays[tensor], buffer.type)
+            self._restore(tensor, device, buffer)
+            if fault:
+                raise MismatchError(f"differs from the reference in {tensor!r}: {fault}")
+        return fastest
+
+
+def difference(got: np.ndarray, wanted: np.ndarray, kind: TensorType) -> str | None:
+    """None if two arrays in the shared format agree, else what differs, in a few words."""
+    if kind.element is not ElementType.FLOAT32:
+        wrong = int(np.count_nonzero(got != wanted))
+        return f"{wrong} of {wanted.size} values" if wrong else None
+    scale = max(float(np.abs(wanted).max()), 1.0)
+    with np.errstate(invalid="ignore"):
+        worst = float(np.nan_to_num(np.abs(got - wanted), nan=0.0).max()) / scale
+    if not np.array_equal(np.isnan(got), np.isnan(wanted)) or worst > FLOAT_TOLERANCE:
+        return f"largest relative error {worst:.2g}"
+    return None

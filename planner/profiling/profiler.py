@@ -1,0 +1,275 @@
+"""The measuring itself: survey, rounds of whole-network programs, transfers, profile."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import random
+import statistics
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from attrs import frozen
+
+from bnnplan.models.graph import Network, Node
+from bnnplan.planner.board import Board
+from bnnplan.planner.execution.workbench import Workbench
+from bnnplan.planner.profile import (
+    Conditions,
+    LayerCosts,
+    PlacementCost,
+    Profile,
+    ProfileError,
+    TransferCost,
+    shape_fingerprint,
+)
+from bnnplan.planner.profiling.candidates import Candidate, Choice, survey
+from bnnplan.planner.profiling.oracle import Oracle
+from bnnplan.planner.profiling.transfers import measure_transfers
+
+RUNS_A_ROUND = 4
+
+Progress = Callable[[float, str], None]
+"""Told the share that is done, from 0 to 1, and what is being done."""
+
+
+@frozen
+class Options:
+    """How long and how precisely to measure.
+
+    Parameters
+    ----------
+    tolerance : float
+        Wanted half width of the median's 95 % confidence interval, relative.
+    budget : float
+        Seconds after which measuring ends, whatever is stable by then.
+    seed : int
+        Of the input images and of the order in which configurations take turns.
+    """
+
+    tolerance: float = 0.03
+    budget: float = 60.0
+    seed: int = 0
+
+
+def profile_network(
+    network: Network,
+    board: Board,
+    *,
+    batch: int = 1,
+    options: Options | None = None,
+    earlier: Profile | None = None,
+    progress: Progress | None = None,
+    bench: Workbench | None = None,
+) -> Profile:
+    """Measure a network on a board.
+
+    Ctrl-C ends measuring early: the profile then says that it is not complete, and can be given
+    as `earlier` to go on from there.
+
+    Parameters
+    ----------
+    network : Network
+    board : Board
+    batch : int
+        Images computed at once.
+    options : Options, optional
+    earlier : Profile, optional
+        An incomplete profile of the same network and board: what is stable there is kept.
+    progress : callable, optional
+    bench : Workbench, optional
+        Kernels that are prepared already.
+
+    Raises
+    ------
+    ProfileError
+        If some layer has no placement at all; the reasons are listed.
+    """
+    session = _Profiler(
+        bench or Workbench(network, board, batch),
+        options or Options(),
+        earlier,
+        progress or (lambda share, text: None),
+    )
+    return session.run()
+
+
+class _Profiler:
+    def __init__(
+        self, bench: Workbench, options: Options, earlier: Profile | None, progress: Progress
+    ) -> None:
+        self.bench = bench
+        self.options = options
+        self.progress = progress
+        self.random = random.Random(options.seed)
+        self.begin = time.monotonic()
+        self.load = os.getloadavg()[0]
+        self.earlier = earlier
+        self.choices: dict[tuple[str, str], Choice] = {}
+        self.launch_samples: dict[str, list[int]] = {d.name: [] for d in bench.board.devices}
+        self.signatures = {
+            node.name: bench.network.bind(node, bench.batch).signature
+            for node in bench.network.nodes
+        }
+
+    def run(self) -> Profile:
+        self.progress(0.0, "reference values")
+        self.oracle = Oracle(self.bench, self.options.seed)
+        self._survey()
+        self.progress(0.2, "transfers")
+        transfers = measure_transfers(self.bench)
+        interrupted = False
+        try:
+            self._rounds()
+        except KeyboardInterrupt:
+            interrupted = True
+        return self._profile(transfers, interrupted)
+
+    def _survey(self) -> None:
+        pairs = [(n, d.name) for n in self.bench.network.nodes for d in self.bench.board.devices]
+        for index, (node, device) in enumerate(pairs):
+            key = (self.signatures[node.name], device)
+            choice = survey(self.bench, node, device, self.oracle)
+            if key not in self.choices:
+                self.choices[key] = choice
+            else:
+                _keep_common(self.choices[key], choice)
+            self.progress(0.2 * index / len(pairs), f"checking {node.name} on {device}")
+        self._settle()
+        for node in self.bench.network.nodes:
+            chances = [self._choice(node, d.name) for d in self.bench.board.devices]
+            if not any(choice.candidates for choice in chances):
+                reasons = "; ".join(
+                    f"{r.device}: {r.reason}" for choice in chances for r in choice.rejections
+                )
+                raise ProfileError(f"no device can run layer {node.name!r}: {reasons}")
+
+    def _settle(self) -> None:
+        """Leave out what an earlier, interrupted run has measured well enough."""
+        for name, costs in self.earlier.layers.items() if self.earlier else ():
+            for before in costs.placements:
+                for candidate in self.choices[self.signatures[name], before.device].candidates:
+                    if candidate.configuration == before.configuration:
+                        candidate.settled = before.time.stable
+
+    def _choice(self, node: Node, device: str) -> Choice:
+        return self.choices[self.signatures[node.name], device]
+
+    def _rounds(self) -> None:
+        tolerance = self.options.tolerance
+        while (spent := time.monotonic() - self.begin) < self.options.budget:
+            waiting = [c for c in self.choices.values() if c.active(tolerance)]
+            if not waiting:
+                break
+            done = self._share_done()
+            by_budget = spent / self.options.budget
+            self.progress(0.2 + 0.8 * max(done, by_budget), "timing whole-network programs")
+            for device in dict.fromkeys(choice.device for choice in waiting):
+                self._round(device)
+            for choice in waiting:
+                choice.drop_hopeless(tolerance)
+
+    def _share_done(self) -> float:
+        tolerance = self.options.tolerance
+        total = sum(len(c.candidates) for c in self.choices.values())
+        active = sum(len(c.active(tolerance)) for c in self.choices.values())
+        return (total - active) / max(total, 1)
+
+    def _round(self, device: str) -> None:
+        """Time one program of all layers that the device supports, each in its next turn."""
+        tolerance = self.options.tolerance
+        turns: dict[str, int] = {}
+        nodes: list[Node] = []
+        chosen: list[Candidate] = []
+        for node in self.bench.network.nodes:
+            choice = self._choice(node, device)
+            if not choice.candidates:
+                continue
+            active = choice.active(tolerance) or [choice.best()]
+            key = self.signatures[node.name]
+            turn = turns.get(key, 0)
+            turns[key] = turn + 1
+            nodes.append(node)
+            chosen.append(active[turn % len(active)])
+        steps = [
+            self.oracle.step(node, device, self.bench.kernel(node, device, c.configuration))
+            for node, c in zip(nodes, chosen, strict=True)
+        ]
+        program = self.bench.backends[device].link(steps)
+        program.run()
+        for _ in range(RUNS_A_ROUND):
+            start = time.perf_counter_ns()
+            times = program.run_timed()
+            whole = time.perf_counter_ns() - start
+            self.launch_samples[device].append(max(0, whole - sum(times)))
+            for candidate, duration in zip(chosen, times, strict=True):
+                candidate.samples.append(duration)
+
+    def _profile(self, transfers: tuple[TransferCost, ...], interrupted: bool) -> Profile:
+        tolerance = self.options.tolerance
+        layers = {}
+        for node in self.bench.network.nodes:
+            choices = [self._choice(node, d.name) for d in self.bench.board.devices]
+            placements = [
+                self._kept(node.name, c.cost(choice.device, tolerance))
+                for choice in choices
+                for c in choice.candidates
+            ]
+            rejections = [r for choice in choices for r in choice.rejections]
+            layers[node.name] = LayerCosts(placements, rejections)
+        earlier = self.earlier.conditions.seconds if self.earlier else 0.0
+        return Profile(
+            network=self.bench.network.name,
+            network_fingerprint=shape_fingerprint(self.bench.network),
+            board=self.bench.board,
+            batch=self.bench.batch,
+            layers=layers,
+            transfers=transfers,
+            launches={
+                device: round(statistics.median(samples)) if samples else 0
+                for device, samples in self.launch_samples.items()
+            },
+            conditions=Conditions(
+                date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+                bnnplan=bnnplan_version(),
+                governor=_governor(),
+                load=self.load,
+                seconds=round(time.monotonic() - self.begin + earlier, 3),
+                tolerance=tolerance,
+                complete=not interrupted,
+            ),
+        )
+
+    def _kept(self, node: str, cost: PlacementCost) -> PlacementCost:
+        """What an earlier, interrupted run measured with more samples, if there is one."""
+        for before in self.earlier.layers[node].placements if self.earlier else ():
+            same = (before.device, before.configuration) == (cost.device, cost.configuration)
+            if same and before.time.runs > cost.time.runs:
+                return before
+        return cost
+
+
+def _keep_common(first: Choice, other: Choice) -> None:
+    """Layers of one shape are timed together, so what one of them rejects no one may use."""
+    allowed = {candidate.configuration for candidate in other.candidates}
+    first.candidates[:] = [c for c in first.candidates if c.configuration in allowed]
+    known = {(r.configuration, r.reason) for r in first.rejections}
+    first.rejections.extend(r for r in other.rejections if (r.configuration, r.reason) not in known)
+
+
+def bnnplan_version() -> str:
+    """The installed version, or ``unknown`` when run from a source tree."""
+    try:
+        return version("bnnplan")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _governor() -> str:
+    path = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return "unknown: the kernel does not tell"

@@ -1,0 +1,189 @@
+"""A plan as text: one line that says where things run, then layers, sums, proof, baselines."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from rich.console import Console
+from rich.table import Table
+
+from bnnplan.planner.plan import Baseline, Plan, PlannedTransfer
+from bnnplan.planner.profile import Profile
+from bnnplan.planner.report.units import duration, percent
+
+SHOWN_BASELINES = 6
+
+
+def print_plan(
+    plan: Plan, console: Console, *, profile: Profile | None = None, verbose: bool = False
+) -> None:
+    """Print a plan.
+
+    Parameters
+    ----------
+    plan : Plan
+    console : rich.console.Console
+    profile : Profile, optional
+        What it was made from, to say why devices are not used.
+    verbose : bool
+        All baselines instead of the best few.
+    """
+    console.print(placement_line(plan, profile))
+    console.print()
+    console.print(_layers(plan))
+    console.print()
+    console.print(_sums(plan))
+    console.print()
+    _proof(plan, console)
+    console.print(_baselines(plan, verbose=verbose))
+    if plan.verdict:
+        console.print(plan.verdict)
+
+
+def placement_line(plan: Plan, profile: Profile | None = None) -> str:
+    """How many layers, and what share of the time, each device has; and why others have none."""
+    count: dict[str, int] = defaultdict(int)
+    time: dict[str, int] = defaultdict(int)
+    for row in plan.layers:
+        count[row.device] += 1
+        time[row.device] += row.predicted_ns
+    total = max(sum(time.values()), 1)
+    used = [
+        f"{count[device]} of {len(plan.layers)} layers on {device} ({time[device] / total:.0%} of "
+        "the layer time)"
+        for device in sorted(count, key=lambda device: -time[device])
+    ]
+    why = [_why_unused(plan, d.name, profile) for d in plan.board.devices if d.name not in count]
+    return "; ".join(used + why)
+
+
+def _why_unused(plan: Plan, device: str, profile: Profile | None) -> str:
+    costs = profile.layers if profile else {}
+    runnable = [n for n, c in costs.items() if any(p.device == device for p in c.placements)]
+    if costs and not runnable:
+        first = next(iter(costs.values()))
+        reason = next((r.reason for r in first.rejections if r.device == device), "not measured")
+        return f"none on {device}: it can run no layer ({reason})"
+    alone = plan.baseline(f"all on {device}")
+    if alone is not None and alone.predicted_ns is not None:
+        return f"none on {device}: the network alone there takes {duration(alone.predicted_ns)}"
+    return f"none on {device}: no layer gains from it"
+
+
+def _table(*columns: tuple[str, str]) -> Table:
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for title, justify in columns:
+        made.add_column(title, justify=justify, no_wrap=justify == "right")  # type: ignore[arg-type]
+    return made
+
+
+def _layers(plan: Plan) -> Table:
+    rows = _table(
+        ("layer", "left"),
+        ("type", "left"),
+        ("device", "left"),
+        ("configuration", "left"),
+        ("predicted", "right"),
+        ("measured", "right"),
+    )
+    for transfer in plan.transfers:
+        if transfer.source == "user":
+            _add_transfer(rows, transfer)
+    for row in plan.layers:
+        rows.add_row(
+            row.name,
+            row.kind,
+            row.device,
+            row.configuration.label,
+            duration(row.predicted_ns),
+            duration(row.measured_ns),
+        )
+    for transfer in plan.transfers:
+        if transfer.source != "user":
+            _add_transfer(rows, transfer)
+    return rows
+
+
+def _add_transfer(rows: Table, transfer: PlannedTransfer) -> None:
+    rows.add_row(
+        f"[dim]{transfer.tensor}[/dim]",
+        "[dim]transfer[/dim]",
+        f"[dim]{transfer.source} → {transfer.target}[/dim]",
+        f"[dim]{transfer.nbytes:,} B[/dim]",
+        f"[dim]{duration(transfer.predicted_ns)}[/dim]",
+        f"[dim]{duration(transfer.measured_ns)}[/dim]",
+    )
+
+
+def _sums(plan: Plan) -> Table:
+    measured = plan.measured
+    layers = sum(row.predicted_ns for row in plan.layers)
+    transfers = sum(row.predicted_ns for row in plan.transfers)
+    rest = plan.predicted_ns - layers - transfers - plan.launches_ns
+    rows = _table(("", "left"), ("predicted", "right"), ("measured", "right"))
+    rows.add_row("sum of layers", duration(layers), duration(measured and measured.layers_ns))
+    rows.add_row("transfers", duration(transfers), duration(measured and measured.transfers_ns))
+    rows.add_row(
+        "program launches", duration(plan.launches_ns), duration(measured and measured.launches_ns)
+    )
+    overlap = "overlap and waiting" if plan.concurrent else "unattributed overhead"
+    rows.add_row(overlap, duration(rest), duration(measured and measured.unattributed_ns))
+    whole = measured.end_to_end.median if measured else None
+    rows.add_row("[bold]end to end[/bold]", duration(plan.predicted_ns), duration(whole))
+    if plan.batch > 1:
+        rows.add_row(
+            "per image",
+            duration(plan.predicted_ns / plan.batch),
+            duration(whole and whole / plan.batch),
+        )
+    return rows
+
+
+def _proof(plan: Plan, console: Console) -> None:
+    proof = plan.proof
+    console.print(
+        f"{proof.status}: objective {duration(proof.objective_ns)}, "
+        f"bound {duration(proof.bound_ns)}, gap {percent(proof.gap)}, "
+        f"{proof.method} in {duration(proof.seconds * 1e9)}"
+    )
+    if proof.message:
+        console.print(proof.message)
+    if plan.measured:
+        whole = plan.measured.end_to_end
+        error = plan.predicted_ns / whole.median - 1
+        console.print(
+            f"predicted latency differs by {percent(error)} from the measured median "
+            f"({whole.runs} runs, 95 % {duration(whole.low)} to {duration(whole.high)}, "
+            f"p90 {duration(whole.p90)})"
+        )
+
+
+def _baselines(plan: Plan, *, verbose: bool) -> Table:
+    rows = _table(
+        ("baseline", "left"),
+        ("predicted", "right"),
+        ("measured", "right"),
+        ("plan is faster by", "right"),
+        ("note", "left"),
+    )
+    shown = plan.baselines if verbose else plan.baselines[:SHOWN_BASELINES]
+    for baseline in shown:
+        rows.add_row(
+            baseline.name,
+            duration(baseline.predicted_ns),
+            duration(baseline.measured and baseline.measured.median),
+            gain(plan, baseline),
+            baseline.note,
+        )
+    if hidden := len(plan.baselines) - len(shown):
+        rows.add_row(f"({hidden} more with --verbose)")
+    return rows
+
+
+def gain(plan: Plan, baseline: Baseline) -> str:
+    """How many times faster the plan is, measured if both were measured, else predicted."""
+    if baseline.measured and plan.measured:
+        return f"{baseline.measured.median / plan.measured.end_to_end.median:.2f}× measured"
+    if baseline.predicted_ns is None:
+        return "–"
+    return f"{baseline.predicted_ns / max(plan.predicted_ns, 1):.2f}×"

@@ -1,0 +1,27 @@
+"""Figures in units that a person reads."""
+
+from __future__ import annotations
+
+
+def duration(ns: float | None) -> str:
+    """Nanoseconds as ns, µs, ms or s with three digits; a dash for None."""
+    if ns is None:
+        return "–"
+    for unit, scale in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
+        if abs(ns) >= scale:
+            digits = max(0, 2 - len(str(int(abs(ns / scale)))) + 1)
+            return f"{ns / scale:.{digits}f} {unit}"
+    return f"{ns:.0f} ns"
+
+
+def size(nbytes: float) -> str:
+    """Bytes as B, KiB, MiB or GiB."""
+    for unit, scale in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if nbytes >= scale:
+            return f"{nbytes / scale:.1f} {unit}"
+    return f"{nbytes:.0f} B"
+
+
+def percent(share: float | None) -> str:
+    """A share in percent with up to two digits behind the point; a dash for None."""
+    return "–" if share is None else f"{100 * share:.3g} %"

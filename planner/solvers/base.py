@@ -1,0 +1,116 @@
+"""What every method gets and gives."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from typing import Protocol
+
+from attrs import frozen
+
+from bnnplan.models.errors import BnnplanError
+from bnnplan.planner.problem import Problem, Solution
+from bnnplan.planner.solvers.checking import check
+
+
+class SolverError(BnnplanError):
+    """A method that cannot be used here, or that gave something wrong."""
+
+
+class Status(enum.StrEnum):
+    """How much is known about the answer of a method."""
+
+    OPTIMAL = "optimal"
+    FEASIBLE = "feasible"
+    INFEASIBLE = "infeasible"
+    UNKNOWN = "unknown"
+
+
+@frozen
+class SolverResult:
+    """The answer of a method.
+
+    Attributes
+    ----------
+    status : Status
+        Optimal only if proven; infeasible only if confirmed.
+    solution : Solution or None
+        A checked solution, if there is one.
+    objective, bound : int or None
+        Latency of the solution, and a latency that no solution can be below, ns.
+    runtime_s : float
+        Seconds spent.
+    method : str
+        Name of the method.
+    message : str
+        One line: why infeasible, why not proven, or what the method did not use.
+    reasons : tuple of str
+        If infeasible: each conflict in words, with the smallest relaxation where it is known.
+    """
+
+    status: Status
+    solution: Solution | None
+    objective: int | None
+    bound: int | None
+    runtime_s: float
+    method: str
+    message: str = ""
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def gap(self) -> float | None:
+        """The share of the objective that is not proven necessary, 0 if optimal."""
+        if self.objective is None or self.bound is None:
+            return None
+        return (self.objective - self.bound) / self.objective if self.objective else 0.0
+
+
+class Solver(Protocol):
+    """A method: a function that searches for the solution with the least latency.
+
+    Parameters
+    ----------
+    problem : Problem
+        What to solve.
+    time_limit : float
+        Seconds after which the best solution so far is given.
+    workers : int
+        Threads to search with; 1 is deterministic for a given seed.
+    seed : int
+        Where the search is random.
+    hint : sequence of int, optional
+        A choice to start from: an option index for each task.
+    """
+
+    def __call__(
+        self,
+        problem: Problem,
+        *,
+        time_limit: float = 60.0,
+        workers: int = 1,
+        seed: int = 0,
+        hint: Sequence[int] | None = None,
+    ) -> SolverResult: ...
+
+
+def verified(problem: Problem, result: SolverResult) -> SolverResult:
+    """Return `result` if its solution passes the checker and its bound makes sense.
+
+    Raises
+    ------
+    SolverError
+        If not: a fault of the method, never of the problem.
+    """
+    if result.solution is None:
+        return result
+    faults = [str(violation.message) for violation in check(problem, result.solution)]
+    if result.objective != result.solution.objective:
+        faults.append(f"states {result.objective} ns for {result.solution.objective} ns")
+    if result.bound is not None and result.bound > result.solution.objective:
+        faults.append(f"bound {result.bound} ns is above the solution")
+    if faults:
+        raise SolverError(
+            f"method {result.method!r} gave a wrong solution of {problem.name!r}: {faults[0]}; "
+            "this is a fault of the method, try another one"
+        )
+    return result

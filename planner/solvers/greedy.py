@@ -1,0 +1,62 @@
+"""HEP-BNN's greedy choice: the fastest option of each task, transfers ignored.
+
+The plan is then evaluated with the transfers, as it would run. Source: HEP-BNN, "A Framework for
+Finding Low-Latency Execution Configurations of BNNs on Heterogeneous Multiprocessor Platforms".
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from bnnplan.planner.problem import Problem
+from bnnplan.planner.solvers.base import SolverResult, Status, verified
+from bnnplan.planner.solvers.checking import check
+from bnnplan.planner.solvers.evaluation import schedule
+from bnnplan.planner.solvers.list_scheduling import fastest, fitting
+from bnnplan.planner.solvers.structure import Graph
+
+METHOD = "greedy"
+
+
+def solve(
+    problem: Problem,
+    *,
+    time_limit: float = 60.0,
+    workers: int = 1,
+    seed: int = 0,
+    hint: Sequence[int] | None = None,
+) -> SolverResult:
+    """Give the greedy plan; parameters and result as for every `Solver` (none is needed here)."""
+    started = time.perf_counter()
+    graph = Graph(problem)
+    return stated(problem, graph, greedy_choice(graph), METHOD, started)
+
+
+def greedy_choice(graph: Graph) -> list[int]:
+    """Choose the option of least duration for each task, the first of equal ones."""
+    return fastest(graph, [range(len(task.options)) for task in graph.tasks])
+
+
+def stated(
+    problem: Problem, graph: Graph, choice: Sequence[int], method: str, started: float,
+    message: str = "",
+) -> SolverResult:  # fmt: skip
+    """Make a fixed choice a result: feasible if it keeps all rules, else unknown with the reason."""
+    solution = fitting(graph, choice)
+    if solution is None:
+        tried = schedule(graph, choice)
+        fault = "the choice needs a transfer that is impossible"
+        if tried is not None:
+            fault = check(problem, tried)[0].message
+        message = "; ".join(filter(None, (message, fault)))
+    result = SolverResult(
+        status=Status.FEASIBLE if solution else Status.UNKNOWN,
+        solution=solution,
+        objective=solution.objective if solution else None,
+        bound=None,
+        runtime_s=time.perf_counter() - started,
+        method=method,
+        message=message,
+    )
+    return verified(problem, result)

@@ -1,0 +1,243 @@
+"""Proves a plan on the board: right, as fast as predicted, and not slower than one device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from bnnplan.backends.reference import evaluate
+from bnnplan.models.graph import Network
+from bnnplan.models.tensors import encode
+from bnnplan.planner.encoding import encode_problem
+from bnnplan.planner.execution.measure import Measurement, measure, ratio_interval
+from bnnplan.planner.execution.runner import Runner, check_feeds, transfer_label
+from bnnplan.planner.execution.trace import EventKind
+from bnnplan.planner.execution.workbench import Workbench
+from bnnplan.planner.plan import Baseline, Plan, PlanError, Proof
+from bnnplan.planner.planning import SINGLE_DEVICE, SolveOptions, build_plan, plan_latency
+from bnnplan.planner.profile import PlacementCost, Profile, TransferCost
+from bnnplan.planner.profiling.oracle import difference, random_feeds
+from bnnplan.planner.solvers.evaluation import evaluate as evaluate_choice
+
+TOLERANCE = 0.05
+"""Predicted and measured latency agree within this share, or the costs are measured again."""
+MAX_ROUNDS = 5
+PLAN = "plan"
+
+
+def make_runner(bench: Workbench, plan: Plan) -> Runner:
+    """A plan made ready to run on a workbench of its network and board."""
+    return Runner(bench, plan.assignment, plan.order, concurrent=plan.concurrent)
+
+
+def check_exact(bench: Workbench, runner: Runner, seed: int) -> None:
+    """Compare a runner's outputs with the reference backend's, on random input.
+
+    Raises
+    ------
+    PlanError
+        If integers or bits differ at all, or floats beyond their tolerance.
+    """
+    network = bench.network
+    feeds = random_feeds(network, bench.batch, seed)
+    got = runner.run(feeds)
+    wanted = evaluate(network, feeds)
+    for name in network.outputs:
+        kind = network.types[name]
+        fault = difference(encode(got[name], kind), encode(wanted[name], kind), kind)
+        if fault:
+            raise PlanError(
+                f"the plan of {network.name!r} gives other values than the reference backend in "
+                f"output {name!r}: {fault}; please report this with the plan file"
+            )
+
+
+def solve_on_board(
+    network: Network,
+    profile: Profile,
+    *,
+    source: str,
+    options: SolveOptions | None = None,
+    bench: Workbench | None = None,
+    seconds: float = 2.0,
+    seed: int = 0,
+    progress: Callable[[float, str], None] | None = None,
+) -> tuple[Plan, Profile]:
+    """Plan, run the plan, and correct the costs until predicted and measured latency agree.
+
+    Where they differ, the costs of the plan's own placements are replaced by what they measured
+    in the running plan, and all other costs of a device are scaled by the drift that its layers
+    showed (a machine's clock and load change between profiling and planning); then it is solved
+    again. At the end the plan is run interleaved with the best single device, and the faster one
+    is the plan.
+
+    Returns
+    -------
+    Plan
+        With measured times and the verdict.
+    Profile
+        With the corrected costs.
+    """
+    bench = bench or Workbench(network, profile.board, profile.batch)
+    tell = progress or (lambda share, text: None)
+    arrays = check_feeds(network, random_feeds(network, bench.batch, seed), bench.batch)
+    for turn in range(MAX_ROUNDS):
+        tell(turn / MAX_ROUNDS, "solving and running the plan")
+        plan = plan_latency(network, profile, source=source, options=options)
+        runner = make_runner(bench, plan)
+        if turn == 0:
+            check_exact(bench, runner, seed + 1)
+        single = plan.baseline(SINGLE_DEVICE)
+        runners = {PLAN: runner}
+        if single and single.placements and single.placements != plan.assignment:
+            runners[SINGLE_DEVICE] = Runner(bench, single.placements)
+        measured = measure(runners, arrays, seconds=seconds)
+        error = plan.predicted_ns / measured[PLAN].time().median - 1
+        if abs(error) <= TOLERANCE or turn == MAX_ROUNDS - 1:
+            break
+        profile = corrected(profile, plan, measured[PLAN])
+    tell(1.0, "done")
+    check_exact(bench, runner, seed + 2)
+    plan = with_measurements(plan, measured)
+    return _deliver_faster(plan, network, profile, measured), profile
+
+
+def with_measurements(plan: Plan, measured: dict[str, Measurement]) -> Plan:
+    """The plan with the measured times of its layers, transfers and baselines filled in."""
+    mine = measured[PLAN]
+    layers = mine.median_of(EventKind.LAYER)
+    transfers = mine.median_of(EventKind.TRANSFER)
+    return attrs.evolve(
+        plan,
+        layers=[attrs.evolve(row, measured_ns=layers[row.name]) for row in plan.layers],
+        transfers=[
+            attrs.evolve(
+                row,
+                measured_ns=transfers.get(transfer_label(row.tensor, row.source, row.target)),
+            )
+            for row in plan.transfers
+        ],
+        baselines=[_measured_baseline(row, measured) for row in plan.baselines],
+        measured=mine.summary(),
+    )
+
+
+def _measured_baseline(row: Baseline, measured: dict[str, Measurement]) -> Baseline:
+    return attrs.evolve(row, measured=measured[row.name].time()) if row.name in measured else row
+
+
+def corrected(profile: Profile, plan: Plan, measured: Measurement) -> Profile:
+    """The profile with what a running plan has shown; see :func:`solve_on_board`."""
+    layers = measured.median_of(EventKind.LAYER)
+    launches = measured.median_of(EventKind.LAUNCH)
+    drift = {}
+    for device in {row.device for row in plan.layers}:
+        mine = [row for row in plan.layers if row.device == device]
+        predicted = sum(row.predicted_ns for row in mine)
+        drift[device] = sum(layers[row.name] for row in mine) / max(predicted, 1)
+
+    def correct(name: str, cost: PlacementCost) -> PlacementCost:
+        factor = drift.get(cost.device, 1.0)
+        if plan.assignment[name] == (cost.device, cost.configuration):
+            factor = layers[name] / max(cost.time.median, 1)
+        time = cost.time
+        scaled = attrs.evolve(
+            time,
+            median=round(time.median * factor),
+            low=round(time.low * factor),
+            high=round(time.high * factor),
+            p90=round(time.p90 * factor),
+        )
+        return attrs.evolve(cost, time=scaled)
+
+    return attrs.evolve(
+        profile,
+        layers={
+            name: attrs.evolve(
+                costs, placements=tuple(correct(name, cost) for cost in costs.placements)
+            )
+            for name, costs in profile.layers.items()
+        },
+        launches={**profile.launches, **launches},
+        transfers=_corrected_transfers(profile, plan, measured),
+    )
+
+
+def _corrected_transfers(
+    profile: Profile, plan: Plan, measured: Measurement
+) -> tuple[TransferCost, ...]:
+    """Transfer costs scaled by what the plan's own transfers between two spaces have shown."""
+    taken = measured.median_of(EventKind.TRANSFER)
+    sums: dict[tuple[str, str], tuple[int, int]] = {}
+    for row in plan.transfers:
+        label = transfer_label(row.tensor, row.source, row.target)
+        if label in taken:
+            before, now = sums.get((row.source, row.target), (0, 0))
+            sums[row.source, row.target] = before + row.predicted_ns, now + taken[label]
+
+    def correct(cost: TransferCost) -> TransferCost:
+        before, now = sums.get((cost.source, cost.target), (1, 1))
+        factor = now / max(before, 1)
+        return attrs.evolve(
+            cost,
+            overhead_ns=cost.overhead_ns * factor,
+            ns_per_byte=cost.ns_per_byte * factor,
+        )
+
+    return tuple(correct(cost) for cost in profile.transfers)
+
+
+def _deliver_faster(
+    plan: Plan,
+    network: Network,
+    profile: Profile,
+    measured: dict[str, Measurement],
+) -> Plan:
+    single = plan.baseline(SINGLE_DEVICE)
+    if SINGLE_DEVICE not in measured or single is None:
+        return attrs.evolve(plan, verdict="the plan is the best single device itself")
+    ratio, low, high = ratio_interval(measured[SINGLE_DEVICE], measured[PLAN])
+    interval = f"{ratio:.3f}× (95 % {low:.3f} to {high:.3f})"
+    if high >= 1.0:
+        text = f"measured interleaved, the best single device takes {interval} the plan's time"
+        return attrs.evolve(plan, verdict=text)
+    fallback = _as_plan(single, plan, network, profile)
+    remeasured = {PLAN: measured[SINGLE_DEVICE], SINGLE_DEVICE: measured[SINGLE_DEVICE]}
+    return attrs.evolve(
+        with_measurements(fallback, remeasured),
+        verdict=(
+            "the solver's plan measured slower than the best single device, which takes "
+            f"{interval} its time and is delivered instead"
+        ),
+    )
+
+
+def _as_plan(single: Baseline, plan: Plan, network: Network, profile: Profile) -> Plan:
+    encoding = encode_problem(network, profile)
+    placements = {
+        name: next(
+            cost
+            for cost in encoding.placements[name]
+            if (cost.device, cost.configuration) == placement
+        )
+        for name, placement in single.placements.items()
+    }
+    solution = evaluate_choice(encoding.problem, encoding.choice(placements))
+    proof = Proof(
+        "feasible",
+        solution.objective,
+        plan.proof.bound_ns,
+        SINGLE_DEVICE,
+        plan.proof.seconds,
+        "chosen by measuring, against the solver's prediction",
+    )
+    return build_plan(
+        network,
+        profile,
+        encoding,
+        solution,
+        source=plan.source,
+        proof=proof,
+        baselines=plan.baselines,
+    )

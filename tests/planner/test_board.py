@@ -1,0 +1,92 @@
+import json
+
+import attrs
+import pytest
+
+from bnnplan.backends.interface import Device, MemorySpace
+from bnnplan.models.errors import FileError
+from bnnplan.planner.board import Board, BoardError, Link, detect_board, load_board, save_board
+
+
+def device(name="d", **changes):
+    return Device(
+        **{
+            "name": name,
+            "backend": "reference",
+            "kind": "cpu",
+            "description": "test",
+            "space": MemorySpace("host", 1000),
+            "resources": {"core:0"},
+            **changes,
+        }
+    )
+
+
+def test_detected_board_has_the_reference_device_only_when_asked():
+    assert "reference0" in [d.name for d in detect_board(oracles=True).board.devices]
+    assert "reference0" not in [d.name for d in detect_board().board.devices]
+
+
+def test_file_round_trip(tmp_path):
+    board = Board("b", [device("x"), device("y", resources={"core:1", "core:2"})])
+    save_board(board, tmp_path / "board.json")
+    assert load_board(tmp_path / "board.json") == board
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (lambda: Board("b", []), "no devices"),
+        (lambda: Board("b", [device("x"), device("x")]), "'x' twice"),
+        (lambda: Board("b", [device(threads=0)]), "threads"),
+        (lambda: Board("b", [device(space=MemorySpace("host", -1))]), "negative"),
+        (lambda: Link("host", "gpu", bandwidth=-1.0), "bandwidth"),
+        (lambda: Link("host", "gpu", bandwidth=float("nan")), "bandwidth"),
+        (lambda: Link("host", "gpu", bandwidth=1.0, latency=-1.0), "latency"),
+        (lambda: Board("b", [device()], [Link("host", "moon", 1.0)]), "unknown space 'moon'"),
+        (
+            lambda: Board("b", [device("x"), device("y", space=MemorySpace("host", 5))]),
+            "two capacities",
+        ),
+    ],
+)
+def test_impossible_boards_are_refused(build, words):
+    with pytest.raises(BoardError, match=words):
+        build()
+
+
+def test_unknown_backend_in_a_file(tmp_path):
+    path = tmp_path / "board.json"
+    save_board(Board("b", [device(backend="quantum")]), path)
+    with pytest.raises(BoardError, match="needs backend 'quantum'"):
+        load_board(path)
+
+
+@pytest.mark.parametrize("change", ["schema", "version", "extra", "type"])
+def test_wrong_files_name_file_and_reason(tmp_path, change):
+    path = tmp_path / "board.json"
+    save_board(Board("b", [device()]), path)
+    content = json.loads(path.read_text())
+    if change == "schema":
+        content["schema"] = "bnnplan.plan"
+    elif change == "version":
+        content["version"] = 99
+    elif change == "extra":
+        content["surprise"] = 1
+    else:
+        content["devices"][0]["threads"] = "many"
+    path.write_text(json.dumps(content))
+    with pytest.raises(FileError, match=r"board\.json"):
+        load_board(path)
+
+
+def test_fingerprint_depends_on_devices_but_not_on_the_name():
+    board = Board("b", [device()])
+    assert board.fingerprint == attrs.evolve(board, name="c").fingerprint
+    slower = device(properties={"driver": "2"})
+    assert board.fingerprint != Board("b", [slower]).fingerprint
+
+
+def test_unknown_device_lists_those_there_are():
+    with pytest.raises(BoardError, match="it has x, y"):
+        Board("b", [device("x"), device("y")]).only(["z"])
