@@ -284,11 +284,23 @@ class Backend(ABC):
 
     @abstractmethod
     def allocate(self, device: Device, type: TensorType, batch: int, format: str) -> Buffer:
-        """Memory for a tensor in the device's space; contents undefined."""
+        """Memory for a tensor in the device's space; contents undefined.
+
+        Raises
+        ------
+        InputError
+            If the backend has no such format for the type.
+        """
 
     @abstractmethod
     def upload(self, array: np.ndarray, buffer: Buffer) -> None:
-        """Copy a host array in the buffer's format into the buffer; complete on return."""
+        """Copy a host array in the buffer's format into the buffer; complete on return.
+
+        Raises
+        ------
+        InputError
+            If shape or element type of the array do not fit the buffer.
+        """
 
     @abstractmethod
     def download(self, buffer: Buffer) -> np.ndarray:

@@ -8,12 +8,12 @@ from attrs import frozen
 
 from bnnplan.models.errors import BnnplanError
 from bnnplan.models.graph import Network
+from bnnplan.planner.baselines import GREEDY, SINGLE_DEVICE
 from bnnplan.planner.execution.measure import Runnable, measure
 from bnnplan.planner.execution.runner import Runner, check_feeds
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.peers import OnnxRuntimePeer
 from bnnplan.planner.plan import Plan
-from bnnplan.planner.planning import GREEDY, SINGLE_DEVICE
 from bnnplan.planner.profile import Time
 from bnnplan.planner.profiling.oracle import random_feeds
 from bnnplan.planner.verification import PLAN, make_runner

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
+from bnnplan.backends.interface import Configuration
 from bnnplan.models.graph import Network, Node
 from bnnplan.planner import problem as pure
 from bnnplan.planner.board import Board
@@ -45,7 +46,9 @@ class Encoding:
         ]
 
 
-def encode_problem(network: Network, profile: Profile) -> Encoding:
+def encode_problem(
+    network: Network, profile: Profile, threads: Mapping[str, int] | None = None
+) -> Encoding:
     """Encode the latency of one batch, from the caller's arrays to the caller's arrays.
 
     Network inputs and outputs are tasks of no duration at the caller's end, so that the transfers
@@ -56,16 +59,30 @@ def encode_problem(network: Network, profile: Profile) -> Encoding:
     network : Network
     profile : Profile
         Of this network; see :meth:`Profile.require`.
+    threads : mapping of str to int, optional
+        Most threads that a layer may use, by device; by default as many as any configuration
+        has. What starting a program costs depends on it.
     """
     board = profile.board
-    placements = {node.name: profile.layers[node.name].placements for node in network.nodes}
+    most = {
+        device.name: (threads or {}).get(device.name, profile.thread_counts(device.name)[-1])
+        for device in board.devices
+    }
+    placements = {
+        node.name: tuple(
+            cost
+            for cost in profile.layers[node.name].placements
+            if cost.configuration.threads <= most[cost.device]
+        )
+        for node in network.nodes
+    }
     tasks = [_end(INPUT + name, outputs=1) for name in network.inputs]
     tasks += [_task(node, placements[node.name], board) for node in network.nodes]
     tasks += [_end(OUTPUT + name, inputs=1) for name in network.outputs]
     user = pure.Device(USER)
     names = [device.name for device in board.devices]
     entries = [
-        pure.Entry(source, target, profile.launches.get(target, 0))
+        pure.Entry(source, target, profile.launch(target, most[target]))
         for target in names
         for source in [USER, *names]
         if source != target
@@ -81,6 +98,14 @@ def encode_problem(network: Network, profile: Profile) -> Encoding:
         entries=tuple(entries),
     )
     return Encoding(problem, placements)
+
+
+def widest_teams(assignment: Mapping[str, tuple[str, Configuration]]) -> dict[str, int]:
+    """Most threads that a layer uses on each device of an assignment."""
+    widest: dict[str, int] = {}
+    for device, configuration in assignment.values():
+        widest[device] = max(widest.get(device, 1), configuration.threads)
+    return widest
 
 
 def _end(name: str, *, inputs: int = 0, outputs: int = 0) -> pure.Task:

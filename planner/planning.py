@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
+import attrs
 from attrs import frozen
 
 from bnnplan.models.graph import Network
+from bnnplan.planner.baselines import baselines_of
 from bnnplan.planner.encoding import Encoding, encode_problem
 from bnnplan.planner.plan import (
     Baseline,
@@ -16,12 +20,9 @@ from bnnplan.planner.plan import (
     Proof,
 )
 from bnnplan.planner.problem import Solution
-from bnnplan.planner.profile import USER, Profile, shape_fingerprint
-from bnnplan.planner.solvers import greedy, single, solve
+from bnnplan.planner.profile import Profile, shape_fingerprint
+from bnnplan.planner.solvers import solve
 from bnnplan.planner.solvers.base import SolverResult, Status
-
-SINGLE_DEVICE = "best single device"
-GREEDY = "per-layer greedy (HEP-BNN)"
 
 
 @frozen
@@ -68,14 +69,8 @@ def plan_latency(
     """
     profile.require(network, profile.batch)
     chosen = options or SolveOptions()
-    encoding = encode_problem(network, profile)
-    result = solve(
-        encoding.problem,
-        chosen.method,
-        time_limit=chosen.time_limit,
-        workers=chosen.workers,
-        seed=chosen.seed,
-    )
+    encodings = _encodings(network, profile)
+    encoding, result = _best([(each, _solve(each, chosen)) for each in encodings])
     if result.status is Status.INFEASIBLE:
         reasons = "; ".join(result.reasons) or result.message
         raise InfeasibleError(f"no plan exists for {network.name!r}: {reasons}")
@@ -98,7 +93,50 @@ def plan_latency(
             round(result.runtime_s, 6),
             result.message,
         ),
-        baselines=_baselines(encoding),
+        baselines=baselines_of(encodings),
+    )
+
+
+def _encodings(network: Network, profile: Profile) -> list[Encoding]:
+    """One problem for every limit on the threads of each device.
+
+    The launch of a program costs more the more threads its widest layer uses. With the limit
+    fixed that cost is a constant; the best plan over all limits is the best plan.
+    """
+    names = [device.name for device in profile.board.devices]
+    limits = itertools.product(*(profile.thread_counts(name) for name in names))
+    encodings = [
+        encode_problem(network, profile, dict(zip(names, limit, strict=True))) for limit in limits
+    ]
+    runnable = [e for e in encodings if all(task.options for task in e.problem.tasks)]
+    return runnable or encodings[-1:]
+
+
+def _solve(encoding: Encoding, options: SolveOptions) -> SolverResult:
+    return solve(
+        encoding.problem,
+        options.method,
+        time_limit=options.time_limit,
+        workers=options.workers,
+        seed=options.seed,
+    )
+
+
+def _best(solved: list[tuple[Encoding, SolverResult]]) -> tuple[Encoding, SolverResult]:
+    """The best of several problems' results, with a bound that holds for all of them."""
+    feasible = [pair for pair in solved if pair[1].objective is not None]
+    if not feasible:
+        return next((p for p in solved if p[1].status is not Status.INFEASIBLE), solved[-1])
+    encoding, best = min(feasible, key=lambda pair: pair[1].objective or 0)
+    others = [r for _, r in solved if r.status is not Status.INFEASIBLE]
+    bounds = [r.bound for r in others]
+    bound = None if None in bounds else min(b for b in bounds if b is not None)
+    optimal = bound is not None and best.objective is not None and bound >= best.objective
+    return encoding, attrs.evolve(
+        best,
+        bound=bound,
+        status=Status.OPTIMAL if optimal else Status.FEASIBLE,
+        runtime_s=sum(r.runtime_s for _, r in solved),
     )
 
 
@@ -172,38 +210,3 @@ def _overlaps(rows: list[PlannedLayer]) -> bool:
             return True
         busy_until[row.device] = row.start_ns + row.predicted_ns
     return False
-
-
-def _baselines(encoding: Encoding) -> tuple[Baseline, ...]:
-    problem = encoding.problem
-    devices = single.single_devices(problem)
-    feasible = {name: r for name, r in devices.items() if r.objective is not None}
-    baselines = []
-    if feasible:
-        best = min(feasible, key=lambda name: feasible[name].objective or 0)
-        note = "; ".join(filter(None, (best, feasible[best].message)))
-        baselines.append(_baseline(SINGLE_DEVICE, encoding, feasible[best], note))
-    baselines.append(_baseline(GREEDY, encoding, greedy.solve(problem)))
-    baselines += [
-        _baseline(f"all on {name}", encoding, result, result.message)
-        for name, result in devices.items()
-    ]
-    groups = sorted(
-        single.single_groups(problem).items(),
-        key=lambda item: (item[1].objective is None, item[1].objective or 0),
-    )
-    baselines += [
-        _baseline(f"all {name}", encoding, result, result.message) for name, result in groups
-    ]
-    return tuple(baselines)
-
-
-def _baseline(name: str, encoding: Encoding, result: SolverResult, note: str = "") -> Baseline:
-    if result.solution is None:
-        return Baseline(name, None, note=result.message or note)
-    chosen = encoding.chosen(result.solution.choice)
-    placements = {node: (cost.device, cost.configuration) for node, cost in chosen.items()}
-    return Baseline(name, result.objective, note=note, placements=placements)
-
-
-__all__ = ["GREEDY", "SINGLE_DEVICE", "USER", "SolveOptions", "build_plan", "plan_latency"]

@@ -32,6 +32,26 @@ from attrs import frozen
 
 from bnnplan.planner.problem_rules import ProblemError, listed, validate
 
+__all__ = [
+    "Device",
+    "Edge",
+    "Entry",
+    "Option",
+    "Port",
+    "Problem",
+    "ProblemError",
+    "ScheduledTransfer",
+    "Solution",
+    "Space",
+    "Task",
+    "Tensor",
+    "TensorSize",
+    "Transfer",
+    "Violation",
+    "ViolationCode",
+    "named_choice",
+]
+
 
 @frozen
 class Device:

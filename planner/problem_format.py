@@ -15,7 +15,8 @@ import cattrs
 from attrs import fields, has
 from cattrs.gen import make_dict_structure_fn
 
-from bnnplan.planner.problem import Problem, ProblemError
+from bnnplan.planner.problem import Problem
+from bnnplan.planner.problem_rules import ProblemError
 
 SCHEMA = "bnnplan.problem"
 VERSION = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from bnnplan.models.errors import BnnplanError
@@ -63,42 +63,40 @@ def _check_unique(what: str, names: Iterable[object]) -> None:
         seen.add(name)
 
 
-def _numbers(problem: Problem) -> Iterator[tuple[object, Callable[[], str]]]:
-    """Give every number of the problem, and a way to say where it is."""
+def _numbers(problem: Problem) -> Iterator[tuple[object, tuple[str, ...]]]:
+    """Give every number of the problem, and the words that say where it is."""
     for task in problem.tasks:
         for option in task.options:
-            for field in ("duration", "weight_bytes", "workspace_bytes"):
-                yield (
-                    getattr(option, field),
-                    lambda t=task, o=option, f=field: f"task {t.name!r}, option {o.name!r}: {f}",
-                )
+            where = "task", task.name, "option", option.name
+            yield option.duration, (*where, "duration")
+            yield option.weight_bytes, (*where, "weight_bytes")
+            yield option.workspace_bytes, (*where, "workspace_bytes")
     for tensor in problem.tensors:
-        yield tensor.output, lambda t=tensor: f"tensor {t.name!r}: output"
+        yield tensor.output, ("tensor", tensor.name, "output")
         for size in tensor.sizes:
-            yield size.bytes, lambda t=tensor, s=size: f"tensor {t.name!r}: bytes at {s.port!r}"
+            yield size.bytes, ("tensor", tensor.name, "port", size.port, "bytes")
         for move in tensor.transfers:
-            yield (
-                move.duration,
-                lambda t=tensor, m=move: (
-                    f"tensor {t.name!r}: duration from {m.source!r} to {m.target!r}"
-                ),
-            )
+            where = "transfer from", move.source, "to", move.target
+            yield move.duration, ("tensor", tensor.name, *where, "duration")
     for edge in problem.edges:
-        yield edge.input, lambda e=edge: f"edge {e.tensor!r} to {e.target!r}: input"
+        yield edge.input, ("edge of", edge.tensor, "to", edge.target, "input")
     for space in problem.spaces:
         if space.capacity is not None:
-            yield space.capacity, lambda s=space: f"space {s.name!r}: capacity"
+            yield space.capacity, ("space", space.name, "capacity")
     for entry in problem.entries:
-        yield entry.duration, lambda e=entry: f"entry {e.source!r} to {e.target!r}: duration"
+        yield entry.duration, ("entry from", entry.source, "to", entry.target, "duration")
 
 
 def _check_numbers(problem: Problem) -> None:
     for value, where in _numbers(problem):
         # bool is an int to Python, and NaN compares false with everything.
+        if type(value) is int and 0 <= value <= LIMIT:
+            continue
+        *pairs, what = where
+        place = ", ".join(f"{a} {b!r}" for a, b in zip(pairs[::2], pairs[1::2], strict=True))
         if type(value) is not int:
-            raise ProblemError(f"{where()} must be a whole number, not {value!r}")
-        if not 0 <= value <= LIMIT:
-            raise ProblemError(f"{where()} must be from 0 to {LIMIT}, not {value}")
+            raise ProblemError(f"{place}: {what} must be a whole number, not {value!r}")
+        raise ProblemError(f"{place}: {what} must be from 0 to {LIMIT}, not {value}")
 
 
 def _check_references(problem: Problem) -> None:

@@ -121,6 +121,19 @@ class TransferCost:
         return round(self.overhead_ns + nbytes * self.ns_per_byte)
 
 
+@frozen
+class LaunchCost:
+    """Starting and finishing one program whose layers use up to so many threads.
+
+    A team of threads has to be woken, so this grows with them; on other devices it is one figure
+    with 1 thread.
+    """
+
+    device: str
+    threads: int
+    ns: int
+
+
 USER = "user"
 """Where a caller's arrays are, as the source or target of a transfer."""
 
@@ -170,8 +183,7 @@ class Profile:
     layers : mapping of str to LayerCosts
         By name of node.
     transfers : tuple of TransferCost
-    launches : mapping of str to int
-        Nanoseconds to start and finish a program, by device.
+    launches : tuple of LaunchCost
     conditions : Conditions
     """
 
@@ -181,7 +193,7 @@ class Profile:
     batch: int
     layers: Mapping[str, LayerCosts] = field(converter=dict)
     transfers: tuple[TransferCost, ...] = field(converter=tuple)
-    launches: Mapping[str, int] = field(converter=dict)
+    launches: tuple[LaunchCost, ...] = field(converter=tuple)
     conditions: Conditions
 
     def transfer(self, source: str, target: str) -> TransferCost | None:
@@ -190,6 +202,22 @@ class Profile:
             if (cost.source, cost.target) == (source, target):
                 return cost
         return None
+
+    def launch(self, device: str, threads: int) -> int:
+        """Nanoseconds to start and finish a program with up to so many threads on a device."""
+        known = {cost.threads: cost.ns for cost in self.launches if cost.device == device}
+        fitting = [count for count in sorted(known) if count >= threads]
+        return known[fitting[0]] if fitting else max(known.values(), default=0)
+
+    def thread_counts(self, device: str) -> tuple[int, ...]:
+        """Thread counts that configurations of a device use, ascending; (1,) if none."""
+        counts = {
+            cost.configuration.threads
+            for costs in self.layers.values()
+            for cost in costs.placements
+            if cost.device == device
+        }
+        return tuple(sorted(counts)) or (1,)
 
     def require(self, network: Network, batch: int) -> None:
         """Raise ProfileError unless the profile is of this network and batch size."""

@@ -9,14 +9,16 @@ import attrs
 from bnnplan.backends.reference import evaluate
 from bnnplan.models.graph import Network
 from bnnplan.models.tensors import encode
-from bnnplan.planner.encoding import encode_problem
+from bnnplan.planner.baselines import SINGLE_DEVICE
+from bnnplan.planner.correction import Ran, corrected
+from bnnplan.planner.encoding import encode_problem, widest_teams
 from bnnplan.planner.execution.measure import Measurement, measure, ratio_interval
 from bnnplan.planner.execution.runner import Runner, check_feeds, transfer_label
 from bnnplan.planner.execution.trace import EventKind
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.plan import Baseline, Plan, PlanError, Proof
-from bnnplan.planner.planning import SINGLE_DEVICE, SolveOptions, build_plan, plan_latency
-from bnnplan.planner.profile import PlacementCost, Profile, TransferCost
+from bnnplan.planner.planning import SolveOptions, build_plan, plan_latency
+from bnnplan.planner.profile import Profile
 from bnnplan.planner.profiling.oracle import difference, random_feeds
 from bnnplan.planner.solvers.evaluation import evaluate as evaluate_choice
 
@@ -66,11 +68,26 @@ def solve_on_board(
 ) -> tuple[Plan, Profile]:
     """Plan, run the plan, and correct the costs until predicted and measured latency agree.
 
-    Where they differ, the costs of the plan's own placements are replaced by what they measured
-    in the running plan, and all other costs of a device are scaled by the drift that its layers
-    showed (a machine's clock and load change between profiling and planning); then it is solved
-    again. At the end the plan is run interleaved with the best single device, and the faster one
-    is the plan.
+    The plan and the best single device are run interleaved. Where one of them does not measure as
+    predicted, the costs of its placements are replaced by what they measured in the running
+    program, and all other costs of a device are scaled by the drift that its layers showed (a
+    machine's clock and load change between profiling and planning); then it is solved again. At
+    the end the faster of the two is the plan.
+
+    Parameters
+    ----------
+    network : Network
+    profile : Profile
+    source : str
+        What the network was opened from; kept in the plan.
+    options : SolveOptions, optional
+    bench : Workbench, optional
+        Kernels that are prepared already.
+    seconds : float
+        Time to measure in each round.
+    seed : int
+        Of the input images.
+    progress : callable, optional
 
     Returns
     -------
@@ -78,6 +95,11 @@ def solve_on_board(
         With measured times and the verdict.
     Profile
         With the corrected costs.
+
+    Raises
+    ------
+    PlanError
+        If the plan does not compute what the reference backend computes.
     """
     bench = bench or Workbench(network, profile.board, profile.batch)
     tell = progress or (lambda share, text: None)
@@ -86,21 +108,31 @@ def solve_on_board(
         tell(turn / MAX_ROUNDS, "solving and running the plan")
         plan = plan_latency(network, profile, source=source, options=options)
         runner = make_runner(bench, plan)
-        if turn == 0:
-            check_exact(bench, runner, seed + 1)
-        single = plan.baseline(SINGLE_DEVICE)
+        check_exact(bench, runner, seed + turn)
         runners = {PLAN: runner}
+        single = plan.baseline(SINGLE_DEVICE)
         if single and single.placements and single.placements != plan.assignment:
             runners[SINGLE_DEVICE] = Runner(bench, single.placements)
         measured = measure(runners, arrays, seconds=seconds)
-        error = plan.predicted_ns / measured[PLAN].time().median - 1
-        if abs(error) <= TOLERANCE or turn == MAX_ROUNDS - 1:
+        if turn == MAX_ROUNDS - 1 or _as_predicted(plan, measured):
             break
-        profile = corrected(profile, plan, measured[PLAN])
+        ran = [Ran(plan.assignment, measured[PLAN])]
+        if single and SINGLE_DEVICE in measured:
+            ran.append(Ran(dict(single.placements), measured[SINGLE_DEVICE]))
+        profile = corrected(profile, plan.transfers, ran)
     tell(1.0, "done")
-    check_exact(bench, runner, seed + 2)
     plan = with_measurements(plan, measured)
     return _deliver_faster(plan, network, profile, measured), profile
+
+
+def _as_predicted(plan: Plan, measured: dict[str, Measurement]) -> bool:
+    predicted = {PLAN: plan.predicted_ns}
+    if (single := plan.baseline(SINGLE_DEVICE)) is not None:
+        predicted[SINGLE_DEVICE] = single.predicted_ns or 0
+    return all(
+        abs(predicted[name] / result.time().median - 1) <= TOLERANCE
+        for name, result in measured.items()
+    )
 
 
 def with_measurements(plan: Plan, measured: dict[str, Measurement]) -> Plan:
@@ -125,67 +157,6 @@ def with_measurements(plan: Plan, measured: dict[str, Measurement]) -> Plan:
 
 def _measured_baseline(row: Baseline, measured: dict[str, Measurement]) -> Baseline:
     return attrs.evolve(row, measured=measured[row.name].time()) if row.name in measured else row
-
-
-def corrected(profile: Profile, plan: Plan, measured: Measurement) -> Profile:
-    """The profile with what a running plan has shown; see :func:`solve_on_board`."""
-    layers = measured.median_of(EventKind.LAYER)
-    launches = measured.median_of(EventKind.LAUNCH)
-    drift = {}
-    for device in {row.device for row in plan.layers}:
-        mine = [row for row in plan.layers if row.device == device]
-        predicted = sum(row.predicted_ns for row in mine)
-        drift[device] = sum(layers[row.name] for row in mine) / max(predicted, 1)
-
-    def correct(name: str, cost: PlacementCost) -> PlacementCost:
-        factor = drift.get(cost.device, 1.0)
-        if plan.assignment[name] == (cost.device, cost.configuration):
-            factor = layers[name] / max(cost.time.median, 1)
-        time = cost.time
-        scaled = attrs.evolve(
-            time,
-            median=round(time.median * factor),
-            low=round(time.low * factor),
-            high=round(time.high * factor),
-            p90=round(time.p90 * factor),
-        )
-        return attrs.evolve(cost, time=scaled)
-
-    return attrs.evolve(
-        profile,
-        layers={
-            name: attrs.evolve(
-                costs, placements=tuple(correct(name, cost) for cost in costs.placements)
-            )
-            for name, costs in profile.layers.items()
-        },
-        launches={**profile.launches, **launches},
-        transfers=_corrected_transfers(profile, plan, measured),
-    )
-
-
-def _corrected_transfers(
-    profile: Profile, plan: Plan, measured: Measurement
-) -> tuple[TransferCost, ...]:
-    """Transfer costs scaled by what the plan's own transfers between two spaces have shown."""
-    taken = measured.median_of(EventKind.TRANSFER)
-    sums: dict[tuple[str, str], tuple[int, int]] = {}
-    for row in plan.transfers:
-        label = transfer_label(row.tensor, row.source, row.target)
-        if label in taken:
-            before, now = sums.get((row.source, row.target), (0, 0))
-            sums[row.source, row.target] = before + row.predicted_ns, now + taken[label]
-
-    def correct(cost: TransferCost) -> TransferCost:
-        before, now = sums.get((cost.source, cost.target), (1, 1))
-        factor = now / max(before, 1)
-        return attrs.evolve(
-            cost,
-            overhead_ns=cost.overhead_ns * factor,
-            ns_per_byte=cost.ns_per_byte * factor,
-        )
-
-    return tuple(correct(cost) for cost in profile.transfers)
 
 
 def _deliver_faster(
@@ -214,7 +185,7 @@ def _deliver_faster(
 
 
 def _as_plan(single: Baseline, plan: Plan, network: Network, profile: Profile) -> Plan:
-    encoding = encode_problem(network, profile)
+    encoding = encode_problem(network, profile, widest_teams(single.placements))
     placements = {
         name: next(
             cost

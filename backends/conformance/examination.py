@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import attrs
 from attrs import frozen
+from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.strategies import SearchStrategy
 
 from bnnplan.backends.conformance.kinds import KINDS
@@ -45,6 +49,13 @@ class Outcome:
     examples: int
     failure: str | None = None
     unsupported: str | None = None
+
+    @property
+    def result(self) -> str:
+        """``passed``, ``failed`` or ``unsupported``."""
+        if self.unsupported is not None:
+            return "unsupported"
+        return "passed" if self.failure is None else "failed"
 
     def __str__(self) -> str:
         place = f"{self.law} {self.kind} on {self.device}".replace("  ", " ")
@@ -95,6 +106,11 @@ class ConformanceReport:
     def passed(self) -> bool:
         """Whether there was a device to examine and no law is broken."""
         return bool(self.rows) and all(row.failure is None for row in self.rows)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as a JSON document: its fields, `passed`, and the `result` of every row."""
+        rows = [{**attrs.asdict(row), "result": row.result} for row in self.rows]
+        return {**attrs.asdict(self), "rows": rows, "passed": self.passed}
 
 
 class Examination:
@@ -179,7 +195,7 @@ class Examination:
                 return run(cases([kind]), examples=examples)
             case Scope.EXTREME:
                 strategy: SearchStrategy[Any] = cases(kinds, extreme=True)
-                return run(strategy, examples=max(20, examples // 10), fits=fits)
+                return run(strategy, examples=max(1, examples // 10), fits=fits)
             case Scope.NETWORK:
                 strategy = networks(kinds, subject.supports)
                 return run(strategy, examples=examples, fits=lambda sample: sample.network.nodes)
@@ -187,10 +203,12 @@ class Examination:
                 return run(cases(kinds), examples=examples, fits=fits)
 
     def _support(self, subject: Subject, kind: str) -> Support:
-        if kind not in subject.support:
+        known = subject.support.get(kind, Support())
+        if not known.supported and known.refused < PROBES:
             law = next(law for law in LAWS if law.scope is Scope.ANSWER)
             self._search(subject, law, kind, PROBES)
-        return subject.support.get(kind, Support())
+            known = subject.support.get(kind, known)
+        return known
 
 
 def _every_way(subject: Subject, kind: str) -> Iterator[tuple[Case, Configuration]]:
@@ -217,10 +235,21 @@ def _is_supported(subject: Subject, case: Any) -> bool:
     return subject.supports(case.bound)
 
 
+@contextmanager
+def _nothing_left_behind() -> Iterator[None]:
+    """Let hypothesis keep its files away from the folder that the user works in."""
+    with TemporaryDirectory() as folder:
+        set_hypothesis_home_dir(folder)
+        try:
+            yield
+        finally:
+            set_hypothesis_home_dir(None)
+
+
 def check_backend(
     name: str,
     examples: int = 200,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Callable[[float, str], None] | None = None,
     *,
     seed: int | None = None,
 ) -> ConformanceReport:
@@ -232,7 +261,7 @@ def check_backend(
     examples : int
         Examples of each law; by kind of layer where a law is examined so.
     progress : callable, optional
-        Called with the number of laws done, the number of all, and the name of the next.
+        Called with the share that is done, from 0 to 1, and the name of the next law.
     seed : int, optional
         Makes the examples the same every time.
 
@@ -244,11 +273,12 @@ def check_backend(
     examination = Examination(partial(get_backend, name), seed)
     agenda = list(examination.agenda())
     rows: list[Outcome] = []
-    for done, (law, kind) in enumerate(agenda):
-        if progress is not None:
-            progress(done, len(agenda), f"{law.name} {kind}".strip())
-        rows += examination.examine(law, kind, examples)
+    with _nothing_left_behind():
+        for done, (law, kind) in enumerate(agenda):
+            if progress is not None:
+                progress(done / len(agenda), f"{law.name} {kind}".strip())
+            rows += examination.examine(law, kind, examples)
+        support = tuple(examination.support())
     if progress is not None:
-        progress(len(agenda), len(agenda), "")
-    support = tuple(examination.support())
+        progress(1.0, "")
     return ConformanceReport(name, tuple(rows), support, tuple(examination.unavailable))

@@ -256,7 +256,7 @@ def timing(subject: Subject, sample: Sample) -> None:
 
 
 def refusals(subject: Subject, example: tuple[TensorType, np.ndarray]) -> None:
-    """Unknown layers, configurations and formats, and arrays that do not fit, are refused."""
+    """Unknown layers and formats, and arrays that do not fit, are refused."""
     type, values = example
     backend, device = subject.backend, subject.device
     alien = BoundLayer(Alien(), (type,), len(values))

@@ -113,23 +113,28 @@ def cases(draw: DrawFn, kinds: Sequence[str] = tuple(KINDS), *, extreme: bool = 
 
 
 def full_sums() -> list[Case]:
-    """Layers of ±1 weights whose sums reach ends that 16 bits, or float32, cannot hold."""
-    long = 70_001
-    vector = np.ones((3, long), np.int8) * np.array([[1], [-1], [1]], np.int8)
-    found = []
-    for element in (ElementType.BIT, ElementType.UINT8, ElementType.INT8):
-        bit = element is ElementType.BIT
-        dense: type[Layer] = BinaryDense if bit else BinaryWeightDense
-        conv: type[Layer] = BinaryConv2d if bit else BinaryWeightConv2d
-        value = 1 if bit else np.iinfo(element.dtype).max
-        for layer, shape in (
-            (dense(weight=vector), (long,)),  # type: ignore[call-arg]
-            (conv(weight=vector.reshape(3, 1, 1, long)), (1, 1, long)),  # type: ignore[call-arg]
-        ):
-            values = np.full((1, *shape), value, np.int8 if bit else element.dtype)
-            bound = BoundLayer(layer, (TensorType(shape, element),))
-            found.append(Case(bound, (values,), origin=f"all inputs {value}"))
-    return found
+    """Layers of ±1 weights whose sums reach ends that 16 bits cannot hold."""
+    count = 70_001
+    weight = np.ones((3, count), np.int8) * np.array([[1], [-1], [1]], np.int8)
+    taps = weight.reshape(3, 1, 1, count)
+    bit, numbers = ElementType.BIT, (ElementType.UINT8, ElementType.INT8)
+    layers: list[tuple[Layer, ElementType]] = [
+        (BinaryDense(weight=weight), bit),
+        (BinaryConv2d(weight=taps), bit),
+        *((BinaryWeightDense(weight=weight), element) for element in numbers),
+        *((BinaryWeightConv2d(weight=taps), element) for element in numbers),
+    ]
+    return [_constant(layer, element, count) for layer, element in layers]
+
+
+def _constant(layer: Layer, element: ElementType, count: int) -> Case:
+    """A case of one image whose elements are all the largest there is."""
+    extent = (1, 1, count) if layer.kind.endswith("Conv2d") else (count,)
+    bit = element is ElementType.BIT
+    value = 1 if bit else np.iinfo(element.dtype).max
+    values = np.full((1, *extent), value, np.int8 if bit else element.dtype)
+    bound = BoundLayer(layer, (TensorType(extent, element),))
+    return Case(bound, (values,), origin=f"all inputs {value}")
 
 
 def _is_possible(bound: BoundLayer) -> bool:
@@ -156,13 +161,13 @@ def make_case(
     return Case(bound, tuple(inputs), choice, origin)
 
 
-def _limit(layer: Layer) -> int:
-    """Largest magnitude of int32 inputs for which the result is defined."""
+def _limit(layer: Layer) -> int | None:
+    """Largest magnitude of int32 inputs for which the result is defined, if there is one."""
     if isinstance(layer, Add):
         return INT32.max // 2
     if isinstance(layer, BinaryWeightConv2d | BinaryWeightDense):
         return INT32.max // layer.weight[0].size
-    return INT32.max
+    return None
 
 
 def _input_types(draw: DrawFn, kind: LayerKind, extreme: bool) -> Types:

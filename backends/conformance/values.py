@@ -31,7 +31,7 @@ def fill(
     type: TensorType,
     batch: int,
     spread: Spread,
-    limit: int = INT32.max,
+    limit: int | None = None,
 ) -> np.ndarray:
     """A logical array.
 
@@ -43,8 +43,8 @@ def fill(
     spread : Spread
         Ties are few small values: halves for floats. Far values are the ends of the range, for
         bits whole images of one sign.
-    limit : int
-        Largest magnitude of int32 values.
+    limit : int, optional
+        Largest magnitude of int32 values; the range of the type without one.
 
     Returns
     -------
@@ -108,11 +108,10 @@ def threshold(
     return Threshold(np.where(is_far, rng.choice(far, channels), usual).astype(dtype), flip)
 
 
-def _ends(element: ElementType, limit: int) -> tuple[int, int]:
-    low, high = _pair(np.iinfo(element.dtype))
-    if element is ElementType.INT32 and limit < high:
+def _ends(element: ElementType, limit: int | None) -> tuple[int, int]:
+    if element is ElementType.INT32 and limit is not None:
         return -limit, limit
-    return low, high
+    return _pair(np.iinfo(element.dtype))
 
 
 def _pair(limits: np.iinfo) -> tuple[int, int]:

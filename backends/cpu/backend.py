@@ -13,13 +13,12 @@ from bnnplan.backends.cpu.native import best_variant
 from bnnplan.backends.cpu.program import CpuKernel, CpuProgram, Team
 from bnnplan.backends.cpu.table import lookup
 from bnnplan.backends.cpu.topology import clusters
-from bnnplan.backends.host import HOST, HostMemory
+from bnnplan.backends.host import HostMemory, host_space
 from bnnplan.backends.interface import (
     Backend,
     Configuration,
     Device,
     Kernel,
-    MemorySpace,
     Program,
     Step,
     Unavailable,
@@ -48,14 +47,14 @@ class CpuBackend(HostMemory, Backend):
         except BnnplanError as error:
             return [], [Unavailable(self.name, str(error))]
         allowed = os.sched_getaffinity(0)
-        space = MemorySpace(HOST, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+        space = host_space()
         found = []
         for cluster in clusters():
             cores = [core for core in cluster.cores if core in allowed]
             if cores:
                 found.append(
                     Device(
-                        name=f"cpu{len(found)}",
+                        name=cluster.name,
                         backend=self.name,
                         kind="cpu",
                         description=cluster.description,

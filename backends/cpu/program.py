@@ -26,7 +26,7 @@ class Team:
     Parameters
     ----------
     cores : sequence of int
-        The first is where the calling thread runs during a program.
+        The calling thread is kept on them while a program runs.
     """
 
     def __init__(self, cores: Sequence[int]) -> None:

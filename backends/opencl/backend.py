@@ -56,7 +56,12 @@ AXES = ("X", "Y", "Z", "XY", "XZ", "YZ", "XYZ")
 """HEP-BNN's seven parallel configurations; the eighth is the sequential one of the CPU."""
 
 TILED = "tiled"
+CPU_TILE, GPU_TILE = (2, 4), (2, 2)
+"""Windows, and chunks of eight neurons, that a work-item computes: what fits the vector registers
+of a CPU, and what leaves a GPU enough work-items."""
+
 MAX_TILE = (8, 8)
+
 CPU_CHUNK, GPU_CHUNK = 64, 1
 """Channels that a work-item of an elementwise layer computes."""
 
@@ -86,7 +91,7 @@ class OpenClBackend(Backend):
         return None
 
     def configurations(self, bound: BoundLayer, device: Device) -> list[Configuration]:
-        """HEP-BNN's configurations and a tiled one for products, one or two for other layers.
+        """HEP-BNN's configurations and tiled ones for products, a few for other layers.
 
         An axis along which there is only one unit of work is left out.
         """
@@ -96,19 +101,17 @@ class OpenClBackend(Backend):
         offered = {"X": images, "Y": windows, "Z": True}
         axes = [name for name in AXES if all(offered[axis] for axis in name)]
         everything = axes[-1]
-        if bound.layer.kind not in PRODUCTS:
-            coarse = everything.replace("Z", "") or everything
-            return [Configuration(name) for name in dict.fromkeys((coarse, everything))]
-        plain = [Configuration(name) for name in axes]
-        if getattr(bound.layer, "groups", 1) > 1:
-            return plain
-        tile = (2, 4) if windows else (1, 4)
         coarse = everything.replace("Z", "") or everything
-        tiled = [
-            Configuration(name, variant=TILED, tile=tile)
-            for name in dict.fromkeys((coarse, everything))
-        ]
-        return plain + tiled
+        # On a CPU, no parallel axis at all: for small layers, waking other cores costs more.
+        few = (coarse, "") if device.kind == "cpu" else (coarse, everything)
+        if bound.layer.kind not in PRODUCTS:
+            return [Configuration(name) for name in dict.fromkeys(few)]
+        found = [Configuration(name) for name in axes]
+        if getattr(bound.layer, "groups", 1) == 1:
+            pixels, chunks = CPU_TILE if device.kind == "cpu" else GPU_TILE
+            tile = (pixels if images or windows else 1, chunks)
+            found += [Configuration(name, variant=TILED, tile=tile) for name in dict.fromkeys(few)]
+        return found
 
     def prepare(self, bound: BoundLayer, device: Device, configuration: Configuration) -> Kernel:
         """Pack and upload weights, compile.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from functools import cache
 from typing import Any
 
@@ -16,12 +17,19 @@ INSTALL = (
     "install the OpenCL driver of your GPU, or `pip install 'bnnplan[pocl]'` to run OpenCL on the "
     "CPU"
 )
-TRIAL = "kernel void trial(global int *output) { output[get_global_id(0)] = 1; }"
+POCL_ADVICE = (
+    "PoCL needs a cache folder that it can write: set POCL_CACHE_DIR to one (and "
+    "POCL_DEVICES, if at all, to `pthread`)"
+)
+TRIAL = "kernel void trial(global ulong *output) { output[0] = popcount(output[0]); }"
+
+Discovery = tuple[dict[str, tuple[Device, Session]], tuple[Unavailable, ...]]
+
+_lock = threading.Lock()
 
 
-@cache
-def discover() -> tuple[dict[str, tuple[Device, Session]], tuple[Unavailable, ...]]:
-    """Every device of every platform, once per process.
+def discover() -> Discovery:
+    """Every device of every platform; looked for once per process.
 
     Returns
     -------
@@ -29,6 +37,12 @@ def discover() -> tuple[dict[str, tuple[Device, Session]], tuple[Unavailable, ..
         By name; numbers run over all devices, so one that fails does not rename the others.
     missing : tuple of Unavailable
     """
+    with _lock:
+        return _discover()
+
+
+@cache
+def _discover() -> Discovery:
     try:
         import pyopencl
     except (ImportError, OSError) as error:
@@ -52,7 +66,9 @@ def discover() -> tuple[dict[str, tuple[Device, Session]], tuple[Unavailable, ..
             missing.append(Unavailable(BACKEND, reason))
             continue
         if not handles:
-            missing.append(Unavailable(BACKEND, f"OpenCL platform {title} has no device"))
+            advice = POCL_ADVICE if title == pocl.PLATFORM else INSTALL
+            reason = f"OpenCL platform {title} has no device: {advice}"
+            missing.append(Unavailable(BACKEND, reason))
         for handle in handles:
             name = f"{BACKEND}{number}"
             number += 1

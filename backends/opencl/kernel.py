@@ -92,10 +92,11 @@ class ClKernel(Kernel):
                         value = buffers[value.index].handle  # type: ignore[attr-defined]
                     kernel.set_arg(place, value)
             global_size, local_size = work_sizes(
+                launch,
                 self.configuration.axes,
-                launch.extents,
                 is_cpu=self.device.kind == "cpu",
                 units=int(self.session.handle.max_compute_units),
+                group=int(self.session.handle.max_work_group_size),
             )
             result.append(BoundLaunch(kernel, global_size, local_size))
         return result

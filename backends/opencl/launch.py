@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-from attrs import field, frozen
+from attrs import frozen
 
 from bnnplan.backends.opencl.session import ProgramKey
 
@@ -35,7 +33,7 @@ class Output:
 class Struct:
     """Argument: 32-bit integers by value."""
 
-    values: tuple[int, ...] = field(converter=tuple)
+    values: tuple[int, ...]
 
 
 Argument = Input | Output | Struct | np.ndarray | np.generic
@@ -54,46 +52,54 @@ class Launch:
     arguments : tuple of Argument
     extents : (images, windows, neurons)
         Units of work along X, Y and Z.
+    dimensions : str
+        The axis that each dimension of the launch runs over. Products of vectors take images as
+        windows, so that a tile of several images shares its weights.
     """
 
     program: ProgramKey
     kernel: str
-    arguments: tuple[Argument, ...] = field(converter=tuple)
+    arguments: tuple[Argument, ...]
     extents: tuple[int, int, int]
+    dimensions: str = "ZYX"
 
 
 Sizes = tuple[int, int, int]
 
 
 def work_sizes(
-    axes: str, extents: tuple[int, int, int], *, is_cpu: bool, units: int
+    launch: Launch, axes: str, *, is_cpu: bool, units: int, group: int = GROUP_ITEMS
 ) -> tuple[Sizes, Sizes]:
-    """Global and local sizes, neurons first.
+    """Global and local sizes.
 
     An axis that is not parallel gets one work-item, whose loop does the whole axis.
 
     Parameters
     ----------
+    launch : Launch
     axes : str
         Parallel axes, a subset of ``XYZ``.
-    extents : (images, windows, neurons)
     is_cpu : bool
         CPUs get one work-item a work-group and no more than keep them busy; GPUs get all there
         are, in groups of at most 64.
     units : int
         Compute units of the device.
+    group : int
+        Most work-items that the device allows in a group.
     """
-    items = [extent if axis in axes else 1 for axis, extent in zip("XYZ", extents, strict=True)]
+    extents = dict(zip("XYZ", launch.extents, strict=True))
+    items = {axis: extents[axis] if axis in axes else 1 for axis in "XYZ"}
+    sizes = [items[axis] for axis in launch.dimensions]
     if is_cpu:
         room = ITEMS_PER_UNIT * units
-        for place, count in enumerate(items):
-            items[place] = min(count, room)
-            room = max(1, room // items[place])
-        return (items[2], items[1], items[0]), (1, 1, 1)
-    room = GROUP_ITEMS
+        for place in reversed(range(len(sizes))):
+            sizes[place] = min(sizes[place], room)
+            room = max(1, room // sizes[place])
+        return (sizes[0], sizes[1], sizes[2]), (1, 1, 1)
+    room = 1 << min(group, GROUP_ITEMS).bit_length() - 1
     local = []
-    for count in reversed(items):
-        local.append(min(room, 1 << math.ceil(math.log2(count))))
+    for size in sizes:
+        local.append(min(room, 1 << (size - 1).bit_length()))
         room //= local[-1]
-    grid = [-(-count // size) * size for count, size in zip(reversed(items), local, strict=True)]
-    return (grid[0], grid[1], grid[2]), (local[0], local[1], local[2])
+    sizes = [-(-size // own) * own for size, own in zip(sizes, local, strict=True)]
+    return (sizes[0], sizes[1], sizes[2]), (local[0], local[1], local[2])

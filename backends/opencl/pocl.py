@@ -3,8 +3,8 @@
 Such a PoCL (3.0, the newest one on PyPI, on AMD Zen 4 and newer) calls the processor "generic"
 and then refuses every program, because its own compiler knows no processor of that name
 (https://github.com/pocl/pocl/issues/1049). Later releases choose a name by the processor's
-features instead. So does this module, by the same table, and puts the name where this PoCL keeps
-it. Nothing is touched unless PoCL's record of the device looks exactly as expected.
+features instead. So does this module, by a table like theirs, and puts the name where this PoCL
+keeps it. Nothing is touched unless PoCL's record of the device looks exactly as expected.
 """
 
 from __future__ import annotations
@@ -22,12 +22,20 @@ UNKNOWN = b"generic"
 RECORD_BYTES = 1024
 POINTER_BYTES = 8
 
+AVX512 = "avx512f avx512bw avx512cd avx512dq avx512vl"
 TARGETS = (
-    ("skylake-avx512", "avx512f avx512bw avx512cd avx512dq avx512vl"),
+    (
+        "icelake-server",
+        f"{AVX512} avx512ifma avx512vbmi avx512_vbmi2 avx512_vnni avx512_bitalg avx512_vpopcntdq "
+        "gfni vaes vpclmulqdq sha_ni rdpid",
+    ),
+    ("skylake-avx512", AVX512),
     ("haswell", "avx2 cx16 popcnt abm f16c fma bmi1 bmi2"),
     ("x86-64", "sse2"),
 )
-"""Names of processors, best first, with the features in /proc/cpuinfo that they need."""
+"""Names of processors, best first, with the features in /proc/cpuinfo that they need. PoCL links
+its own library, built for the second, third or last of them, into kernels; the first extends the
+second with instructions that count bits."""
 
 _names: dict[str, ctypes.Array[ctypes.c_char]] = {}
 """PoCL keeps pointers to these, so they live as long as the process."""

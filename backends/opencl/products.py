@@ -41,7 +41,7 @@ class _Sizes(NamedTuple):
     geometry: Struct
     images: int
     windows: int
-    groups: int
+    groups: int = 1
 
 
 def products(bound: BoundLayer, tile: tuple[int, ...], chunk: int) -> list[Launch]:
@@ -88,12 +88,18 @@ def products(bound: BoundLayer, tile: tuple[int, ...], chunk: int) -> list[Launc
     if fused is not None:
         arguments += packing.thresholds(fused)
         parts = -(-neurons // WORD_BITS) * (WORD_BITS // packing.CHUNK)
+    extents = (sizes.images, -(-sizes.windows // windows), -(-parts // chunks))
+    dimensions = "ZYX"
+    if isinstance(layer, DENSE):
+        extents = (extents[1], extents[0], extents[2])
+        dimensions = "ZXY"
     return [
         Launch(
-            ProgramKey(sources, options),
+            ProgramKey(sources, tuple(options)),
             "product_sums" if fused is None else "product_bits",
-            arguments,
-            (sizes.images, -(-sizes.windows // windows), -(-parts // chunks)),
+            tuple(arguments),
+            extents,
+            dimensions,
         )
     ]
 
@@ -116,5 +122,7 @@ def _convolution(bound: BoundLayer) -> _Sizes:
 
 
 def _dense(bound: BoundLayer) -> _Sizes:
-    geometry = window(bound.batch, image_shape(bound.inputs[0]), image_shape(bound.outputs[0]))
-    return _Sizes(geometry, bound.batch, 1, 1)
+    """One image whose pixels are the images of the batch."""
+    (source,), (target,) = bound.inputs[0].shape, bound.outputs[0].shape
+    geometry = window(1, (bound.batch, 1, source), (bound.batch, 1, target))
+    return _Sizes(geometry, 1, bound.batch)

@@ -9,7 +9,7 @@ from functools import cached_property
 from importlib.resources import files
 from typing import Any
 
-from attrs import field, frozen
+from attrs import frozen
 
 from bnnplan.backends.interface import DeviceError
 
@@ -20,8 +20,8 @@ CORRECT_DIVISION = "-cl-fp32-correctly-rounded-divide-sqrt"
 class ProgramKey:
     """A program: source files in order, without ``.cl``, and compiler options."""
 
-    sources: tuple[str, ...] = field(converter=tuple)
-    options: tuple[str, ...] = field(default=(), converter=tuple)
+    sources: tuple[str, ...]
+    options: tuple[str, ...] = ()
 
 
 class Session:

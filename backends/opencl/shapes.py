@@ -57,7 +57,7 @@ def pools(bound: BoundLayer, tile: tuple[int, ...], chunk: int) -> list[Launch]:
             arguments += [np.int32(chunk), minimum.astype(np.uint8)]
     program = _program("ulong" if is_bit else C_TYPES[element])
     extents = (bound.batch, out_rows * out_columns, -(-channels // chunk))
-    return [Launch(program, kernel, arguments, extents)]
+    return [Launch(program, kernel, tuple(arguments), extents)]
 
 
 class _Part(NamedTuple):
@@ -115,34 +115,29 @@ def _dense(shape: tuple[int, int, int]) -> tuple[int, int, int]:
 
 def _move(bound: BoundLayer, source: Input, target: Output, part: _Part, chunk: int) -> Launch:
     rows, columns, channels = part.shape
-    numbers = (
-        *(channels, part.first, *part.strides[:2], part.source.elements, part.source.channels),
-        *(part.output_channels, part.output_first),
-    )
-    kernel = "gather"
-    size = part.source.element.dtype.itemsize
-    words = channels
+    kernel, unit, spread = "gather", 1, channels
     if part.source.element is ElementType.BIT:
-        if part.strides[2] == 1 and all(number % WORD_BITS == 0 for number in numbers):
+        lengths = (channels, part.first, *part.strides[:2], part.source.channels)
+        aligned = all(
+            n % WORD_BITS == 0 for n in (*lengths, part.output_channels, part.output_first)
+        )
+        if aligned and part.strides[2] == 1:
             # Whole words move as if they were numbers.
-            numbers = tuple(number // WORD_BITS for number in numbers)
-            words = channels // WORD_BITS
+            unit, spread = WORD_BITS, channels // WORD_BITS
         else:
-            kernel = "gather_bits"
-            chunk = 1
-            words = -(-(part.output_first % WORD_BITS + channels) // WORD_BITS)
-    count, first, by_row, by_column, elements, input_channels, output_channels, output_first = (
-        numbers
-    )
+            kernel, chunk = "gather_bits", 1
+            spread = -(-(part.output_first % WORD_BITS + channels) // WORD_BITS)
     at = Struct(
         (
-            *(bound.batch, rows, columns, count, first, by_row, by_column, part.strides[2]),
-            *(elements, input_channels, output_channels, output_first),
+            *(bound.batch, rows, columns, channels // unit, part.first // unit),
+            *(part.strides[0] // unit, part.strides[1] // unit, part.strides[2]),
+            *(part.source.elements // unit, part.source.channels // unit),
+            *(part.output_channels // unit, part.output_first // unit),
         )
     )
     return Launch(
-        _program(BY_SIZE[size]),
+        _program(BY_SIZE[part.source.element.dtype.itemsize]),
         kernel,
         (source, target, at, np.int32(chunk)),
-        (bound.batch, rows * columns, -(-words // chunk)),
+        (bound.batch, rows * columns, -(-spread // chunk)),
     )

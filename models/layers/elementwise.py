@@ -241,6 +241,8 @@ class Quantize(Layer):
 class MultiThreshold(Layer):
     """Count the thresholds that are reached: ``scale * #{t : x >= t} + bias``; float32.
 
+    Integers are first converted to float32; then one rounded product and one rounded sum.
+
     Parameters
     ----------
     thresholds : ndarray of float32, shape (C, T)

@@ -16,6 +16,8 @@ from bnnplan.models.layers import (
     BinaryWeightDense,
     Concat,
     Flatten,
+    FloatConv2d,
+    FloatDense,
     Layer,
     MaxPool2d,
     Reshape,
@@ -59,6 +61,8 @@ def _bounds(node: Node, inputs: Sequence[Bounds], network: Network) -> Bounds:
     match layer:
         case BinaryConv2d() | BinaryDense() | BinaryWeightConv2d() | BinaryWeightDense():
             return _product(layer.weight, low, high, network.types[node.outputs[0]])
+        case FloatConv2d() | FloatDense():
+            return _float_product(layer, max(-low, high))
         case Add() if network.types[node.outputs[0]].element is ElementType.INT32:
             return inputs[0][0] + inputs[1][0], inputs[0][1] + inputs[1][1]
         case MaxPool2d() | Concat() | Split() | Flatten() | Reshape() | Transpose():
@@ -74,6 +78,18 @@ def _product(weight: np.ndarray, low: float, high: float, target: TensorType) ->
     slack = 2 if target.element is ElementType.FLOAT32 else 1
     largest = max(-low, high) * taps * slack
     within = target.element is not ElementType.FLOAT32 or (taps < 2**23 and largest < _FLOAT_MAX)
+    return (-largest, largest) if within else EVERYTHING
+
+
+def _float_product(layer: FloatConv2d | FloatDense, largest_input: float) -> Bounds:
+    weight = np.abs(layer.weight.astype(np.float64))
+    taps = math.prod(weight.shape[1:])
+    sums = weight.reshape(len(weight), -1).sum(axis=1) * largest_input
+    if layer.bias is not None:
+        sums += np.abs(layer.bias)
+    # As for ±1 weights; each product rounds as well, which still stays far below the factor.
+    largest = 2 * float(sums.max())
+    within = taps < 2**22 and largest < _FLOAT_MAX  # False for infinity and NaN as well
     return (-largest, largest) if within else EVERYTHING
 
 

@@ -8,15 +8,13 @@ import attrs
 import numpy as np
 from attrs import evolve
 
-from bnnplan.models.errors import NetworkError, UnsupportedError
+from bnnplan.models.errors import UnsupportedError
 from bnnplan.models.graph import Node
 from bnnplan.models.layers import (
     Flatten,
     Layer,
     Reshape,
     ScaleBias,
-    Sign,
-    Threshold,
     Transpose,
     content_digest,
 )
@@ -29,8 +27,6 @@ from bnnplan.models.onnx.traced import (
     without_units,
 )
 from bnnplan.models.tensors import ElementType, TensorType
-
-SIGN_ASSUMPTION = "Sign(0) taken as +1, where ONNX has 0"
 
 
 class Builder:
@@ -190,84 +186,35 @@ class Builder:
         uniform = all((a == a[0]).all() for a in (source.affine.scale, source.affine.bias))
         if not uniform or source.padding is not None:
             source = self.plain(source)
-        layer = Transpose(tuple(ATOMS.index(atom) for atom in order))
+        height, width, channels = map(ATOMS.index, order)
+        layer = Transpose((height, width, channels))
         (name, type), *_ = self.emit(layer, [source], "transpose")
         made = image(name, type, source.axes)
         first = (source.affine.scale[0], source.affine.bias[0])
         return evolve(made.then(*first), axes=source.axes, sign_of=None)
 
-    def then(self, source: Traced, scale: object, bias: object) -> Traced:
+    def channelwise(
+        self, source: Traced, *constants: np.ndarray | float
+    ) -> tuple[Traced, list[np.ndarray]]:
+        """Constants that are broadcast against a tensor, as numbers per channel of it.
+
+        An image becomes a vector if one of them varies from place to place.
+        """
+        arrays = [np.asarray(constant) for constant in constants]
+        found = [per_channel(source, array) for array in arrays]
+        if any(numbers is None for numbers in found):
+            source = self.vector(source)
+            found = [per_channel(source, array) for array in arrays]
+        return source, [numbers for numbers in found if numbers is not None]
+
+    def then(self, source: Traced, scale: np.ndarray | float, bias: np.ndarray | float) -> Traced:
         """One more affine step with constants of the ONNX graph, broadcast as ONNX does."""
-        factors = [per_channel(source, np.asarray(value)) for value in (scale, bias)]
-        if any(factor is None for factor in factors):
-            return self.then(self.vector(source), scale, bias)
-        if (factors[0] == 1).all() and (factors[1] == 0).all():  # type: ignore[union-attr]
+        source, (scales, biases) = self.channelwise(source, scale, bias)
+        if (scales == 1).all() and (biases == 0).all():
             return source
-        return source.then(*factors)  # type: ignore[arg-type]
-
-    def step(self, source: Traced, zero: int, assumed: bool = False) -> Traced:
-        """Bits: +1 above 0, -1 below, `zero` at 0.
-
-        Parameters
-        ----------
-        source : Traced
-        zero : {1, -1}
-        assumed : bool
-            Whether `zero` is our choice, to be reported as such.
-        """
-        padding = source.padding
-        source = evolve(source, padding=None)
-        bits = self._resolved(source) or self._bits(source, zero, assumed)
-        if assumed and not source.is_bit:
-            if isinstance(self.layers[bits.name], Sign):
-                self.assumptions[bits.name] = SIGN_ASSUMPTION
-            bits = evolve(bits, sign_of=source)
-        if padding is not None:
-            value = float(np.sign(padding.value)) or float(zero)
-            bits = evolve(bits, padding=evolve(padding, value=value))
-        return bits
-
-    def _resolved(self, source: Traced) -> Traced | None:
-        """The sign of an affine map of a sign, if the map says what the sign of 0 is to be.
-
-        Converters write a sign without zero as Sign, Add 0.1, Sign.
-        """
-        if source.sign_of is None:
-            return None
-        scale, bias = source.affine.scale, source.affine.bias
-        zero = np.unique(np.sign(bias))
-        if zero.size != 1 or zero[0] == 0 or not (scale > np.abs(bias)).all():
-            return None
-        bits = self.step(source.sign_of, int(zero[0]))
-        return evolve(bits, extents=source.extents, axes=source.axes)
-
-    def _bits(self, source: Traced, zero: int, assumed: bool) -> Traced:
-        if source.is_bit:
-            plus, minus = (
-                np.sign(source.affine.bias + side * source.affine.scale) for side in (1, -1)
-            )
-            plus, minus = (np.where(s == 0, zero, s) for s in (plus, minus))
-            if (plus != minus).all():
-                return evolve(source, affine=attrs.evolve(identity(plus.size), scale=plus))
-            source = self.floats(source)
-        if source.type.element is ElementType.UINT8 and not source.affine.is_identity:
-            return self.apply(_pixel_threshold(source, zero), source)
-        return self.apply(Sign(zero), self.plain(source), variant="assumed" if assumed else "")
+        return source.then(scales, biases)
 
     @staticmethod
     def shown(source: Traced) -> str:
         """The ONNX shape as text."""
         return "×".join("N" if axis == "N" else str(source.extent(axis)) for axis in source.axes)
-
-
-def _pixel_threshold(source: Traced, zero: int) -> Threshold:
-    """The threshold that the sign of an affine map of a pixel is, found by trying all pixels."""
-    pixels = np.arange(256, dtype=np.float32)[:, None]
-    scale, bias = (a.astype(np.float32) for a in (source.affine.scale, source.affine.bias))
-    values = pixels * scale + bias
-    high = values > 0 if zero < 0 else values >= 0
-    falling = scale < 0
-    if not np.isfinite(values).all():
-        raise NetworkError("scale and bias of the pixels are not finite")
-    count = high.sum(axis=0)
-    return Threshold(np.where(falling, count - 1, 256 - count).astype(np.int32), falling)

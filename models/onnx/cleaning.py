@@ -25,13 +25,13 @@ def without_dead(nodes: Sequence[Node], outputs: Sequence[str]) -> list[Node]:
 def with_images_as_inputs(
     inputs: Mapping[str, TensorType], nodes: Sequence[Node], outputs: Sequence[str]
 ) -> tuple[dict[str, TensorType], list[Node]]:
-    """Let the user feed what a reshape or transposition would make of an input.
+    """Let the user feed the image that the network first makes of a vector.
 
-    A vector of 784 that the network first makes 28×28×1 becomes an input of 28×28×1.
+    A vector of 784 that becomes 28×28×1 is an input of 28×28×1.
     """
     types, nodes = dict(inputs), list(nodes)
     for name in inputs:
-        while name not in outputs:
+        while name not in outputs and len(inputs[name].shape) == 1:
             readers = [node for node in nodes if name in node.inputs]
             if len(readers) != 1 or not isinstance(readers[0].layer, Reshape | Transpose):
                 break

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from bnnplan.models.onnx.building import Builder
 from bnnplan.models.onnx.cleaning import renamed, with_images_as_inputs, without_dead
 from bnnplan.models.onnx.inputs import trace_input
 from bnnplan.models.onnx.operators import CONSTANT_RULES, HANDLERS, Value, bare_kind
+from bnnplan.models.onnx.ordering import needed_operations
 from bnnplan.models.onnx.reading import OnnxGraph, Operation, read_graph
 from bnnplan.models.onnx.report import ImportReport, report_on
 from bnnplan.models.onnx.traced import Traced
@@ -89,7 +89,8 @@ def import_onnx(
     path = Path(path)
     graph = read_graph(path)
     try:
-        return _Import(graph, normalization).finish(name or _stem(path), tuple(classes))
+        with np.errstate(all="ignore"):  # layers refuse what is not finite
+            return _Import(graph, normalization).finish(name or _stem(path), tuple(classes))
     except BnnplanError as error:
         raise type(error)(f"{path}: {error}") from error
 
@@ -116,7 +117,7 @@ class _Import:
     def finish(self, name: str, classes: tuple[str, ...]) -> Imported:
         """Trace all operators and make the network."""
         reasons: dict[tuple[str, str], _Unsupported] = {}
-        for operation in _ordered(self.graph):
+        for operation in needed_operations(self.graph):
             made = self._trace(operation)
             if isinstance(made, _Unsupported):
                 reasons.setdefault((made.kind, made.reason), made).names.append(operation.name)
@@ -208,40 +209,6 @@ class _Import:
             if (line := self.builder.assumptions.get(node.outputs[0])) is not None:
                 found[line].append(node.name)
         return tuple(f"{line} ({', '.join(names)})" for line, names in found.items())
-
-
-def _ordered(graph: OnnxGraph) -> list[Operation]:
-    """The operators that the outputs need, each after those that it reads."""
-    makers: dict[str, Operation] = {}
-    given = {value.name for value in graph.inputs} | set(graph.constants) | {""}
-    for operation in graph.operations:
-        for output in operation.outputs:
-            if output and (output in makers or output in given):
-                raise NetworkError(f"node {operation.name!r}: tensor {output!r} is made twice")
-            makers[output] = operation
-    makers.pop("", None)
-    sorter: TopologicalSorter[int] = TopologicalSorter()
-    by_identity = {id(operation): operation for operation in graph.operations}
-    waiting: list[tuple[str, str]] = [(output, "the graph's outputs") for output in graph.outputs]
-    seen: set[int] = set()
-    while waiting:
-        tensor, reader = waiting.pop()
-        if tensor in given:
-            continue
-        if tensor not in makers:
-            raise NetworkError(f"tensor {tensor!r}, read by {reader}, is missing: nothing makes it")
-        operation = makers[tensor]
-        if id(operation) in seen:
-            continue
-        seen.add(id(operation))
-        before = [makers[name] for name in operation.inputs if name in makers]
-        sorter.add(id(operation), *map(id, before))
-        waiting += [(name, f"node {operation.name!r}") for name in operation.inputs]
-    try:
-        return [by_identity[key] for key in sorter.static_order()]
-    except CycleError as error:
-        names = [repr(by_identity[key].name) for key in error.args[1][:MAX_LISTED]]
-        raise NetworkError(f"nodes form a cycle through {', '.join(names)}") from error
 
 
 def _listed(found: list[_Unsupported]) -> str:

@@ -16,7 +16,7 @@ from bnnplan.models.tensors import ElementType, TensorType
 if TYPE_CHECKING:
     from bnnplan.models.normalization import Normalization
 
-ELEMENTS = {
+ELEMENTS: dict[int, ElementType] = {
     TensorProto.FLOAT: ElementType.FLOAT32,
     TensorProto.FLOAT16: ElementType.FLOAT32,
     TensorProto.BFLOAT16: ElementType.FLOAT32,
@@ -75,7 +75,7 @@ def trace_input(graph: OnnxGraph, given: GraphInput, normalization: Normalizatio
             raise NetworkError(
                 f"{where}: normalization for {numbers.size} channels, but it has {type.channels}"
             )
-    return made.then(*np.broadcast_arrays(scale, -mean * scale, np.empty(type.channels))[:2])
+    return made.then(*np.broadcast_arrays(scale, -mean * scale + 0.0, np.empty(type.channels))[:2])
 
 
 def image_axes(graph: OnnxGraph, given: GraphInput) -> tuple[str, ...]:
@@ -84,7 +84,7 @@ def image_axes(graph: OnnxGraph, given: GraphInput) -> tuple[str, ...]:
     for operation in graph.operations:
         for name in operation.inputs:
             readers[name].append(operation)
-    waiting = [(given.name, (0, 1, 2, 3))]
+    waiting: list[tuple[str, tuple[int, ...]]] = [(given.name, (0, 1, 2, 3))]
     seen = set()
     while waiting:
         name, order = waiting.pop(0)

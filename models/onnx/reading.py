@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 import onnx
 from attrs import Factory, frozen
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import numpy_helper
-from onnx.external_data_helper import load_external_data_for_tensor, uses_external_data
 
 from bnnplan.models.errors import FileError, UnsupportedError
 
@@ -99,12 +98,12 @@ def read_graph(path: Path) -> OnnxGraph:
         )
     if graph.sparse_initializer:
         raise UnsupportedError(f"{source}: sparse initialisers are not supported; make them dense")
-    constants = {t.name: _array(t, path) for t in graph.initializer}
+    constants = {_text(t.name): _array(t, path) for t in graph.initializer}
     return OnnxGraph(
         source=source,
         opset=opset,
-        inputs=tuple(_input(v, source) for v in graph.input if v.name not in constants),
-        outputs=tuple(v.name for v in graph.output),
+        inputs=tuple(_input(v, source) for v in graph.input if _text(v.name) not in constants),
+        outputs=tuple(_text(v.name) for v in graph.output),
         operations=tuple(_operation(n, path) for n in graph.node),
         constants=constants,
     )
@@ -133,13 +132,11 @@ def _unpacked(path: Path) -> bytes:
 
 def _array(tensor: onnx.TensorProto, path: Path) -> np.ndarray:
     """The elements of a tensor, from the bytes present."""
-    where = f"{path}: tensor {tensor.name!r}"
+    where = f"{path}: tensor {_text(tensor.name)!r}"
     if min(tensor.dims, default=0) < 0 or len(tensor.dims) > 32:
         raise FileError(f"{where} has impossible dimensions {list(tensor.dims)[:8]}")
     try:
-        if uses_external_data(tensor):
-            load_external_data_for_tensor(tensor, str(path.parent))
-        array = numpy_helper.to_array(tensor)
+        array = numpy_helper.to_array(tensor, base_dir=str(path.parent))
     except (OSError, onnx.checker.ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise FileError(f"{where}: its external data cannot be read: {reason}") from error
@@ -150,25 +147,31 @@ def _array(tensor: onnx.TensorProto, path: Path) -> np.ndarray:
     return array
 
 
+def _text(value: str | bytes) -> str:
+    """A name as printable text; damaged files yield bytes, hostile ones control characters."""
+    text = value.decode(errors="replace") if isinstance(value, bytes) else value
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+
+
 def _input(value: onnx.ValueInfoProto, source: str) -> GraphInput:
-    kind = value.type.tensor_type
+    name, kind = _text(value.name), value.type.tensor_type
     if not value.type.HasField("tensor_type") or not kind.HasField("shape"):
-        raise FileError(f"{source}: input {value.name!r} is no tensor of known rank")
+        raise FileError(f"{source}: input {name!r} is no tensor of known rank")
     extents = tuple(d.dim_value if d.HasField("dim_value") else None for d in kind.shape.dim)
     if any(e is not None and e < 1 for e in extents[1:]):
-        raise FileError(f"{source}: input {value.name!r} has an extent below 1: {extents}")
-    return GraphInput(value.name, extents, kind.elem_type)
+        raise FileError(f"{source}: input {name!r} has an extent below 1: {extents}")
+    return GraphInput(name, extents, kind.elem_type)
 
 
 def _operation(node: onnx.NodeProto, path: Path) -> Operation:
-    domain = "" if node.domain in STANDARD_DOMAINS else f"{node.domain}."
-    name = node.name or next(filter(None, node.output), node.op_type)
+    domain = _text(node.domain)
+    kind, outputs = _text(node.op_type), tuple(map(_text, node.output))
     return Operation(
-        name=name,
-        kind=domain + node.op_type,
-        inputs=tuple(node.input),
-        outputs=tuple(node.output),
-        attributes={a.name: _attribute(a, path) for a in node.attribute},
+        name=_text(node.name) or next(filter(None, outputs), kind),
+        kind=kind if domain in STANDARD_DOMAINS else f"{domain}.{kind}",
+        inputs=tuple(map(_text, node.input)),
+        outputs=outputs,
+        attributes={_text(a.name): _attribute(a, path) for a in node.attribute},
     )
 
 

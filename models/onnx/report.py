@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from attrs import field, frozen
+from attrs import frozen
 
 from bnnplan.models.graph import Network
 from bnnplan.models.layers import (
@@ -34,11 +34,11 @@ class ImportReport:
         Operators that were computed while importing and are gone, with their number.
     """
 
-    binary: tuple[str, ...] = field(converter=tuple)
-    binary_weight: tuple[str, ...] = field(converter=tuple)
-    floating: tuple[str, ...] = field(converter=tuple)
-    assumptions: tuple[str, ...] = field(converter=tuple)
-    folded: tuple[str, ...] = field(converter=tuple)
+    binary: tuple[str, ...]
+    binary_weight: tuple[str, ...]
+    floating: tuple[str, ...]
+    assumptions: tuple[str, ...]
+    folded: tuple[str, ...]
 
     def lines(self) -> list[str]:
         """The report as lines of text."""
@@ -58,9 +58,9 @@ def report_on(network: Network, assumptions: Iterable[str], folded: Iterable[str
     nodes = network.nodes
     weights_only, floating = (BinaryWeightConv2d, BinaryWeightDense), (FloatConv2d, FloatDense)
     return ImportReport(
-        binary=[n.name for n in nodes if n.layer.is_binary],
-        binary_weight=[n.name for n in nodes if isinstance(n.layer, weights_only)],
-        floating=[n.name for n in nodes if isinstance(n.layer, floating)],
-        assumptions=assumptions,
-        folded=[f"{count} {kind}" for kind, count in sorted(Counter(folded).items())],
+        binary=tuple(n.name for n in nodes if n.layer.is_binary),
+        binary_weight=tuple(n.name for n in nodes if isinstance(n.layer, weights_only)),
+        floating=tuple(n.name for n in nodes if isinstance(n.layer, floating)),
+        assumptions=tuple(assumptions),
+        folded=tuple(f"{count} {kind}" for kind, count in sorted(Counter(folded).items())),
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import click
-
 
 def main() -> None:
     """Run the command line; errors become one line on standard error and an exit code.
@@ -17,15 +15,7 @@ def main() -> None:
 
     debug = "--debug" in sys.argv
     try:
-        app(standalone_mode=False)
-    except click.exceptions.Exit as end:
-        sys.exit(end.exit_code)
-    except click.UsageError as error:
-        error.show()
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        print("bnnplan: interrupted", file=sys.stderr)
-        sys.exit(130)
+        app()
     except BnnplanError as error:
         if debug:
             raise

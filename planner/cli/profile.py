@@ -116,8 +116,11 @@ def print_profile(profile: Profile, *, verbose: bool) -> None:
             f"transfer {move.source} → {move.target}: {duration(move.overhead_ns)} "
             f"+ bytes at {speed:.2f} GB/s (fit within {move.residual:.0%})"
         )
-    for device, ns in profile.launches.items():
-        console.print(f"launch of a program on {device}: {duration(ns)}")
+    for launch in profile.launches:
+        console.print(
+            f"launch of a program on {launch.device}, {launch.threads} threads: "
+            f"{duration(launch.ns)}"
+        )
     how = profile.conditions
     console.print(
         f"measured {how.date} in {how.seconds:.1f} s, load {how.load:.2f}, "

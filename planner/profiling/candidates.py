@@ -16,6 +16,7 @@ HOPELESS = 6.0
 """A configuration this many times slower than the best of its device is timed no further."""
 MIN_SAMPLES = 15
 MAX_SAMPLES = 400
+ANY_THREADS = 1 << 30
 
 
 @define
@@ -30,6 +31,12 @@ class Candidate:
     hopeless: bool = False
     settled: bool = False
     """Whether an earlier run has timed it well enough."""
+
+    def waits(self, tolerance: float) -> bool:
+        """Whether it needs more samples."""
+        if self.hopeless or self.settled or len(self.samples) >= MAX_SAMPLES:
+            return False
+        return len(self.samples) < MIN_SAMPLES or not self.time(tolerance).stable
 
     def time(self, tolerance: float) -> Time:
         """What the samples say so far."""
@@ -57,18 +64,19 @@ class Choice:
     candidates: list[Candidate]
     rejections: list[Rejection]
 
-    def active(self, tolerance: float) -> list[Candidate]:
-        """Candidates that need more samples, those with the fewest first."""
-        waiting = [
-            c for c in self.candidates if not (c.hopeless or c.settled or _done(c, tolerance))
-        ]
+    def active(self, tolerance: float, threads: int = ANY_THREADS) -> list[Candidate]:
+        """Candidates of up to so many threads that need more samples, the fewest first."""
+        waiting = [c for c in self._within(threads) if c.waits(tolerance)]
         return sorted(waiting, key=lambda c: len(c.samples))
 
-    def best(self) -> Candidate:
-        """The fastest candidate so far."""
+    def best(self, threads: int = ANY_THREADS) -> Candidate:
+        """The fastest candidate of up to so many threads, or of all if none has so few."""
         return min(
-            self.candidates, key=lambda c: summarize(c.samples or [c.first], tolerance=0).median
+            self._within(threads) or self.candidates, key=lambda c: c.time(tolerance=0).median
         )
+
+    def _within(self, threads: int) -> list[Candidate]:
+        return [c for c in self.candidates if c.configuration.threads <= threads]
 
     def drop_hopeless(self, tolerance: float) -> None:
         """Rule out whatever is far slower than the best once a few samples are there."""
@@ -76,13 +84,6 @@ class Choice:
         for candidate in self.candidates:
             if candidate.time(tolerance).low > HOPELESS * best:
                 candidate.hopeless = True
-
-
-def _done(candidate: Candidate, tolerance: float) -> bool:
-    count = len(candidate.samples)
-    if count < MIN_SAMPLES:
-        return False
-    return count >= MAX_SAMPLES or candidate.time(tolerance).stable
 
 
 def survey(bench: Workbench, node: Node, device: str, oracle: Oracle) -> Choice:

@@ -18,6 +18,7 @@ from bnnplan.planner.board import Board
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.profile import (
     Conditions,
+    LaunchCost,
     LayerCosts,
     PlacementCost,
     Profile,
@@ -108,7 +109,7 @@ class _Profiler:
         self.load = os.getloadavg()[0]
         self.earlier = earlier
         self.choices: dict[tuple[str, str], Choice] = {}
-        self.launch_samples: dict[str, list[int]] = {d.name: [] for d in bench.board.devices}
+        self.launch_samples: dict[tuple[str, int], list[int]] = {}
         self.signatures = {
             node.name: bench.network.bind(node, bench.batch).signature
             for node in bench.network.nodes
@@ -167,7 +168,8 @@ class _Profiler:
             by_budget = spent / self.options.budget
             self.progress(0.2 + 0.8 * max(done, by_budget), "timing whole-network programs")
             for device in dict.fromkeys(choice.device for choice in waiting):
-                self._round(device)
+                for threads in self._thread_counts(device):
+                    self._round(device, threads)
             for choice in waiting:
                 choice.drop_hopeless(tolerance)
 
@@ -177,8 +179,21 @@ class _Profiler:
         active = sum(len(c.active(tolerance)) for c in self.choices.values())
         return (total - active) / max(total, 1)
 
-    def _round(self, device: str) -> None:
-        """Time one program of all layers that the device supports, each in its next turn."""
+    def _thread_counts(self, device: str) -> list[int]:
+        counts = {
+            candidate.configuration.threads
+            for choice in self.choices.values()
+            for candidate in choice.candidates
+            if choice.device == device
+        }
+        return sorted(counts)
+
+    def _round(self, device: str, threads: int) -> None:
+        """Time one program of all layers that the device supports, each in its next turn.
+
+        Programs of few and of many threads are timed apart, since a program wakes as many
+        threads as its layers want at most.
+        """
         tolerance = self.options.tolerance
         turns: dict[str, int] = {}
         nodes: list[Node] = []
@@ -187,12 +202,14 @@ class _Profiler:
             choice = self._choice(node, device)
             if not choice.candidates:
                 continue
-            active = choice.active(tolerance) or [choice.best()]
+            active = choice.active(tolerance, threads) or [choice.best(threads)]
             key = self.signatures[node.name]
             turn = turns.get(key, 0)
             turns[key] = turn + 1
             nodes.append(node)
             chosen.append(active[turn % len(active)])
+        widest = max(candidate.configuration.threads for candidate in chosen)
+        launches = self.launch_samples.setdefault((device, widest), [])
         steps = [
             self.oracle.step(node, device, self.bench.kernel(node, device, c.configuration))
             for node, c in zip(nodes, chosen, strict=True)
@@ -203,7 +220,7 @@ class _Profiler:
             start = time.perf_counter_ns()
             times = program.run_timed()
             whole = time.perf_counter_ns() - start
-            self.launch_samples[device].append(max(0, whole - sum(times)))
+            launches.append(max(0, whole - sum(times)))
             for candidate, duration in zip(chosen, times, strict=True):
                 candidate.samples.append(duration)
 
@@ -227,10 +244,10 @@ class _Profiler:
             batch=self.bench.batch,
             layers=layers,
             transfers=transfers,
-            launches={
-                device: round(statistics.median(samples)) if samples else 0
-                for device, samples in self.launch_samples.items()
-            },
+            launches=[
+                LaunchCost(device, threads, round(statistics.median(samples)))
+                for (device, threads), samples in sorted(self.launch_samples.items())
+            ],
             conditions=Conditions(
                 date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 bnnplan=bnnplan_version(),

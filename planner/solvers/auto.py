@@ -30,13 +30,13 @@ def solve(
     started = time.perf_counter()
     graph = Graph(problem)
     bound = 0
+    result: SolverResult | None
     if graph.is_chain():
         result = dynamic_programming.solve(problem)
     elif one_at_a_time(graph):
         result = _eliminated(problem)
     else:
         result = None
-        hint = hint or _least_sum(graph)
     if result is not None:
         if result.status is Status.OPTIMAL:
             return result
@@ -48,7 +48,7 @@ def solve(
         time_limit=max(0.1, time_limit - (time.perf_counter() - started)),
         workers=workers,
         seed=seed,
-        hint=hint,
+        hint=_start(graph) if hint is None else hint,
     )
     return verified(problem, _with_bound(result, bound, time.perf_counter() - started))
 
@@ -60,12 +60,16 @@ def _eliminated(problem: Problem) -> SolverResult | None:
         return None
 
 
-def _least_sum(graph: Graph) -> list[int] | None:
-    """Give the plan that is best one thing after the other: a good start for concurrent ones."""
+def _start(graph: Graph) -> Sequence[int] | None:
+    """Give the plan that is best one thing after the other, within the memory limits."""
+    kept = undominated(graph)
     try:
-        return elimination.least_sum(graph, undominated(graph))
+        if not graph.capacity:
+            return elimination.least_sum(graph, kept)
+        solution = elimination.cheapest_fitting(graph, kept)
     except elimination.TooWideError:
         return None
+    return solution.choice if solution else None
 
 
 def _with_bound(result: SolverResult, bound: int, runtime_s: float) -> SolverResult:

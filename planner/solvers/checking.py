@@ -6,6 +6,7 @@ so that a fault in one of them cannot hide itself.
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -132,7 +133,7 @@ class _Check:
                     f"task {edge.target!r} starts at {self.start[edge.target]} ns, but "
                     f"{edge.tensor!r} is there at {ready} ns",
                 )
-        for tensor, port in self.done.keys() - needed:
+        for tensor, port in sorted(self.done.keys() - needed):
             self._add(ViolationCode.TRANSFER_SURPLUS, f"nobody reads {tensor!r} at {port!r}")
 
     def _check_resources(self) -> None:
@@ -149,7 +150,7 @@ class _Check:
         for resource, uses in busy.items():
             # What takes no time cannot overlap anything.
             uses = sorted(use for use in uses if use[1] > use[0])
-            for (_, end, first), (start, _, second) in zip(uses, uses[1:], strict=False):
+            for (_, end, first), (start, _, second) in itertools.pairwise(uses):
                 if start < end:
                     self._add(
                         ViolationCode.RESOURCE_OVERLAP,
@@ -185,19 +186,19 @@ class _Check:
         for space, held, start, end in self._held():
             if end > start:
                 changes[space] += [(start, held), (end, -held)]
-        for space in self.problem.spaces:
-            if space.capacity is None:
+        for limit in self.problem.spaces:
+            if limit.capacity is None:
                 continue
             # At equal times the negative change sorts first: intervals are half open.
-            peak = total = weights[space.name]
-            for _, change in sorted(changes[space.name]):
+            peak = total = weights[limit.name]
+            for _, change in sorted(changes[limit.name]):
                 total += change
                 peak = max(peak, total)
-            if peak > space.capacity:
+            if peak > limit.capacity:
                 self._add(
                     ViolationCode.MEMORY,
-                    f"space {space.name!r} needs {peak} bytes and has {space.capacity}: "
-                    f"{peak - space.capacity} too few",
+                    f"space {limit.name!r} needs {peak} bytes and has {limit.capacity}: "
+                    f"{peak - limit.capacity} too few",
                 )
 
     def _check_objective(self) -> None:

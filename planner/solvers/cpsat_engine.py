@@ -15,6 +15,9 @@ from ortools.sat.python import cp_model
 
 from bnnplan.planner.solvers.base import SolverError, Status
 
+Expression = cp_model.LinearExpr | int
+"""A linear expression; a plain number where nothing is variable."""
+
 
 @frozen
 class Answer:
@@ -103,8 +106,8 @@ def _whole(bound: float) -> int | None:
 
 
 def any_of(
-    model: cp_model.CpModel, literals: Sequence[cp_model.BoolVarT], name: str
-) -> cp_model.BoolVarT:
+    model: cp_model.CpModel, literals: Sequence[cp_model.IntVar], name: str
+) -> cp_model.IntVar:
     """Give a literal that tells whether one of `literals`, at most one of them true, is true."""
     if len(literals) == 1:
         return literals[0]

@@ -19,6 +19,7 @@ from bnnplan.planner.solvers.base import SolverResult, Status, verified
 from bnnplan.planner.solvers.bounds import Kept, lower_bound
 from bnnplan.planner.solvers.checking import check
 from bnnplan.planner.solvers.cpsat_engine import Effort, run
+from bnnplan.planner.solvers.cpsat_lifetimes import Lifetimes
 from bnnplan.planner.solvers.cpsat_memory import MemoryConstraints
 from bnnplan.planner.solvers.cpsat_placement import Placement
 from bnnplan.planner.solvers.cpsat_schedule import Schedule
@@ -141,11 +142,13 @@ class _Search:
         MemoryConstraints(placement)
         latest = self.best.objective if self.best else horizon(self.problem)
         times = Schedule(placement, latest, self.bound)
+        lifetimes = Lifetimes(times)
         model.minimize(times.latency)
         if self.best is not None:
             hints: dict[int, int] = {}
             placement.hint(hints, self.best.choice)
             times.hint(hints, self.best)
+            lifetimes.hint(hints, self.best)
             add_hints(model, hints)
         answer = run(model, self.effort)
         self._told(answer.status, answer.bound)

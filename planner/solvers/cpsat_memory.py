@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from ortools.sat.python import cp_model
 
+from bnnplan.planner.solvers.cpsat_engine import Expression
 from bnnplan.planner.solvers.cpsat_placement import Placement
 from bnnplan.planner.solvers.structure import Graph, Link
 
@@ -19,7 +20,7 @@ Slack = Mapping[str, cp_model.IntVar]
 """Bytes that a space is granted above its capacity, where infeasibility is to be explained."""
 
 
-def weights(placement: Placement, space: str) -> cp_model.LinearExprT:
+def weights(placement: Placement, space: str) -> Expression:
     """Give the bytes of all weights in a space."""
     return sum(
         option.weight_bytes * literal
@@ -50,7 +51,7 @@ class MemoryConstraints:
                     for link in self.graph.inputs[task]:
                         self._limit(space, self._transferring(space, link))
 
-    def _limit(self, space: str, held: cp_model.LinearExprT) -> None:
+    def _limit(self, space: str, held: Expression) -> None:
         """Hold no more than the capacity, and what is granted above it."""
         granted = self.graph.capacity[space] + self.slack.get(space, 0)
         # A domain instead of a comparison: both sides may be plain numbers.
@@ -72,11 +73,11 @@ class MemoryConstraints:
         options = self.graph.tasks[task].options
         return all(options[index].duration for index in self.placement.option[task])
 
-    def _running(self, space: str, task: int) -> cp_model.LinearExprT:
+    def _running(self, space: str, task: int) -> Expression:
         """Give the bytes that must lie in a space while a task runs."""
         graph, placement = self.graph, self.placement
         options = graph.tasks[task].options
-        held = sum(
+        held: Expression = sum(
             options[index].workspace_bytes * literal
             for index, literal in placement.option[task].items()
             if options[index].space == space
@@ -98,17 +99,17 @@ class MemoryConstraints:
                 held += self._somewhere(space, later[-1])
         return held
 
-    def _transferring(self, space: str, moving: Link) -> cp_model.LinearExprT:
+    def _transferring(self, space: str, moving: Link) -> Expression:
         """Give the bytes that must lie in a space while an edge is transferred, if it is."""
         graph, placement = self.graph, self.placement
-        held: cp_model.LinearExprT = 0
+        held: Expression = 0
         for ((_, source), (_, target)), literal in placement.pair[moving.number].items():
             if graph.transfer_time(moving.tensor, source, target):
                 both = (source, target)
                 held += sum(self._bytes(space, moving.tensor, one) for one in both) * literal
         for tensor in self.lasting:
-            source = graph.source[tensor]
-            made = source == moving.source or self.after[source] >> moving.source & 1
+            maker = graph.source[tensor]
+            made = maker == moving.source or self.after[maker] >> moving.source & 1
             if tensor == moving.tensor or not made:
                 continue
             later = [
@@ -120,7 +121,7 @@ class MemoryConstraints:
                 held += self._somewhere(space, later[-1])
         return held
 
-    def _somewhere(self, space: str, link: Link) -> cp_model.LinearExprT:
+    def _somewhere(self, space: str, link: Link) -> Expression:
         """Give the least bytes in a space of a tensor on its way along an edge."""
         return sum(
             min(self._bytes(space, link.tensor, one) for one in (source, target)) * literal

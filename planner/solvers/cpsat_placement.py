@@ -14,7 +14,7 @@ from ortools.sat.python import cp_model
 
 from bnnplan.planner.problem import Transfer
 from bnnplan.planner.solvers.bounds import Kept
-from bnnplan.planner.solvers.cpsat_engine import Answer, any_of
+from bnnplan.planner.solvers.cpsat_engine import Answer, Expression, any_of
 from bnnplan.planner.solvers.structure import Graph, Link
 
 Class = tuple[str, str]
@@ -45,12 +45,12 @@ class Placement:
         ]
         for literals in self.option:
             model.add_exactly_one(literals.values())
-        self._groups: dict[tuple[int, tuple[int, ...]], cp_model.BoolVarT] = {}
+        self._groups: dict[tuple[int, tuple[int, ...]], cp_model.IntVar] = {}
         self.pair = [self._add_pairs(link) for link in graph.links]
         self.moved = [self._add_transfers(tensor) for tensor in range(len(graph.tensors))]
         self.entry = [self._add_entry(task) for task in range(len(graph.tasks))]
 
-    def group(self, task: int, indices: Sequence[int]) -> cp_model.BoolVarT:
+    def group(self, task: int, indices: Sequence[int]) -> cp_model.IntVar:
         """Give the literal that one of these options of the task is chosen."""
         key = (task, tuple(indices))
         if key not in self._groups:
@@ -58,7 +58,7 @@ class Placement:
             self._groups[key] = any_of(self.model, literals, f"group_{task}_{len(self._groups)}")
         return self._groups[key]
 
-    def classes(self, link: Link, *, source: bool) -> dict[Class, cp_model.BoolVarT]:
+    def classes(self, link: Link, *, source: bool) -> dict[Class, cp_model.IntVar]:
         """Give the literals of the classes at one end of an edge."""
         task = link.source if source else link.target
         groups: dict[Class, list[int]] = {}
@@ -71,7 +71,7 @@ class Placement:
             groups.setdefault((device, ports[slot]), []).append(index)
         return {key: self.group(task, indices) for key, indices in groups.items()}
 
-    def produced(self, tensor: int) -> dict[str, cp_model.BoolVarT]:
+    def produced(self, tensor: int) -> dict[str, cp_model.IntVar]:
         """Give the literals of the ports where a tensor may be produced."""
         source = self.graph.source[tensor]
         slot = self.graph.tensors[tensor].output
@@ -81,11 +81,11 @@ class Placement:
             groups.setdefault(port, []).append(index)
         return {port: self.group(source, indices) for port, indices in groups.items()}
 
-    def _add_pairs(self, link: Link) -> dict[tuple[Class, Class], cp_model.BoolVarT]:
+    def _add_pairs(self, link: Link) -> dict[tuple[Class, Class], cp_model.IntVar]:
         """Choose one possible pair of classes, whose ends are those of the chosen options."""
         rows = self.classes(link, source=True)
         columns = self.classes(link, source=False)
-        pairs: dict[tuple[Class, Class], cp_model.BoolVarT] = {}
+        pairs: dict[tuple[Class, Class], cp_model.IntVar] = {}
         for row, given in rows.items():
             for column, wanted in columns.items():
                 if self.graph.transfer_time(link.tensor, row[1], column[1]) is None:
@@ -103,17 +103,17 @@ class Placement:
             self.model.add(sum(lit for (_, b), lit in pairs.items() if b == column) == wanted)
         return pairs
 
-    def _add_transfers(self, tensor: int) -> dict[tuple[str, str], cp_model.BoolVarT]:
+    def _add_transfers(self, tensor: int) -> dict[tuple[str, str], cp_model.IntVar]:
         """A transfer is made if any reader needs it, once for all of them."""
-        needed: dict[tuple[str, str], list[list[cp_model.BoolVarT]]] = {}
+        needed: dict[tuple[str, str], list[list[cp_model.IntVar]]] = {}
         for link in self.graph.readers[tensor]:
-            here: dict[tuple[str, str], list[cp_model.BoolVarT]] = {}
+            here: dict[tuple[str, str], list[cp_model.IntVar]] = {}
             for ((_, source), (_, target)), literal in self.pair[link.number].items():
                 if source != target:
                     here.setdefault((source, target), []).append(literal)
             for key, literals in here.items():
                 needed.setdefault(key, []).append(literals)
-        moved = {}
+        moved: dict[tuple[str, str], cp_model.IntVar] = {}
         for key, readers in needed.items():
             name = f"moved_{tensor}_{len(moved)}"
             if len(readers) == 1:
@@ -124,7 +124,7 @@ class Placement:
                     self.model.add(sum(literals) <= moved[key])
         return moved
 
-    def _add_entry(self, task: int) -> cp_model.LinearExprT:
+    def _add_entry(self, task: int) -> Expression:
         """The entry of a task is the largest one of its inputs."""
         costs = []
         for link in self.graph.inputs[task]:
@@ -148,12 +148,12 @@ class Placement:
         """Give the transfer of a tensor between two ports."""
         return self.graph.transfers[tensor][ports]
 
-    def duration(self, task: int) -> cp_model.LinearExprT:
+    def duration(self, task: int) -> Expression:
         """Give the ns of the chosen option, without entry."""
         options = self.graph.tasks[task].options
         return sum(options[index].duration * lit for index, lit in self.option[task].items())
 
-    def total(self) -> cp_model.LinearExprT:
+    def total(self) -> Expression:
         """Give the sum of everything: the latency where only one thing is busy at a time."""
         tasks = range(len(self.graph.tasks))
         transfers = sum(
@@ -180,8 +180,8 @@ class Placement:
             key = (devices[0], ports[0]), (devices[1], ports[1])
             for pair, literal in self.pair[link.number].items():
                 hints[literal.index] = int(pair == key)
-        for tensor, literals in enumerate(self.moved):
-            for ports, literal in literals.items():
+        for tensor, moves in enumerate(self.moved):
+            for ports, literal in moves.items():
                 hints[literal.index] = int(ports in chosen.get(tensor, ()))
         for task, entry in enumerate(self.entry):
             if isinstance(entry, cp_model.IntVar):

@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from attrs import frozen
 
-from bnnplan.planner.problem import Option, Problem
+from bnnplan.planner.problem import Option, Problem, Solution
+from bnnplan.planner.problem_rules import most_bytes
 from bnnplan.planner.solvers.base import SolverError, SolverResult, Status, verified
 from bnnplan.planner.solvers.bounds import Kept
 from bnnplan.planner.solvers.evaluation import schedule
@@ -32,6 +33,10 @@ METHOD = "elimination"
 
 WIDEST = 4_000_000
 """Entries of the largest table that is built; 8 bytes each."""
+
+
+PRICES = 16
+"""How many prices of memory are tried."""
 
 
 class TooWideError(SolverError):
@@ -94,17 +99,54 @@ class _Term:
     costs: Times
 
 
-def least_sum(graph: Graph, kept: Kept) -> list[int] | None:
-    """Give the choice with the least sum of everything, memory aside; None if there is none.
+def cheapest_fitting(graph: Graph, kept: Kept) -> Solution | None:
+    """Give a good plan that keeps the memory limits: bytes get a price until they fit.
+
+    The price is doubled until the plan with the least sum fits, then halved in between. None if
+    no price makes it fit.
+
+    Raises
+    ------
+    TooWideError
+        As for `least_sum`.
+    """
+    best: Solution | None = None
+    # No sum of prices may come near what stands for impossible.
+    highest = IMPOSSIBLE // 4 // max(1, most_bytes(graph.problem)) * 1024
+    low, high, price = 0, highest, 1
+    for _ in range(PRICES):
+        choice = least_sum(graph, kept, price=price)
+        found = choice and fitting(graph, choice)
+        if found:
+            high = price
+            if best is None or found.objective < best.objective:
+                best = found
+        else:
+            low = price
+        # Far apart, prices are compared by their magnitude.
+        price = (low + high) // 2 if best else 4 * price
+        if price in (low, high) or price > highest:
+            break
+    return best
+
+
+def least_sum(graph: Graph, kept: Kept, price: int = 0) -> list[int] | None:
+    """Give the choice with the least sum of everything; None if there is none.
+
+    The memory limits play no part, but each KiB of weights and workspace in a space that is
+    limited costs `price` ns.
 
     Raises
     ------
     TooWideError
         If that needs larger tables than `WIDEST`.
     """
-    kept = [_fastest_of_class(graph, task, indices) for task, indices in enumerate(kept)]
+    costs = [[_cost(graph, option, price) for option in task.options] for task in graph.tasks]
+    kept = [
+        _cheapest_of_class(graph, task, indices, costs[task]) for task, indices in enumerate(kept)
+    ]
     mine: list[list[_Term]] = [[] for _ in kept]
-    for term in _terms(graph, kept):
+    for term in _terms(graph, kept, costs):
         for task in term.tasks:
             mine[task].append(term)
     widths = {task: _size(terms, kept) for task, terms in enumerate(mine)}
@@ -132,41 +174,49 @@ def least_sum(graph: Graph, kept: Kept) -> list[int] | None:
     return [indices[place[task]] for task, indices in enumerate(kept)]
 
 
-def _fastest_of_class(graph: Graph, task: int, indices: Sequence[int]) -> list[int]:
-    """Keep the fastest option of those that look alike from outside."""
+def _cost(graph: Graph, option: Option, price: int) -> int:
+    """Give the duration of an option, and the price of its bytes where they are limited."""
+    if not price or option.space not in graph.capacity:
+        return option.duration
+    return option.duration + price * (option.weight_bytes + option.workspace_bytes) // 1024
+
+
+def _cheapest_of_class(
+    graph: Graph, task: int, indices: Sequence[int], costs: Sequence[int]
+) -> list[int]:
+    """Keep the cheapest option of those that look alike from outside."""
     classes: dict[tuple[object, ...], int] = {}
-    options = graph.tasks[task].options
-    for index in sorted(indices, key=lambda index: options[index].duration):
-        option = options[index]
+    for index in sorted(indices, key=lambda index: costs[index]):
+        option = graph.tasks[task].options[index]
         device = option.device if graph.entries else ""
         classes.setdefault((device, option.input_ports, option.output_ports), index)
     return list(classes.values())
 
 
-def _terms(graph: Graph, kept: Kept) -> list[_Term]:
-    """Give everything that is added up: durations, transfers of each tensor, entries."""
+def _terms(graph: Graph, kept: Kept, costs: Sequence[Sequence[int]]) -> list[_Term]:
+    """Give everything that is added up: costs of options, transfers of each tensor, entries."""
     options = [
         [task.options[index] for index in indices]
         for task, indices in zip(graph.tasks, kept, strict=True)
     ]
     terms = [
-        _Term((task,), np.array([option.duration for option in ways], dtype=np.int64))
-        for task, ways in enumerate(options)
+        _Term((task,), np.array([costs[task][index] for index in indices], dtype=np.int64))
+        for task, indices in enumerate(kept)
     ]
     for tensor, source in enumerate(graph.source):
         slot = graph.tensors[tensor].output
-        axes = [(source, lambda option, slot=slot: option.output_ports[slot])]
-        axes += [
-            (link.target, lambda option, slot=link.input: option.input_ports[slot])
-            for link in graph.readers[tensor]
-        ]
+        axes = [(source, [option.output_ports[slot] for option in options[source]])]
+        for link in graph.readers[tensor]:
+            ports = [option.input_ports[link.input] for option in options[link.target]]
+            axes.append((link.target, ports))
         if len(axes) > 1:
-            terms.append(_term(options, axes, _all_transfers(graph, tensor)))
+            terms.append(_term(axes, _all_transfers(graph, tensor)))
+    devices = [[option.device for option in ways] for ways in options]
     for task, links in enumerate(graph.inputs):
         if links and graph.entries:
-            axes = [(task, lambda option: option.device)]
-            axes += [(source, axes[0][1]) for source in sorted({x.source for x in links})]
-            terms.append(_term(options, axes, _largest_entry(graph)))
+            sources = sorted({link.source for link in links})
+            axes = [(one, devices[one]) for one in (task, *sources)]
+            terms.append(_term(axes, _largest_entry(graph)))
     return terms
 
 
@@ -187,18 +237,12 @@ def _largest_entry(graph: Graph) -> Callable[..., int | None]:
     return cost
 
 
-def _term(
-    options: Sequence[Sequence[Option]],
-    axes: Sequence[tuple[int, Callable[[Option], str]]],
-    cost: Callable[..., int | None],
-) -> _Term:
-    """Make a term of a cost that depends on one name of each task's option."""
-    # A table with one axis too many is built before it is noticed that it is too large.
-    if math.prod(len(options[task]) for task, _ in axes) > WIDEST:
+def _term(axes: Sequence[tuple[int, list[str]]], cost: Callable[..., int | None]) -> _Term:
+    """Make a term of a cost that depends on one name of the option of each task."""
+    if math.prod(len(names) for _, names in axes) > WIDEST:
         raise TooWideError("a tensor has too many readers to eliminate tasks; use 'cpsat'")
-    costs = spread([[name(option) for option in options[task]] for task, name in axes], cost)
-    tasks = [task for task, _ in axes]
-    return _aligned(tasks, costs)
+    costs = spread([names for _, names in axes], cost)
+    return _aligned([task for task, _ in axes], costs)
 
 
 def _aligned(tasks: Sequence[int], costs: Times) -> _Term:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bnnplan.planner.problem import Problem, ProblemError, ScheduledTransfer, Solution
+from bnnplan.planner.problem import Problem, ScheduledTransfer, Solution
+from bnnplan.planner.problem_rules import ProblemError
 from bnnplan.planner.solvers.structure import Graph
 
 

@@ -225,7 +225,7 @@ class _Search:
         """Tell whether what lies in memory right after `now` fits."""
         left = dict(self.room)
         for block in self.blocks:
-            if block.space in left and block.maker in self.starts:
-                if any(self.ends.get(user, now + 1) > now for user in block.users):
-                    left[block.space] -= block.bytes
+            needed = any(self.ends.get(user, now + 1) > now for user in block.users)
+            if needed and block.space in left and block.maker in self.starts:
+                left[block.space] -= block.bytes
         return min(left.values(), default=0) >= 0

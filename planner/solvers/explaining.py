@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from attrs import evolve
 from ortools.sat.python import cp_model
 
-from bnnplan.planner.problem import Option, listed
-from bnnplan.planner.problem_rules import most_bytes
+from bnnplan.planner.problem import Option
+from bnnplan.planner.problem_rules import listed, most_bytes
 from bnnplan.planner.solvers.bounds import Kept
 from bnnplan.planner.solvers.checking import check
 from bnnplan.planner.solvers.cpsat_engine import Effort, run
@@ -21,7 +21,6 @@ from bnnplan.planner.solvers.cpsat_placement import Placement
 from bnnplan.planner.solvers.evaluation import schedule
 from bnnplan.planner.solvers.list_scheduling import fitting
 from bnnplan.planner.solvers.structure import Graph
-
 
 EXPLAIN_SECONDS = 5.0
 

@@ -42,7 +42,7 @@ def stated(
     problem: Problem, graph: Graph, choice: Sequence[int], method: str, started: float,
     message: str = "",
 ) -> SolverResult:  # fmt: skip
-    """Make a fixed choice a result: feasible if it keeps all rules, else unknown with the reason."""
+    """Make a fixed choice a result: feasible if it keeps all rules, else unknown and why."""
     solution = fitting(graph, choice)
     if solution is None:
         tried = schedule(graph, choice)

@@ -63,7 +63,8 @@ def heuristic(
 ) -> Solution | None:
     """Give the best plan found before `deadline` (of ``time.perf_counter``); None if none fits."""
     found = [fitting(graph, choice) for choice in _starts(graph, kept, hint)]
-    starts = sorted({one for one in found if one is not None}, key=lambda one: one.objective)
+    distinct = dict.fromkeys(one for one in found if one is not None)
+    starts = sorted(distinct, key=lambda one: one.objective)
     improved = [improve(graph, one, kept, deadline=deadline) for one in starts[:IMPROVED]]
     return min(improved, key=lambda one: one.objective, default=None)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
-from bnnplan.planner.problem import Option, Problem, ProblemError, listed
+from bnnplan.planner.problem import Option, Problem
+from bnnplan.planner.problem_rules import ProblemError, listed
 from bnnplan.planner.solvers.base import SolverResult
 from bnnplan.planner.solvers.greedy import stated
 from bnnplan.planner.solvers.list_scheduling import fitting, improve
@@ -42,7 +44,7 @@ def single_devices(problem: Problem, *, time_limit: float = 1.0) -> dict[str, So
     names = [name for name, resources in graph.resources.items() if resources]
     return {
         name: _restricted(
-            graph, lambda option, name=name: option.device == name,
+            graph, partial(_on_device, name),
             f"{METHOD} {name}", time_limit / len(names),
         )
         for name in names
@@ -56,11 +58,19 @@ def single_groups(problem: Problem, *, time_limit: float = 1.0) -> dict[str, Sol
     names.pop("", None)
     return {
         name: _restricted(
-            graph, lambda option, name=name: option.group == name,
+            graph, partial(_in_group, name),
             f"{GROUP_METHOD} {name}", time_limit / len(names),
         )
         for name in names
     }  # fmt: skip
+
+
+def _on_device(name: str, option: Option) -> bool:
+    return option.device == name
+
+
+def _in_group(name: str, option: Option) -> bool:
+    return option.group == name
 
 
 def _restricted(

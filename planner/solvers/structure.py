@@ -10,7 +10,7 @@ from bnnplan.planner.problem_rules import most_bytes
 
 @frozen
 class Link:
-    """An edge in numbers: task `source` gives `tensor` at `output`, `target` reads it at `input`."""
+    """An edge in numbers: what task `source` gives at `output`, `target` reads at `input`."""
 
     number: int
     tensor: int

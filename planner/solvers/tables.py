@@ -28,12 +28,14 @@ def spread(names: Sequence[Sequence[str]], cost: Callable[..., int | None]) -> T
     distinct = [list(dict.fromkeys(axis)) for axis in names]
     costs = [cost(*combination) for combination in itertools.product(*distinct)]
     known = np.array([IMPOSSIBLE if one is None else one for one in costs], dtype=np.int64)
-    places = [{name: place for place, name in enumerate(axis)} for axis in distinct]
-    return known.reshape([len(axis) for axis in distinct])[
-        np.ix_(*([place[name] for name in axis] for place, axis in zip(places, names, strict=True)))
+    axes = [
+        [places.index(name) for name in axis] for places, axis in zip(distinct, names, strict=True)
     ]
+    table: Times = known.reshape([len(axis) for axis in distinct])[np.ix_(*axes)]
+    return table
 
 
 def add(first: Times, second: Times) -> Times:
     """Add costs; what is impossible stays so."""
-    return np.minimum(first + second, IMPOSSIBLE)
+    total: Times = np.minimum(first + second, IMPOSSIBLE)
+    return total

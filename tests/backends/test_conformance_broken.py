@@ -1,14 +1,17 @@
 """Backends that are wrong in one way each: the kit must find every one of them."""
 
+import json
+import subprocess
+import sys
 import time
 
 import attrs
 import numpy as np
 import pytest
 
-from bnnplan.backends.conformance import KINDS, LAWS, Examination, check_backend
+from bnnplan.backends.conformance import KINDS, LAWS, Examination, check_backend, examination
 from bnnplan.backends.conformance.laws import BY_KIND
-from bnnplan.backends.interface import Configuration, Program
+from bnnplan.backends.interface import Configuration, Program, Unavailable
 from bnnplan.backends.reference import ReferenceBackend, compute
 from bnnplan.backends.reference.backend import ReferenceKernel
 from bnnplan.models.errors import UnsupportedError
@@ -335,8 +338,6 @@ def test_what_is_not_supported_is_counted_with_its_reason():
 
 
 def test_check_backend_reports_every_law_and_kind(monkeypatch):
-    from bnnplan.backends.conformance import examination
-
     monkeypatch.setattr(examination, "get_backend", {"mine": WrongTail()}.get)
     seen = []
     report = check_backend("mine", 3, lambda *done: seen.append(done), seed=1)
@@ -347,21 +348,46 @@ def test_check_backend_reports_every_law_and_kind(monkeypatch):
     assert ("results", "Threshold") in failed
     assert ("results", "FloatDense") not in failed
     assert {row.kind for row in report.support} == set(KINDS)
-    assert seen[0] == (0, len(report.rows), "devices")
-    assert seen[-1][0] == seen[-1][1]
+    assert seen[0] == (0.0, "devices")
+    assert seen[-1] == (1.0, "")
+    assert len(seen) == len(report.rows) + 1
+    document = json.loads(json.dumps(report.as_dict()))
+    assert document["passed"] is False
+    results = {(row["law"], row["kind"]): row["result"] for row in document["rows"]}
+    assert results["results", "Threshold"] == "failed"
+    assert results["results", "FloatDense"] == "passed"
 
 
-def test_a_backend_without_devices_does_not_pass():
+def test_a_backend_without_devices_does_not_pass(monkeypatch):
     class Nothing(ReferenceBackend):
         def devices(self):
-            return [], []
+            return [], [Unavailable("reference0", "switched off")]
 
-    assert Examination(Nothing).subjects == []
+    monkeypatch.setattr(examination, "get_backend", {"mine": Nothing()}.get)
+    report = check_backend("mine", 3)
+    assert (report.rows, report.passed) == ((), False)
+    assert report.unavailable == (Unavailable("reference0", "switched off"),)
 
 
-def test_the_kit_needs_no_pytest():
-    import subprocess
-    import sys
+def python(code, folder):
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder)
 
-    code = "import sys, bnnplan.backends.conformance; sys.exit('pytest' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+def test_a_check_needs_no_pytest_and_leaves_nothing_behind(tmp_path):
+    code = """
+import sys
+from bnnplan.backends.conformance import check_backend, examination
+from bnnplan.backends.reference import ReferenceBackend
+examination.get_backend = lambda name: ReferenceBackend()
+assert check_backend("reference", 1).passed
+assert "pytest" not in sys.modules
+"""
+    done = python(code, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_hypothesis_the_kit_says_what_to_install(tmp_path):
+    code = "import sys; sys.modules['hypothesis'] = None; import bnnplan.backends.conformance"
+    assert "pip install 'bnnplan[test]'" in python(code, tmp_path).stderr

@@ -266,3 +266,31 @@ def test_pooling_of_bits_is_pooling_of_numbers(data):
     lowered = lower(network)
     assert all(type.element is BIT for name, type in lowered.types.items() if name != "in")
     assert_same_values(network, lowered)
+
+
+def test_a_float_stem_behind_pixels_folds_into_one_threshold():
+    """Pixels are finite, so are the sums, and a channel that is always -1 is a threshold too."""
+    random = np.random.default_rng(0)
+    network = Network(
+        "stem",
+        {"pixels": TensorType((6, 6, 3), "uint8")},
+        [
+            Node("scale", layers.ScaleBias(np.full(3, 0.5), np.full(3, -60.0)), ["pixels"], ["x"]),
+            Node("conv", layers.FloatConv2d(random.normal(size=(4, 3, 3, 3))), ["x"], ["sums"]),
+            Node("clip", layers.Clip(), ["sums"], ["positive"]),
+            Node(
+                "norm",
+                layers.ScaleBias(np.array([1.0, -1.0, 1.0, 0.0]), np.array([-9.0, 9.0, 9.0, -1.0])),
+                ["positive"],
+                ["normal"],
+            ),
+            Node("sign", layers.Sign(), ["normal"], ["bits"]),
+        ],
+        ["bits"],
+    )
+    lowered = lower(network)
+    assert [node.layer.kind for node in lowered.nodes] == ["ScaleBias", "FloatConv2d", "Threshold"]
+    pixels = random.integers(0, 256, (5, 6, 6, 3), np.uint8)
+    wanted = evaluate(network, {"pixels": pixels})["bits"]
+    np.testing.assert_array_equal(evaluate(lowered, {"pixels": pixels})["bits"], wanted)
+    assert (wanted[..., 3] == -1).all()

@@ -5,11 +5,18 @@ from networks import branches, chain
 
 from bnnplan.backends.reference import ReferenceBackend
 from bnnplan.models.errors import FileError
+from bnnplan.planner.baselines import SINGLE_DEVICE
 from bnnplan.planner.encoding import encode_problem
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.plan import InfeasibleError, PlanError, load_plan, save_plan
-from bnnplan.planner.planning import SINGLE_DEVICE, plan_latency
-from bnnplan.planner.profile import ProfileError, load_profile, save_profile, shape_fingerprint
+from bnnplan.planner.planning import plan_latency
+from bnnplan.planner.profile import (
+    LaunchCost,
+    ProfileError,
+    load_profile,
+    save_profile,
+    shape_fingerprint,
+)
 from bnnplan.planner.profiling import Options, profile_network
 from bnnplan.planner.profiling.candidates import survey
 from bnnplan.planner.profiling.oracle import Oracle
@@ -37,7 +44,9 @@ def with_times(profile, times):
         )
         for name, costs in profile.layers.items()
     }
-    return attrs.evolve(profile, layers=layers, launches={"a": 10, "b": 10})
+    return attrs.evolve(
+        profile, layers=layers, launches=[LaunchCost("a", 1, 10), LaunchCost("b", 1, 10)]
+    )
 
 
 def test_profile_has_every_layer_on_every_device(profile):
@@ -168,7 +177,7 @@ def test_interrupted_profile_goes_on_where_it_stopped(two_references, monkeypatc
 
     def interrupt(self):
         for _ in range(8):
-            self._round("a")
+            self._round("a", 1)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -43,7 +43,7 @@ def build_network() -> nn.Sequential:
 def load_split(folder: Path, split: str) -> tuple[Tensor, Tensor]:
     """Load a split as pixels (N, 1, 28, 28) of uint8 and labels (N,) of int64."""
     images, labels = read_split(folder, split)
-    return torch.from_numpy(images.copy()).unsqueeze(1), torch.from_numpy(labels).long()
+    return torch.tensor(images).unsqueeze(1), torch.tensor(labels).long()
 
 
 def augment(pixels: Tensor, reach: int = 2) -> Tensor:

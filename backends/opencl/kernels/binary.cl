@@ -12,18 +12,18 @@
 #define PAD_NOTHING 0
 #define PAD_MINUS -1
 
-inline size_t image_size(const window *at) {
+size_t image_size(const window *at) {
     return (size_t)at->rows * at->columns * words_of(at->channels);
 }
 
-inline int chunk_size(const window *at) {
+int chunk_size(const window *at) {
     return at->kernel_rows * at->kernel_columns * words_of(at->channels / at->groups);
 }
 
 #ifdef GROUPED
 
 // Word `index` of the channels [first, first + count) of a pixel.
-inline ulong group_word(global const ulong *pixel, int words, int first, int count, int index) {
+ulong group_word(global const ulong *pixel, int words, int first, int count, int index) {
     const int start = first + index * WORD_BITS;
     const int shift = start % WORD_BITS, at = start / WORD_BITS;
     ulong word = pixel[at] >> shift;
@@ -31,9 +31,9 @@ inline ulong group_word(global const ulong *pixel, int words, int first, int cou
     return word & low_bits(count - index * WORD_BITS);
 }
 
-inline int neuron_sum(
+int neuron_sum(
     global const ulong *image, global const ulong *weights, const window *at, int pad, int neuron,
-    int row, int column
+    int2 origin
 ) {
     const int words = words_of(at->channels);
     const int depth = at->channels / at->groups, depth_words = words_of(depth);
@@ -41,15 +41,14 @@ inline int neuron_sum(
     int taps = 0, different = 0;
     for (int y = 0; y < at->kernel_rows; y++)
         for (int x = 0; x < at->kernel_columns; x++, weights += depth_words * 8) {
-            const int from_row = row + y * at->dilation_rows;
-            const int from_column = column + x * at->dilation_columns;
-            const int is_inside = inside(at, from_row, from_column);
-            if (!is_inside && pad == PAD_NOTHING) continue;
-            global const ulong *pixel =
-                image + (is_inside ? (from_row * at->columns + from_column) * words : 0);
+            const int row = origin.x + y * at->dilation_rows;
+            const int column = origin.y + x * at->dilation_columns;
+            const int reads = is_inside(at, row, column);
+            if (!reads && pad == PAD_NOTHING) continue;
+            global const ulong *pixel = image + (reads ? (row * at->columns + column) * words : 0);
             for (int index = 0; index < depth_words; index++) {
                 const ulong outside = pad == PAD_MINUS ? low_bits(depth - index * WORD_BITS) : 0;
-                const ulong bits = is_inside ? group_word(pixel, words, first, depth, index) : outside;
+                const ulong bits = reads ? group_word(pixel, words, first, depth, index) : outside;
                 different += (int)popcount(bits ^ weights[index * 8]);
             }
             taps++;
@@ -57,22 +56,20 @@ inline int neuron_sum(
     return taps * depth - 2 * different;
 }
 
-inline void tile_sums(
+void tile_sums(
     global const ulong *image, global const ulong8 *weights, global const int8 *starts,
     const window *at, int pad, int first_pixel, int first_chunk, int8 sums[PIXELS][CHUNKS]
 ) {
     const int last_pixel = at->out_rows * at->out_columns - 1;
     for (int p = 0; p < PIXELS; p++) {
-        const int pixel = min(first_pixel + p, last_pixel);
-        const int row = pixel / at->out_columns * at->stride_rows - at->pad_top;
-        const int column = pixel % at->out_columns * at->stride_columns - at->pad_left;
+        const int2 origin = origin_of(at, min(first_pixel + p, last_pixel));
         for (int c = 0; c < CHUNKS; c++) {
             int lanes[8];
             for (int lane = 0; lane < 8; lane++) {
                 const int neuron = min((first_chunk + c) * 8 + lane, at->out_channels - 1);
                 global const ulong *own =
                     (global const ulong *)(weights + neuron / 8 * chunk_size(at)) + neuron % 8;
-                lanes[lane] = neuron_sum(image, own, at, pad, neuron, row, column);
+                lanes[lane] = neuron_sum(image, own, at, pad, neuron, origin);
             }
             sums[p][c] = vload8(0, lanes);
         }
@@ -82,73 +79,88 @@ inline void tile_sums(
 #else
 
 // Written out lane by lane: compilers make vector instructions of this, but not of popcount(v).
-inline ulong8 count_bits(ulong8 v) {
+ulong8 count_bits(ulong8 v) {
     return (ulong8)(popcount(v.s0), popcount(v.s1), popcount(v.s2), popcount(v.s3),
                     popcount(v.s4), popcount(v.s5), popcount(v.s6), popcount(v.s7));
 }
 
-inline void tile_sums(
-    global const ulong *image, global const ulong8 *weights, global const int8 *starts,
-    const window *at, int pad, int first_pixel, int first_chunk, int8 sums[PIXELS][CHUNKS]
+// A tile of windows that lie inside the image.
+void inner_sums(
+    global const ulong *image, global const ulong8 *weights, const window *at, const int2 *origin,
+    const int *own, int8 sums[PIXELS][CHUNKS]
 ) {
     const int words = words_of(at->channels);
-    const int last_pixel = at->out_rows * at->out_columns - 1;
-    const int last_chunk = (at->out_channels - 1) / 8;
-    int row[PIXELS], column[PIXELS], taps[PIXELS], own[CHUNKS];
     ulong8 different[PIXELS][CHUNKS];
-#pragma unroll
-    for (int c = 0; c < CHUNKS; c++) own[c] = min(first_chunk + c, last_chunk) * chunk_size(at);
+    int from[PIXELS];
 #pragma unroll
     for (int p = 0; p < PIXELS; p++) {
-        const int pixel = min(first_pixel + p, last_pixel);
-        row[p] = pixel / at->out_columns * at->stride_rows - at->pad_top;
-        column[p] = pixel % at->out_columns * at->stride_columns - at->pad_left;
-        taps[p] = 0;
+        from[p] = (origin[p].x * at->columns + origin[p].y) * words;
 #pragma unroll
         for (int c = 0; c < CHUNKS; c++) different[p][c] = 0;
     }
     for (int y = 0; y < at->kernel_rows; y++)
         for (int x = 0; x < at->kernel_columns; x++, weights += words) {
-            int from[PIXELS], is_inside[PIXELS];
-            int whole = 1;
+            global const ulong *tap =
+                image + (y * at->dilation_rows * at->columns + x * at->dilation_columns) * words;
+            for (int index = 0; index < words; index++)
 #pragma unroll
-            for (int p = 0; p < PIXELS; p++) {
-                const int from_row = row[p] + y * at->dilation_rows;
-                const int from_column = column[p] + x * at->dilation_columns;
-                is_inside[p] = inside(at, from_row, from_column);
-                from[p] = is_inside[p] ? (from_row * at->columns + from_column) * words : 0;
-                taps[p] += is_inside[p] || pad != PAD_NOTHING;
-                whole &= is_inside[p];
-            }
-            if (whole) {
-                for (int index = 0; index < words; index++)
+                for (int c = 0; c < CHUNKS; c++) {
+                    const ulong8 weight = weights[own[c] + index];
 #pragma unroll
-                    for (int c = 0; c < CHUNKS; c++) {
-                        const ulong8 weight = weights[own[c] + index];
-#pragma unroll
-                        for (int p = 0; p < PIXELS; p++)
-                            different[p][c] += count_bits(weight ^ image[from[p] + index]);
-                    }
-            } else {
-                for (int index = 0; index < words; index++) {
-                    const ulong outside =
-                        pad == PAD_MINUS ? low_bits(at->channels - index * WORD_BITS) : 0;
-#pragma unroll
-                    for (int p = 0; p < PIXELS; p++) {
-                        if (!is_inside[p] && pad == PAD_NOTHING) continue;
-                        const ulong bits = is_inside[p] ? image[from[p] + index] : outside;
-#pragma unroll
-                        for (int c = 0; c < CHUNKS; c++)
-                            different[p][c] += count_bits(weights[own[c] + index] ^ bits);
-                    }
+                    for (int p = 0; p < PIXELS; p++)
+                        different[p][c] += count_bits(weight ^ tap[from[p] + index]);
                 }
-            }
         }
+    const int bits = at->kernel_rows * at->kernel_columns * at->channels;
 #pragma unroll
     for (int p = 0; p < PIXELS; p++)
 #pragma unroll
-        for (int c = 0; c < CHUNKS; c++)
-            sums[p][c] = taps[p] * at->channels - 2 * convert_int8(different[p][c]);
+        for (int c = 0; c < CHUNKS; c++) sums[p][c] = bits - 2 * convert_int8(different[p][c]);
+}
+
+// One window that may reach over the border.
+void border_sums(
+    global const ulong *image, global const ulong8 *weights, const window *at, int pad, int2 origin,
+    const int *own, int8 sums[CHUNKS]
+) {
+    const int words = words_of(at->channels);
+    ulong8 different[CHUNKS];
+    int taps = 0;
+#pragma unroll
+    for (int c = 0; c < CHUNKS; c++) different[c] = 0;
+    for (int y = 0; y < at->kernel_rows; y++)
+        for (int x = 0; x < at->kernel_columns; x++, weights += words) {
+            const int row = origin.x + y * at->dilation_rows;
+            const int column = origin.y + x * at->dilation_columns;
+            const int reads = is_inside(at, row, column);
+            if (!reads && pad == PAD_NOTHING) continue;
+            global const ulong *pixel = image + (reads ? (row * at->columns + column) * words : 0);
+            for (int index = 0; index < words; index++) {
+                const ulong outside =
+                    pad == PAD_MINUS ? low_bits(at->channels - index * WORD_BITS) : 0;
+                const ulong bits = reads ? pixel[index] : outside;
+#pragma unroll
+                for (int c = 0; c < CHUNKS; c++)
+                    different[c] += count_bits(weights[own[c] + index] ^ bits);
+            }
+            taps++;
+        }
+#pragma unroll
+    for (int c = 0; c < CHUNKS; c++)
+        sums[c] = taps * at->channels - 2 * convert_int8(different[c]);
+}
+
+void tile_sums(
+    global const ulong *image, global const ulong8 *weights, global const int8 *starts,
+    const window *at, int pad, int first_pixel, int first_chunk, int8 sums[PIXELS][CHUNKS]
+) {
+    int2 origin[PIXELS];
+    int own[CHUNKS];
+    if (place_tile(at, first_pixel, first_chunk, chunk_size(at), origin, own))
+        inner_sums(image, weights, at, origin, own, sums);
+    else
+        for (int p = 0; p < PIXELS; p++)
+            border_sums(image, weights, at, pad, origin[p], own, sums[p]);
 }
 
 #endif

@@ -30,11 +30,45 @@ typedef struct {
     int groups;
 } window;
 
-inline int words_of(int channels) { return (channels + WORD_BITS - 1) / WORD_BITS; }
+int words_of(int channels) { return (channels + WORD_BITS - 1) / WORD_BITS; }
 
 // Bits 0 .. count - 1; all of them for a count of a word or more.
-inline ulong low_bits(int count) { return count >= WORD_BITS ? ~0UL : (1UL << count) - 1UL; }
+ulong low_bits(int count) { return count >= WORD_BITS ? ~0UL : (1UL << count) - 1UL; }
 
-inline int inside(const window *at, int row, int column) {
+// Row and column of the first tap of a window; they may lie outside the image.
+int2 origin_of(const window *at, int pixel) {
+    return (int2)(pixel / at->out_columns * at->stride_rows - at->pad_top,
+                  pixel % at->out_columns * at->stride_columns - at->pad_left);
+}
+
+int is_inside(const window *at, int row, int column) {
     return row >= 0 && row < at->rows && column >= 0 && column < at->columns;
 }
+
+// Whether all taps of the window that begins at `origin` lie inside the image.
+int is_whole(const window *at, int2 origin) {
+    return is_inside(at, origin.x, origin.y)
+           && is_inside(at, origin.x + (at->kernel_rows - 1) * at->dilation_rows,
+                        origin.y + (at->kernel_columns - 1) * at->dilation_columns);
+}
+
+#ifdef PIXELS
+// Where the windows of a tile begin in the image, and where the weights of its chunks do. What a
+// tile has beyond the last window or chunk repeats the last one. Returns whether no window
+// reaches over the border.
+int place_tile(
+    const window *at, int first_pixel, int first_chunk, int chunk_size, int2 origin[PIXELS],
+    int own[CHUNKS]
+) {
+    int inner = 1;
+#pragma unroll
+    for (int p = 0; p < PIXELS; p++) {
+        origin[p] = origin_of(at, min(first_pixel + p, at->out_rows * at->out_columns - 1));
+        inner &= is_whole(at, origin[p]);
+    }
+#pragma unroll
+    for (int c = 0; c < CHUNKS; c++)
+        own[c] = min(first_chunk + c, (at->out_channels - 1) / 8) * chunk_size;
+    return inner;
+}
+#endif

@@ -31,7 +31,7 @@
         output[((size_t)image * pixels + pixel) * words_of(channels) + word] = bits; \
     }
 
-inline float clamped(float value, float low, float high) {
+float clamped(float value, float low, float high) {
     // Not clamp(): a NaN must stay one.
     const float raised = value < low ? low : value;
     return raised > high ? high : raised;

@@ -5,7 +5,7 @@
 // A file that defines INPUT, WEIGHT8, SUM, SUM8, image_size and tile_sums precedes this one.
 
 // One byte from eight comparisons (-1 where true): lane i becomes bit i.
-inline uchar byte_of(int8 negative) {
+uchar byte_of(int8 negative) {
     const int8 bits = negative & (int8)(1, 2, 4, 8, 16, 32, 64, 128);
     const int4 halves = bits.lo | bits.hi;
     const int2 pairs = halves.lo | halves.hi;

@@ -14,7 +14,8 @@ from bnnplan.models.onnx.building import Builder
 from bnnplan.models.onnx.folding import clip_limits
 from bnnplan.models.onnx.operators.arguments import Handler, Value, constant, optional, traced
 from bnnplan.models.onnx.reading import Operation
-from bnnplan.models.onnx.traced import Traced, per_channel
+from bnnplan.models.onnx.stepping import step
+from bnnplan.models.onnx.traced import Traced
 from bnnplan.models.tensors import ElementType
 
 OLD_SOFTMAX = 13
@@ -46,7 +47,7 @@ MIRRORED = {
 
 
 def _sign(builder: Builder, operation: Operation, inputs: Sequence[Value]) -> list[Traced]:
-    return [builder.step(traced(inputs, 0), 1, assumed=True)]
+    return [step(builder, traced(inputs, 0), 1, assumed=True)]
 
 
 def _compare(builder: Builder, operation: Operation, inputs: Sequence[Value]) -> list[Traced]:
@@ -55,7 +56,7 @@ def _compare(builder: Builder, operation: Operation, inputs: Sequence[Value]) ->
     source = traced(inputs, 0 if first else 1)
     number = constant(inputs, 1 if first else 0).astype(np.float64)
     how = COMPARISONS[operation.kind if first else MIRRORED[operation.kind]]
-    bits = builder.step(builder.then(source, 1.0, -number), how.zero)
+    bits = step(builder, builder.then(source, 1.0, -number), how.zero)
     return [bits.then(how.true / 2, 0.5)]
 
 
@@ -107,10 +108,7 @@ def _leaky_relu(builder: Builder, operation: Operation, inputs: Sequence[Value])
 
 def _prelu(builder: Builder, operation: Operation, inputs: Sequence[Value]) -> list[Traced]:
     source, slope = builder.floats(traced(inputs, 0)), constant(inputs, 1)
-    slopes = per_channel(source, slope)
-    if slopes is None:
-        source = builder.vector(source)
-        slopes = per_channel(source, slope)
+    source, (slopes,) = builder.channelwise(source, slope)
     return [builder.apply(PRelu(slopes), source)]
 
 

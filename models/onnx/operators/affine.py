@@ -12,7 +12,7 @@ from bnnplan.models.layers import Add, BatchNorm
 from bnnplan.models.onnx.building import Builder
 from bnnplan.models.onnx.operators.arguments import Handler, Value, constant, traced
 from bnnplan.models.onnx.reading import Operation
-from bnnplan.models.onnx.traced import Affine, Traced, per_channel
+from bnnplan.models.onnx.traced import Affine, Traced
 from bnnplan.models.tensors import ElementType
 
 SUMMABLE = (ElementType.INT32, ElementType.FLOAT32)
@@ -82,12 +82,10 @@ def _batch_norm(builder: Builder, operation: Operation, inputs: Sequence[Value])
     source = traced(inputs, 0)
     trailing = (1,) * (len(source.axes) - 2)
     given = [constant(inputs, k).reshape(-1, *trailing) for k in (1, 2, 3, 4)]
-    if any(per_channel(source, array) is None for array in given):
-        source = builder.vector(source)
-    gamma, beta, mean, variance = (per_channel(source, array) for array in given)
+    source, (gamma, beta, mean, variance) = builder.channelwise(source, *given)
     norm = BatchNorm(gamma, beta, mean, variance, operation.attributes.get("epsilon", 1e-5))
-    scale = gamma / np.sqrt(variance + norm.epsilon)  # type: ignore[operator]
-    result = source.then(scale, beta - mean * scale)  # type: ignore[operator]
+    scale = gamma / np.sqrt(variance + norm.epsilon)
+    result = source.then(scale, beta - mean * scale)
     if source.affine.is_identity:
         result = evolve(result, affine=evolve(result.affine, norm=norm))
     return [result]

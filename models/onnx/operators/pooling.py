@@ -104,7 +104,7 @@ def _global_max(builder: Builder, operation: Operation, inputs: Sequence[Value])
     if source.padding is not None:
         raise UnsupportedError("padding before pooling over the whole image")
     kernel = source.extents[:2]
-    return [_pooled(builder, source, MaxPool2d(kernel, kernel, 0, _minimum(source)), NCHW)]
+    return [_pooled(builder, source, MaxPool2d(kernel, kernel, minimum=_minimum(source)), NCHW)]
 
 
 def _reduce_mean(builder: Builder, operation: Operation, inputs: Sequence[Value]) -> list[Traced]:
@@ -118,7 +118,8 @@ def _reduce_mean(builder: Builder, operation: Operation, inputs: Sequence[Value]
     if not set(atoms) <= {"H", "W"}:
         raise UnsupportedError(f"a mean over axes {sorted(axes)} of {builder.shown(source)}")
     source = _summable(builder, builder.image(source))
-    kernel = tuple(source.extents[k] if atom in atoms else 1 for k, atom in enumerate("HW"))
+    rows, columns, _ = source.extents
+    kernel = (rows if "H" in atoms else 1, columns if "W" in atoms else 1)
     reduced = _pooled(builder, source, AveragePool2d(kernel, kernel))
     if operation.attributes.get("keepdims", 1):
         return [reduced]

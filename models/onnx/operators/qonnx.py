@@ -13,7 +13,8 @@ from bnnplan.models.onnx.building import Builder
 from bnnplan.models.onnx.folding import Rule
 from bnnplan.models.onnx.operators.arguments import Handler, Value, constant, traced
 from bnnplan.models.onnx.reading import Operation
-from bnnplan.models.onnx.traced import Traced, per_channel
+from bnnplan.models.onnx.stepping import step
+from bnnplan.models.onnx.traced import Traced
 from bnnplan.models.tensors import ElementType
 
 DOMAINS = ("onnx.brevitas.", "qonnx.custom_op.general.", "finn.")
@@ -69,7 +70,7 @@ def _bit_width(array: np.ndarray) -> int:
 
 
 def _bipolar(builder: Builder, operation: Operation, inputs: Sequence[Value]) -> list[Traced]:
-    bits = builder.step(traced(inputs, 0), 1)
+    bits = step(builder, traced(inputs, 0), 1)
     return [builder.then(bits, constant(inputs, 1), 0.0)]
 
 
@@ -80,18 +81,15 @@ def _quant(builder: Builder, operation: Operation, inputs: Sequence[Value]) -> l
     if not (scale > 0).all():
         raise NetworkError("scales must be above 0")
     if bits == 1 and operation.attributes.get("signed", 1):
-        made = builder.step(builder.then(source, 1 / scale, zero), 1)
+        made = step(builder, builder.then(source, 1 / scale, zero), 1)
         return [builder.then(made, scale, -zero * scale)]
     low, high = _limits(operation, bits)
     rounding = _rounding(operation)
     if bits == 1 and high == 1:
         at, sign = ONE_BIT_STEPS[rounding]
-        made = builder.step(builder.then(source, 1 / scale, zero - at), sign)
+        made = step(builder, builder.then(source, 1 / scale, zero - at), sign)
         return [builder.then(made.then(0.5, 0.5), scale, -zero * scale)]
-    source = builder.floats(source)
-    if per_channel(source, scale) is None or per_channel(source, zero) is None:
-        source = builder.vector(source)
-    scales, zeros = per_channel(source, scale), per_channel(source, zero)
+    source, (scales, zeros) = builder.channelwise(builder.floats(source), scale, zero)
     return [builder.apply(Quantize(scales, zeros, low, high, rounding), source)]
 
 
@@ -106,9 +104,8 @@ def _multi_threshold(
     if thresholds.ndim != 2 or len(layout) != rank or "C" not in layout:
         raise UnsupportedError(f"thresholds {thresholds.shape} on {builder.shown(source)}")
     columns = thresholds.T.reshape(thresholds.shape[1], *_beside(layout))
-    if any(per_channel(source, column) is None for column in columns):
-        source = builder.vector(source)
-    steps = np.stack([per_channel(source, column) for column in columns], axis=1)
+    source, found = builder.channelwise(source, *columns)
+    steps = np.stack(found, axis=1)
     if steps.shape[1] == 1:
         return [_one_step(builder, source, steps[:, 0]).then(scale / 2, bias + scale / 2)]
     layer = MultiThreshold(np.sort(steps, axis=1), scale, bias)
@@ -120,13 +117,13 @@ def _beside(layout: str) -> list[int]:
     return [-1 if axis == "C" else 1 for axis in layout]
 
 
-def _one_step(builder: Builder, source: Traced, step: np.ndarray) -> Traced:
+def _one_step(builder: Builder, source: Traced, thresholds: np.ndarray) -> Traced:
     """Bits: +1 where the tensor reaches the threshold of its channel."""
     direct = source.affine.is_identity and source.padding is None
     if direct and source.type.element is ElementType.FLOAT32:
-        flip = np.zeros(step.size, bool)
-        return builder.apply(Threshold(step.astype(np.float32), flip), source)
-    return builder.step(source.then(1.0, -step), 1)
+        flip = np.zeros(thresholds.size, bool)
+        return builder.apply(Threshold(thresholds.astype(np.float32), flip), source)
+    return step(builder, source.then(1.0, -thresholds), 1)
 
 
 def fold_bipolar(operation: Operation, inputs: list[Any]) -> np.ndarray:

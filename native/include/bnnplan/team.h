@@ -10,9 +10,11 @@
 
 typedef struct bnn_team bnn_team;
 
-/* A team of `threads` members, member i pinned to core cores[i]; not pinned if cores is NULL.
- * Cores must differ, and the calling thread must be allowed to use them. While a program runs,
- * the calling thread is pinned too; afterwards it has its former affinity again. */
+/* A team of `threads` members, each pinned to one of `cores`; not pinned if cores is NULL.
+ * Cores must differ, and the calling thread must be allowed to use them. While a program runs, the
+ * calling thread, wherever among them it stands, takes the place of the member of that core. A
+ * caller that may use other cores too is kept on those of the team for the run, at a cost of some
+ * microseconds; a thread that runs many programs does well to restrict itself to them. */
 bnn_status bnn_team_create(const int *cores, int threads, bnn_team **team);
 
 /* NULL is allowed. No program may be running on the team. */

@@ -38,8 +38,8 @@ static void lay_out(bnn_binary_conv *conv)
     conv->limit_step = conv->loose ? s->filters : conv->blocks * BNN_BLOCK;
     conv->row_words =
         (s->width + s->pad_left + s->pad_right) * conv->group_words * s->groups;
-    bool same_layout = conv->group_words * s->groups == bnn_words(s->channels);
-    conv->in_place = !conv->geometry.padded && same_layout;
+    conv->regroups = s->groups > 1 && conv->group_channels % BNN_WORD_BITS != 0;
+    conv->in_place = !conv->geometry.padded && !conv->regroups;
     conv->sums = conv->loose ? bnn_round_up(conv->geometry.out_width * s->filters, 16) : 0;
 }
 

@@ -19,6 +19,7 @@ typedef struct {
 
     size_t group_channels, group_filters;
     size_t group_words; /* of one pixel and group in the band */
+    bool regroups;      /* groups start inside words of the input, but at words of the band */
     size_t blocks;      /* of all groups */
     size_t group_blocks;
     size_t words;       /* of a window in one group */

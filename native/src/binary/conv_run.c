@@ -95,10 +95,14 @@ static void run_rows(const bnn_binary_conv *conv, const bnn_part *part, const ui
         }
         return;
     }
+    /* Threads with other blocks of the same rows write to the same cache lines: each begins at
+     * another row. */
+    const size_t rows = part->y.end - part->y.begin;
+    const size_t start = rows * part->z.begin / conv->blocks;
     for (size_t block = part->z.begin; block < part->z.end; block++)
-        for (size_t y = part->y.begin; y < part->y.end; y++) {
-            const place at = {first + (y - part->y.begin) * row_step, output + y * output_row, y,
-                              NULL};
+        for (size_t i = 0; i < rows; i++) {
+            const size_t within = (start + i) % rows, y = part->y.begin + within;
+            const place at = {first + within * row_step, output + y * output_row, y, NULL};
             run_block(conv, &at, block);
         }
 }
@@ -109,7 +113,7 @@ static void copy_row(const void *context, const void *source, void *target)
     const bnn_binary_conv *conv = context;
     const bnn_convolution *s = &conv->geometry.shape;
     const size_t words = bnn_words(s->channels);
-    if (conv->group_words * s->groups == words) {
+    if (!conv->regroups) {
         memcpy(target, source, s->width * words * sizeof(uint64_t));
         return;
     }

@@ -4,6 +4,7 @@
 #include "core/geometry.h"
 #include "core/kernel_base.h"
 #include "core/memory.h"
+#include "core/unroll.h"
 
 typedef struct {
     bnn_kernel base;
@@ -22,19 +23,40 @@ static bnn_range taps(size_t output, size_t stride, size_t pad, size_t kernel, s
     return (bnn_range){begin, end < extent ? end : extent};
 }
 
-static void pool_pixel(const pool *self, const uint64_t *image, bnn_range rows, bnn_range columns,
-                       uint64_t *to)
+/* One pixel of a window of height x width taps, whose first word is `from`. */
+BNN_INLINE void pool_pixel(const pool *self, const uint64_t *from, size_t height, size_t width,
+                           uint64_t *to)
 {
-    const size_t width = self->geometry.shape.width;
-    for (size_t w = 0; w < self->words; w++) {
+    const size_t words = self->words, row = self->geometry.shape.width * words;
+    for (size_t w = 0; w < words; w++) {
         uint64_t all = ~(uint64_t)0, any = 0;
-        for (size_t y = rows.begin; y < rows.end; y++)
-            for (size_t x = columns.begin; x < columns.end; x++) {
-                uint64_t word = image[(y * width + x) * self->words + w];
+        for (size_t y = 0; y < height; y++)
+            for (size_t x = 0; x < width; x++) {
+                uint64_t word = from[y * row + x * words + w];
                 all &= word;
                 any |= word;
             }
         to[w] = (all & ~self->minimum[w]) | (any & self->minimum[w]);
+    }
+}
+
+/* A row of windows that lie inside the input. */
+BNN_INLINE void pool_row(const pool *self, const uint64_t *from, size_t height, size_t width,
+                         uint64_t *to)
+{
+    const size_t step = self->geometry.shape.stride_width * self->words;
+    for (size_t x = 0; x < self->geometry.out_width; x++, from += step, to += self->words)
+        pool_pixel(self, from, height, width, to);
+}
+
+/* Any row: `image` is the input, `rows` those of its rows that the windows reach. */
+static void pool_border_row(const pool *self, const uint64_t *image, bnn_range rows, uint64_t *to)
+{
+    const bnn_convolution *s = &self->geometry.shape;
+    for (size_t x = 0; x < self->geometry.out_width; x++, to += self->words) {
+        bnn_range columns = taps(x, s->stride_width, s->pad_left, s->kernel_width, s->width);
+        const uint64_t *from = image + (rows.begin * s->width + columns.begin) * self->words;
+        pool_pixel(self, from, rows.end - rows.begin, columns.end - columns.begin, to);
     }
 }
 
@@ -50,12 +72,16 @@ static void run(const bnn_kernel *kernel, const bnn_call *call)
         uint64_t *out = (uint64_t *)call->outputs[0] +
                         n * g->out_height * g->out_width * self->words;
         for (size_t y = part.y.begin; y < part.y.end; y++) {
-            bnn_range rows = taps(y, s->stride_height, s->pad_top, s->kernel_height, s->height);
-            for (size_t x = 0; x < g->out_width; x++) {
-                bnn_range columns =
-                    taps(x, s->stride_width, s->pad_left, s->kernel_width, s->width);
-                pool_pixel(self, image, rows, columns, out + (y * g->out_width + x) * self->words);
-            }
+            uint64_t *to = out + y * g->out_width * self->words;
+            const uint64_t *from = image + y * s->stride_height * s->width * self->words;
+            if (g->padded)
+                pool_border_row(
+                    self, image,
+                    taps(y, s->stride_height, s->pad_top, s->kernel_height, s->height), to);
+            else if (s->kernel_height == 2 && s->kernel_width == 2)
+                pool_row(self, from, 2, 2, to); /* unrolled: the pooling of most networks */
+            else
+                pool_row(self, from, s->kernel_height, s->kernel_width, to);
         }
     }
 }

@@ -14,7 +14,7 @@ typedef struct {
     bnn_signal call; /* raised to start a job, or to end the thread if there is none */
     bnn_team *team;
     pthread_t thread;
-    int index;
+    int member; /* of the running job */
 } worker;
 
 struct bnn_team {
@@ -25,10 +25,11 @@ struct bnn_team {
     pthread_mutex_t busy;
     uint32_t forks; /* of the process, when the team was made */
     int threads;
+    int started; /* workers: all, or none in a team of one */
     bool pinned;
-    cpu_set_t *masks; /* one a member */
-    cpu_set_t cores;  /* of all members */
-    worker *workers;  /* members 1 .. threads - 1 at index 0 .. threads - 2 */
+    cpu_set_t *masks; /* one a core */
+    cpu_set_t cores;  /* all of them */
+    worker *workers;  /* one a core: the caller takes the place of any of them */
 };
 
 /* Threads do not survive fork(); a team is only good in the process that made it. */
@@ -53,7 +54,7 @@ static void *work(void *argument)
         bnn_signal_wait(&self->call, seen);
         if (team->job == NULL)
             return NULL;
-        team->job(team->context, self->index);
+        team->job(team->context, self->member);
     }
 }
 
@@ -68,18 +69,27 @@ void bnn_team_barrier(bnn_team *team, int members)
     }
 }
 
-/* Where the calling thread may run during a job: its own core if others run beside it, else any
- * core of the team. Returns whether `former` has to be restored. */
-static bool pin_caller(const bnn_team *team, int members, cpu_set_t *former)
+/* Keep the calling thread on the cores of the team. Changing its affinity costs microseconds, so
+ * nothing is done where it cannot leave them anyway. Returns whether `former` must be restored. */
+static bool keep_caller(const bnn_team *team, cpu_set_t *former)
 {
     if (!team->pinned || sched_getaffinity(0, sizeof *former, former) != 0)
         return false;
-    const cpu_set_t *wanted = members > 1 ? &team->masks[0] : &team->cores;
-    cpu_set_t outside;
-    CPU_AND(&outside, former, wanted);
-    if (CPU_EQUAL(&outside, former))
+    cpu_set_t inside;
+    CPU_AND(&inside, former, &team->cores);
+    if (CPU_EQUAL(&inside, former))
         return false;
-    return sched_setaffinity(0, sizeof *wanted, wanted) == 0;
+    return sched_setaffinity(0, sizeof team->cores, &team->cores) == 0;
+}
+
+/* The worker in whose place the calling thread is: the one that is pinned to the same core. */
+static int place_of_caller(const bnn_team *team)
+{
+    const int core = team->pinned ? sched_getcpu() : -1;
+    for (int i = 0; core >= 0 && i < team->threads; i++)
+        if (CPU_ISSET(core, &team->masks[i]))
+            return i;
+    return 0;
 }
 
 bnn_status bnn_team_run(bnn_team *team, int members, bnn_job job, void *context)
@@ -89,11 +99,15 @@ bnn_status bnn_team_run(bnn_team *team, int members, bnn_job job, void *context)
                         "a thread team made before fork() cannot run in the child process");
     pthread_mutex_lock(&team->busy);
     cpu_set_t former;
-    bool moved = pin_caller(team, members, &former);
+    bool moved = keep_caller(team, &former);
     team->job = job;
     team->context = context;
-    for (int i = 0; i < members - 1; i++)
-        bnn_signal_raise(&team->workers[i].call);
+    const int place = members > 1 ? place_of_caller(team) : 0;
+    for (int member = 1; member < members; member++) {
+        worker *next = &team->workers[(place + member) % team->threads];
+        next->member = member;
+        bnn_signal_raise(&next->call);
+    }
     job(context, 0);
     if (moved)
         sched_setaffinity(0, sizeof former, &former);
@@ -125,9 +139,8 @@ static bnn_status read_cores(bnn_team *team, const int *cores)
 
 static bnn_status start_worker(bnn_team *team, int index)
 {
-    worker *self = &team->workers[index - 1];
+    worker *self = &team->workers[index];
     self->team = team;
-    self->index = index;
     pthread_attr_t attributes;
     if (pthread_attr_init(&attributes) != 0)
         return bnn_fail(BNN_NO_MEMORY, "no memory for a thread");
@@ -140,13 +153,13 @@ static bnn_status start_worker(bnn_team *team, int index)
     return BNN_OK;
 }
 
-/* Free a team of which members 0 .. started have been started. */
-static void dismiss(bnn_team *team, int started)
+/* End the workers that have been started, and free the team. */
+static void dismiss(bnn_team *team)
 {
     team->job = NULL;
     /* The threads of a team made before fork() are not in this process. */
     if (team->forks == atomic_load(&forks))
-        for (int i = 0; i < started; i++) {
+        for (int i = 0; i < team->started; i++) {
             bnn_signal_raise(&team->workers[i].call);
             pthread_join(team->workers[i].thread, NULL);
         }
@@ -175,14 +188,13 @@ bnn_status bnn_team_create(const int *cores, int threads, bnn_team **result)
         status = bnn_fail(BNN_NO_MEMORY, "no memory for a team of threads");
     if (status == BNN_OK)
         status = read_cores(team, cores);
-    int started = 0;
-    while (status == BNN_OK && started < threads - 1) {
-        status = start_worker(team, started + 1);
+    while (status == BNN_OK && threads > 1 && team->started < threads) {
+        status = start_worker(team, team->started);
         if (status == BNN_OK)
-            started++;
+            team->started++;
     }
     if (status != BNN_OK) {
-        dismiss(team, started);
+        dismiss(team);
         return status;
     }
     *result = team;
@@ -192,7 +204,7 @@ bnn_status bnn_team_create(const int *cores, int threads, bnn_team **result)
 void bnn_team_destroy(bnn_team *team)
 {
     if (team != NULL)
-        dismiss(team, team->threads - 1);
+        dismiss(team);
 }
 
 int bnn_team_threads(const bnn_team *team)

@@ -1,5 +1,5 @@
 /* The loops of first layers; included once for each instruction set, which defines
- * VECTOR_BYTES, TILE_OUTPUTS (1, 2, 4 or 8), add_quads() and less_*().
+ * VECTOR_BYTES, TILE_OUTPUTS, add_quads(), block_less_i32() and block_less_f32().
  */
 #include "core/unroll.h"
 #include "input/rows.h"
@@ -7,67 +7,78 @@
 
 #include <string.h>
 
-enum {
-    LANES = VECTOR_BYTES / 4,
-    VECTORS = BNN_INPUT_BLOCK / LANES
-};
+/* What the outputs of a row have in common, in registers: stores to the output may not alias it. */
+typedef struct {
+    char *output;
+    size_t step;
+    size_t bytes; /* of bits, or of sums */
+    const int32_t *limits;
+    const float *float_limits;
+    const uint32_t *signs;
+    uint32_t flips;
+} finish;
 
-BNN_INLINE void store_bits(const bnn_input_row *row, char *to, uint32_t bits)
+BNN_INLINE finish finish_of(const bnn_input_row *row, const bool bits)
 {
+    finish f = {row->output, row->output_step, row->channels * sizeof(int32_t), NULL, NULL, NULL, 0};
+    if (bits) {
+        f.bytes = row->output_bytes;
+        f.limits = row->limits->limits + row->filter;
+        f.float_limits = row->limits->float_limits + row->filter;
+        f.signs = row->limits->signs + row->filter;
+        f.flips = row->limits->flips[row->filter / BNN_INPUT_BLOCK];
+    }
+    return f;
+}
+
+BNN_INLINE void store_bits(const finish *f, size_t output, uint32_t bits)
+{
+    char *to = f->output + output * f->step;
     uint64_t word = bits;
-    if (row->output_bytes == sizeof word)
+    if (f->bytes == sizeof word)
         memcpy(to, &word, sizeof word);
     else
         memcpy(to, &bits, sizeof bits);
 }
 
-BNN_INLINE void finish_integers(const bnn_input_row *row, size_t output, const vector_u32 *sums)
+BNN_INLINE void finish_integers(const finish *f, size_t output, const vector_u32 *sums,
+                                const bool bits)
 {
-    char *to = row->output + output * row->output_step;
-    int32_t numbers[BNN_INPUT_BLOCK];
-    BNN_UNROLL for (int v = 0; v < VECTORS; v++)
-        *(vector_u32 *)(void *)(numbers + LANES * v) = sums[v];
-    if (row->limits == NULL) {
-        memcpy(to, numbers, row->channels * sizeof *numbers);
-        return;
-    }
-    const int32_t *limits = row->limits->limits + row->filter;
-    uint32_t flips = row->limits->flips[row->filter / BNN_INPUT_BLOCK];
-    store_bits(row, to, less_i32(numbers, limits, row->channels) ^ flips);
+    if (bits)
+        store_bits(f, output, block_less_i32(sums, f->limits) ^ f->flips);
+    else
+        memcpy(f->output + output * f->step, sums, f->bytes);
 }
 
-BNN_INLINE void finish_floats(const bnn_input_row *row, size_t output, const vector_f32 *sums)
+BNN_INLINE void finish_floats(const finish *f, size_t output, const vector_f32 *sums,
+                              const bool bits)
 {
-    char *to = row->output + output * row->output_step;
-    float numbers[BNN_INPUT_BLOCK];
-    if (row->limits == NULL) {
+    if (bits) {
+        vector_u32 turned[VECTORS];
         BNN_UNROLL for (int v = 0; v < VECTORS; v++)
-            *(vector_f32 *)(void *)(numbers + LANES * v) = sums[v];
-        memcpy(to, numbers, row->channels * sizeof *numbers);
-        return;
+            turned[v] = (vector_u32)sums[v] ^ LOAD_U32(f->signs + LANES * v);
+        store_bits(f, output, block_less_f32(turned, f->float_limits));
+    } else {
+        memcpy(f->output + output * f->step, sums, f->bytes);
     }
-    const uint32_t *signs = row->limits->signs + row->filter;
-    BNN_UNROLL for (int v = 0; v < VECTORS; v++)
-        *(vector_u32 *)(void *)(numbers + LANES * v) =
-            (vector_u32)sums[v] ^ *(const vector_u32 *)(const void *)(signs + LANES * v);
-    const float *limits = row->limits->float_limits + row->filter;
-    store_bits(row, to, less_f32(numbers, limits, row->channels));
 }
 
-BNN_INLINE void bytes_tile(const bnn_input_row *row, size_t first, const int outputs)
+BNN_INLINE void bytes_tile(const bnn_input_row *row, const finish *f, size_t first,
+                           const int outputs, const bool bits)
 {
-    const char *windows = row->windows + first * row->window_step;
+    const size_t step = row->window_step, runs = row->runs, quads = row->run_length;
+    const char *windows = row->windows + first * step;
     const int8_t *weights = row->weights;
     vector_u32 sums[TILE_OUTPUTS][VECTORS];
     BNN_UNROLL for (int p = 0; p < outputs; p++)
         BNN_UNROLL for (int v = 0; v < VECTORS; v++)
-            sums[p][v] = *(const vector_u32 *)(const void *)(row->starts + LANES * v);
-    for (size_t r = 0; r < row->runs; r++) {
+            sums[p][v] = LOAD_U32(row->starts + LANES * v);
+    for (size_t r = 0; r < runs; r++) {
         const char *run = windows + row->run_offsets[r];
-        for (size_t q = 0; q < row->run_length; q++, run += BNN_QUAD) {
+        for (size_t q = 0; q < quads; q++, run += BNN_QUAD) {
             BNN_UNROLL for (int p = 0; p < outputs; p++) {
                 uint32_t quad;
-                memcpy(&quad, run + (size_t)p * row->window_step, sizeof quad);
+                memcpy(&quad, run + (size_t)p * step, sizeof quad);
                 BNN_UNROLL for (int v = 0; v < VECTORS; v++)
                     sums[p][v] = add_quads(sums[p][v], quad, weights + VECTOR_BYTES * v);
             }
@@ -75,39 +86,42 @@ BNN_INLINE void bytes_tile(const bnn_input_row *row, size_t first, const int out
         }
     }
     BNN_UNROLL for (int p = 0; p < outputs; p++)
-        finish_integers(row, first + (size_t)p, sums[p]);
+        finish_integers(f, first + (size_t)p, sums[p], bits);
 }
 
-BNN_INLINE void int32_tile(const bnn_input_row *row, size_t first, const int outputs)
+BNN_INLINE void int32_tile(const bnn_input_row *row, const finish *f, size_t first,
+                           const int outputs, const bool bits)
 {
-    const char *windows = row->windows + first * row->window_step;
+    const size_t step = row->window_step;
+    const char *windows = row->windows + first * step;
     const uint32_t *weights = row->weights;
     vector_u32 sums[TILE_OUTPUTS][VECTORS];
     BNN_UNROLL for (int p = 0; p < outputs; p++)
         BNN_UNROLL for (int v = 0; v < VECTORS; v++)
-            sums[p][v] = *(const vector_u32 *)(const void *)(row->starts + LANES * v);
+            sums[p][v] = LOAD_U32(row->starts + LANES * v);
     for (size_t r = 0; r < row->runs; r++) {
         const char *run = windows + row->run_offsets[r];
         for (size_t i = 0; i < row->run_length; i++, run += sizeof(uint32_t)) {
             BNN_UNROLL for (int p = 0; p < outputs; p++) {
                 uint32_t number;
-                memcpy(&number, run + (size_t)p * row->window_step, sizeof number);
+                memcpy(&number, run + (size_t)p * step, sizeof number);
                 BNN_UNROLL for (int v = 0; v < VECTORS; v++)
-                    sums[p][v] +=
-                        number * *(const vector_u32 *)(const void *)(weights + LANES * v);
+                    sums[p][v] += number * LOAD_U32(weights + LANES * v);
             }
             weights += BNN_INPUT_BLOCK;
         }
     }
     BNN_UNROLL for (int p = 0; p < outputs; p++)
-        finish_integers(row, first + (size_t)p, sums[p]);
+        finish_integers(f, first + (size_t)p, sums[p], bits);
 }
 
 /* In the defined order: one product (exact, as weights are +1 and -1) and one sum after the
  * other. */
-BNN_INLINE void float32_tile(const bnn_input_row *row, size_t first, const int outputs)
+BNN_INLINE void float32_tile(const bnn_input_row *row, const finish *f, size_t first,
+                             const int outputs, const bool bits)
 {
-    const char *windows = row->windows + first * row->window_step;
+    const size_t step = row->window_step;
+    const char *windows = row->windows + first * step;
     const float *weights = row->weights;
     vector_f32 sums[TILE_OUTPUTS][VECTORS];
     BNN_UNROLL for (int p = 0; p < outputs; p++)
@@ -118,26 +132,34 @@ BNN_INLINE void float32_tile(const bnn_input_row *row, size_t first, const int o
         for (size_t i = 0; i < row->run_length; i++, run += sizeof(float)) {
             BNN_UNROLL for (int p = 0; p < outputs; p++) {
                 float number;
-                memcpy(&number, run + (size_t)p * row->window_step, sizeof number);
+                memcpy(&number, run + (size_t)p * step, sizeof number);
                 BNN_UNROLL for (int v = 0; v < VECTORS; v++)
-                    sums[p][v] +=
-                        number * *(const vector_f32 *)(const void *)(weights + LANES * v);
+                    sums[p][v] += number * LOAD_F32(weights + LANES * v);
             }
             weights += BNN_INPUT_BLOCK;
         }
     }
     BNN_UNROLL for (int p = 0; p < outputs; p++)
-        finish_floats(row, first + (size_t)p, sums[p]);
+        finish_floats(f, first + (size_t)p, sums[p], bits);
 }
 
 #define BNN_LOOP(NAME)                                                                            \
+    BNN_INLINE void NAME##_walk(const bnn_input_row *row, const bool bits)                        \
+    {                                                                                             \
+        const finish f = finish_of(row, bits);                                                    \
+        const size_t outputs = row->outputs;                                                      \
+        size_t i = 0;                                                                             \
+        for (; i + TILE_OUTPUTS <= outputs; i += TILE_OUTPUTS)                                    \
+            NAME##_tile(row, &f, i, TILE_OUTPUTS, bits);                                          \
+        for (; i < outputs; i++)                                                                  \
+            NAME##_tile(row, &f, i, 1, bits);                                                     \
+    }                                                                                             \
     static void NAME##_loop(const bnn_input_row *row)                                             \
     {                                                                                             \
-        size_t i = 0;                                                                             \
-        for (; i + TILE_OUTPUTS <= row->outputs; i += TILE_OUTPUTS)                               \
-            NAME##_tile(row, i, TILE_OUTPUTS);                                                    \
-        for (; i < row->outputs; i++)                                                             \
-            NAME##_tile(row, i, 1);                                                               \
+        if (row->limits != NULL)                                                                  \
+            NAME##_walk(row, true);                                                               \
+        else                                                                                      \
+            NAME##_walk(row, false);                                                              \
     }
 
 BNN_LOOP(bytes)

@@ -70,9 +70,14 @@ static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
 static void clear_words(void *target, size_t words, size_t pixel, size_t pixels, bnn_range range)
 {
-    for (size_t i = pixel; i < pixel + pixels; i++)
-        memset((uint64_t *)target + i * words + range.begin, 0,
-               (range.end - range.begin) * sizeof(uint64_t));
+    const size_t count = range.end - range.begin;
+    uint64_t *first = (uint64_t *)target + pixel * words + range.begin;
+    if (count == words) {
+        memset(first, 0, pixels * words * sizeof *first);
+        return;
+    }
+    for (size_t i = 0; i < pixels; i++)
+        memset(first + i * words, 0, count * sizeof *first);
 }
 
 /* A thread's share of what goes from or to one part. */
@@ -80,8 +85,9 @@ static void run_part(const join *kernel, const bnn_call *call, int index)
 {
     const part *small = &kernel->parts[index];
     const size_t written = kernel->cutting ? small->channels : kernel->channels;
-    const bnn_part mine = bnn_split_part(small->split, call->thread, kernel->batch,
-                                         kernel->pixels, (written + kernel->unit - 1) / kernel->unit);
+    const size_t units = (written + kernel->unit - 1) / kernel->unit;
+    const bnn_part mine =
+        bnn_split_part(small->split, call->thread, kernel->batch, kernel->pixels, units);
     const size_t begin = mine.z.begin * kernel->unit;
     const size_t end = smaller(mine.z.end * kernel->unit, written);
     const size_t rows = mine.y.end - mine.y.begin;

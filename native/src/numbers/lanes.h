@@ -29,4 +29,10 @@ static inline vfloat load(const float *from)
 
 static inline void store(float *to, vfloat value) { memcpy(to, &value, sizeof value); }
 
+/* Lanes of `yes` where the mask is -1, of `no` where it is 0. */
+BNN_INLINE vfloat choose(vint mask, vfloat yes, vfloat no)
+{
+    return (vfloat)((mask & (vint)yes) | (~mask & (vint)no));
+}
+
 #endif

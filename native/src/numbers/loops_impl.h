@@ -1,7 +1,7 @@
 /* One instruction set's table of loops; BNN_LOOPS names it. */
 #include "loops.h"
 
-#include "conv_impl.h"
+#include "depthwise_impl.h"
 #include "map_impl.h"
 #include "pool_impl.h"
 

@@ -23,12 +23,6 @@ MAP(scale_bias_int32, int32_t, SCALE_BIAS)
 MAP(scale_bias_float32, float, SCALE_BIAS)
 #undef SCALE_BIAS
 
-/* The product is computed in any case: a select needs no branch. */
-MAP(prelu, float, {
-    const float scaled = x[i] * first[i];
-    y[i] = x[i] >= 0.0f ? x[i] : scaled;
-})
-
 /* In this form NaN stays NaN. */
 BNN_INLINE float bounded(float x, float low, float high)
 {
@@ -50,6 +44,22 @@ QUANTIZE(quantize_to_zero, truncf)
 #undef QUANTIZE
 #undef MAP
 
+static void prelu(const bnn_run *run)
+{
+    const float *slope = run->first;
+    for (int64_t row = 0; row < run->rows; row++) {
+        const float *x = (const float *)run->inputs[0] + row * run->stride;
+        float *y = (float *)run->output + row * run->stride;
+        int64_t i = 0;
+        for (; i + LANES <= run->count; i += LANES) {
+            const vfloat value = load(x + i);
+            store(y + i, choose(value >= 0.0f, value, value * load(slope + i)));
+        }
+        for (; i < run->count; i++)
+            y[i] = x[i] >= 0.0f ? x[i] : x[i] * slope[i];
+    }
+}
+
 /* Lane i of the result is one[i] where bit i is set, else zero[i]. */
 BNN_INLINE vfloat select_by_bits(uint32_t bits, const float *zero, const float *one)
 {
@@ -58,8 +68,7 @@ BNN_INLINE vfloat select_by_bits(uint32_t bits, const float *zero, const float *
                                        1 << 12, 1 << 13, 1 << 14, 1 << 15};
     vint lanes;
     memcpy(&lanes, single, sizeof lanes);
-    const vint set = (lanes & (int32_t)(bits & 0xffff)) != 0;
-    return (vfloat)((set & (vint)load(one)) | (~set & (vint)load(zero)));
+    return choose((lanes & (int32_t)(bits & 0xffff)) != 0, load(one), load(zero));
 }
 
 /* What a bit 0 and a bit 1 become was rounded when the kernel was made. */

@@ -15,6 +15,7 @@ typedef struct {
     size_t strides[3]; /* in the input, for a step along each axis of the result; in elements */
     size_t image;      /* elements of an image */
     size_t channels;   /* of the input */
+    int innermost;     /* whether the channels stay innermost */
 } transpose;
 
 /* Channels of one pixel of the result, whose first lies at `from` in the input. */
@@ -31,19 +32,26 @@ COPY(copy_bytes, uint8_t)
 COPY(copy_words, uint32_t)
 #undef COPY
 
+/* The channels of the result are pixels of the input, always at the same channel, unless the
+ * channels stay innermost: then whole words move. */
 static void copy_bits(const transpose *kernel, const uint64_t *input, size_t from,
                       uint64_t *output, size_t first, size_t last)
 {
-    const size_t channels = kernel->channels, words = bnn_words(channels);
-    for (size_t word = first / BNN_WORD_BITS; word < bnn_words(last); word++) {
+    const size_t words = bnn_words(kernel->channels), channel = from % kernel->channels;
+    const uint64_t *x = input + from / kernel->channels * words;
+    if (kernel->innermost) {
+        for (size_t word = first / BNN_WORD_BITS; word < bnn_words(last); word++)
+            output[word] = x[word];
+        return;
+    }
+    const size_t stride = kernel->strides[2] / kernel->channels * words;
+    x += first * stride + channel / BNN_WORD_BITS;
+    for (size_t i = first; i < last; i += BNN_WORD_BITS) {
+        const size_t count = last - i < BNN_WORD_BITS ? last - i : BNN_WORD_BITS;
         uint64_t bits = 0;
-        for (size_t i = 0; i < BNN_WORD_BITS && word * BNN_WORD_BITS + i < last; i++) {
-            const size_t at = from + (word * BNN_WORD_BITS + i) * kernel->strides[2];
-            const size_t pixel = at / channels, channel = at % channels;
-            const uint64_t held = input[pixel * words + channel / BNN_WORD_BITS];
-            bits |= (held >> channel % BNN_WORD_BITS & 1) << i;
-        }
-        output[word] = bits;
+        for (size_t bit = 0; bit < count; bit++, x += stride)
+            bits |= (*x >> channel % BNN_WORD_BITS & 1) << bit;
+        output[i / BNN_WORD_BITS] = bits;
     }
 }
 
@@ -133,6 +141,7 @@ bnn_status bnn_transpose_create(const bnn_transpose_spec *spec, bnn_element elem
     made->batch = (size_t)spec->batch;
     made->image = (size_t)(extents[0] * extents[1] * extents[2]);
     made->channels = (size_t)extents[2];
+    made->innermost = spec->order[2] == 2;
     made->split = bnn_split_choose(execution, made->batch, made->extents[0] * made->extents[1],
                                    units(made));
     *kernel = &made->base;

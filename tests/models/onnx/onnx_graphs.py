@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
 from bnnplan.backends.reference import evaluate
 from bnnplan.models.graph import Network
 from bnnplan.models.onnx import Imported, import_onnx
-from onnx import TensorProto, helper, numpy_helper
 
 FLOAT = TensorProto.FLOAT
 

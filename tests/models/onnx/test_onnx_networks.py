@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from bnnplan.models.lowering import lower
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx_graphs import Graph, agree, import_model, kinds, run_network, signs
+
+from bnnplan.models.lowering import lower
 
 OPSETS = (9, 11, 12, 13, 17, 18, 21)
 LAWS = settings(
@@ -32,7 +33,7 @@ def step(draw, graph, source):
     form = draw(st.sampled_from(forms))
     zero, one = np.float32(0), np.float32(1)
     if form == "sign":
-        return graph.op("Sign", graph.op("Add", source, np.float32(0.125)))
+        return graph.op("Sign", graph.op("Add", source, np.float32(2**-14)))
     if form == "tf":
         return graph.op("Sign", graph.op("Add", graph.op("Sign", source), np.float32(0.1)))
     if form == "cast":

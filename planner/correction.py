@@ -1,0 +1,129 @@
+"""Corrects a profile by what running programs have shown."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import attrs
+from attrs import frozen
+
+from bnnplan.backends.interface import Configuration
+from bnnplan.planner.encoding import widest_teams
+from bnnplan.planner.execution.measure import Measurement
+from bnnplan.planner.execution.runner import transfer_label
+from bnnplan.planner.execution.trace import EventKind
+from bnnplan.planner.plan import PlannedTransfer
+from bnnplan.planner.profile import LaunchCost, PlacementCost, Profile, Time, TransferCost
+
+Placement = tuple[str, str, Configuration]
+
+
+@frozen
+class Ran:
+    """An assignment and what was measured when it ran."""
+
+    assignment: Mapping[str, tuple[str, Configuration]]
+    measured: Measurement
+
+
+def corrected(
+    profile: Profile, transfers: Sequence[PlannedTransfer], ran: Sequence[Ran]
+) -> Profile:
+    """The profile with the costs of what ran as they measured, and all others scaled.
+
+    Parameters
+    ----------
+    profile : Profile
+    transfers : sequence of PlannedTransfer
+        Of the plan that ran first.
+    ran : sequence of Ran
+        Where two of them share a placement, the later one counts.
+
+    Returns
+    -------
+    Profile
+        Costs that ran are replaced; the other costs of a device are scaled by the ratio of
+        measured to predicted time over all of its layers that ran.
+    """
+    layers = _Layers(profile, ran)
+    return attrs.evolve(
+        profile,
+        layers={
+            name: attrs.evolve(
+                costs, placements=[layers.correct(name, c) for c in costs.placements]
+            )
+            for name, costs in profile.layers.items()
+        },
+        launches=_launches(profile, ran),
+        transfers=_transfers(profile, transfers, ran[0].measured),
+    )
+
+
+class _Layers:
+    def __init__(self, profile: Profile, ran: Sequence[Ran]) -> None:
+        self.own: dict[Placement, int] = {}
+        for one in ran:
+            times = one.measured.median_of(EventKind.LAYER)
+            for name, (device, configuration) in one.assignment.items():
+                self.own[name, device, configuration] = times[name]
+        predicted: dict[str, int] = defaultdict(int)
+        measured: dict[str, int] = defaultdict(int)
+        for name, costs in profile.layers.items():
+            for cost in costs.placements:
+                if (taken := self.own.get((name, cost.device, cost.configuration))) is not None:
+                    predicted[cost.device] += cost.time.median
+                    measured[cost.device] += taken
+        self.drift = {device: measured[device] / max(predicted[device], 1) for device in measured}
+
+    def correct(self, name: str, cost: PlacementCost) -> PlacementCost:
+        taken = self.own.get((name, cost.device, cost.configuration))
+        if taken is not None:
+            factor = taken / max(cost.time.median, 1)
+        else:
+            factor = self.drift.get(cost.device, 1.0)
+        return attrs.evolve(cost, time=_scaled(cost.time, factor))
+
+
+def _scaled(time: Time, factor: float) -> Time:
+    return attrs.evolve(
+        time,
+        median=round(time.median * factor),
+        low=round(time.low * factor),
+        high=round(time.high * factor),
+        p90=round(time.p90 * factor),
+    )
+
+
+def _launches(profile: Profile, ran: Sequence[Ran]) -> tuple[LaunchCost, ...]:
+    seen = {}
+    for one in ran:
+        widest = widest_teams(one.assignment)
+        for device, ns in one.measured.median_of(EventKind.LAUNCH).items():
+            seen[device, widest[device]] = ns
+    return tuple(
+        attrs.evolve(cost, ns=seen.get((cost.device, cost.threads), cost.ns))
+        for cost in profile.launches
+    )
+
+
+def _transfers(
+    profile: Profile, planned: Sequence[PlannedTransfer], measured: Measurement
+) -> tuple[TransferCost, ...]:
+    """Scale each pair of spaces by what the plan's own transfers between them have shown."""
+    taken = measured.median_of(EventKind.TRANSFER)
+    sums: dict[tuple[str, str], tuple[int, int]] = {}
+    for row in planned:
+        label = transfer_label(row.tensor, row.source, row.target)
+        if label in taken:
+            before, now = sums.get((row.source, row.target), (0, 0))
+            sums[row.source, row.target] = before + row.predicted_ns, now + taken[label]
+
+    def correct(cost: TransferCost) -> TransferCost:
+        before, now = sums.get((cost.source, cost.target), (1, 1))
+        factor = now / max(before, 1)
+        return attrs.evolve(
+            cost, overhead_ns=cost.overhead_ns * factor, ns_per_byte=cost.ns_per_byte * factor
+        )
+
+    return tuple(correct(cost) for cost in profile.transfers)

@@ -1,0 +1,366 @@
+"""What each method does on its own: limits, explanations, baselines, speed."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from random_problems import make_problem
+from small_problems import BRANCHES, FAST, branches
+
+from bnnplan.planner import solvers
+from bnnplan.planner.problem import (
+    Device,
+    Edge,
+    Option,
+    Port,
+    Problem,
+    ProblemError,
+    Space,
+    Task,
+    Tensor,
+    TensorSize,
+    Transfer,
+)
+from bnnplan.planner.solvers import (
+    SolverError,
+    Status,
+    cpsat_engine,
+    cpsat_latency,
+    dynamic_programming,
+    elimination,
+    evaluate,
+    exhaustive,
+    greedy,
+    single,
+)
+from bnnplan.planner.solvers.cpsat_engine import Answer
+from bnnplan.planner.solvers.presolve import undominated
+from bnnplan.planner.solvers.structure import Graph, one_at_a_time
+
+
+@pytest.mark.parametrize("name", ["auto", "cpsat", "exhaustive"])
+def test_concurrent_branches(name):
+    # Both branches on the gpu share the transfer of their input: 4 + 50 + 50 + 4 ns.
+    result = solvers.solve(BRANCHES, name)
+    assert (result.status, result.objective, result.gap) == (Status.OPTIMAL, 300, 0.0)
+
+
+@pytest.mark.parametrize("name", ["auto", "cpsat", "elimination", "exhaustive"])
+def test_shared_cores_make_it_a_sum(name):
+    problem = branches(gpu=frozenset({"core:0"}))
+    problem = evolve(
+        problem,
+        tensors=tuple(
+            evolve(
+                tensor,
+                transfers=tuple(
+                    evolve(move, resources=frozenset({"core:0"})) for move in tensor.transfers
+                ),
+            )
+            for tensor in problem.tensors
+        ),
+    )
+    assert one_at_a_time(Graph(problem))
+    result = solvers.solve(problem, name)
+    assert (result.status, result.objective) == (Status.OPTIMAL, 100 + 4 + 50 + 50 + 4 + 4 + 100)
+
+
+def test_evaluate_shares_a_transfer_between_readers():
+    solution = evaluate(BRANCHES, (0, 1, 1, 0))
+    assert [(move.tensor, move.target) for move in solution.transfers] == [
+        ("head", "gpu"),
+        ("left", "host"),
+        ("right", "host"),
+    ]
+    assert solution.objective == 100 + 4 + 50 + 50 + 4 + 100
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [((0, 0), "2 options for 4 tasks"), ((0, 5, 0, 0), "task 'left' has no option number 5")],
+)
+def test_evaluate_refuses_choices_that_do_not_fit(choice, message):
+    with pytest.raises(ProblemError, match=message):
+        evaluate(BRANCHES, choice)
+
+
+def without_transfers():
+    return evolve(
+        BRANCHES, tensors=tuple(evolve(tensor, transfers=()) for tensor in BRANCHES.tensors)
+    )
+
+
+def test_evaluate_names_an_impossible_transfer():
+    with pytest.raises(ProblemError, match="'head' cannot be transferred from 'host' to 'gpu'"):
+        evaluate(without_transfers(), FAST)
+
+
+def test_methods_by_name():
+    with pytest.raises(SolverError, match="no method 'magic'; there are 'auto', 'cpsat'"):
+        solvers.solve(BRANCHES, "magic")
+    for name in solvers.METHODS:
+        assert callable(solvers.method(name))
+
+
+@pytest.mark.parametrize("given", [{"time_limit": 0}, {"time_limit": float("nan")}, {"workers": 0}])
+def test_limits_must_make_sense(given):
+    with pytest.raises(SolverError, match="must be"):
+        solvers.solve(BRANCHES, **given)
+
+
+@pytest.mark.parametrize("hint", [(), (0, 0, 0, 9), (0, -1, 0, 0)])
+def test_hints_must_fit(hint):
+    with pytest.raises(SolverError, match="hint must be an option index for each task"):
+        solvers.solve(BRANCHES, hint=hint)
+
+
+def test_a_hint_is_taken():
+    assert solvers.solve(BRANCHES, "cpsat", hint=FAST).objective == 300
+
+
+def test_dynamic_programming_is_for_chains():
+    with pytest.raises(SolverError, match="solves chains"):
+        dynamic_programming.solve(BRANCHES)
+
+
+def test_elimination_is_for_sums():
+    with pytest.raises(SolverError, match="can run concurrently"):
+        elimination.solve(BRANCHES)
+
+
+def test_exhaustive_refuses_what_is_too_large():
+    with pytest.raises(SolverError, match="is for small problems"):
+        exhaustive.solve(make_problem(1, tasks=30, options=4))
+
+
+def test_dominated_options_go():
+    left = BRANCHES.tasks[1]
+    slow = evolve(left.options[0], name="slow", duration=101)
+    slim = evolve(left.options[0], name="slim", duration=102, weight_bytes=1)
+    tasks = list(BRANCHES.tasks)
+    tasks[1] = evolve(left, options=(slow, *left.options, slim))
+    unlimited = evolve(BRANCHES, tasks=tuple(tasks))
+    assert undominated(Graph(unlimited))[1] == [1, 2]
+    limited = evolve(unlimited, spaces=(Space("ram", 50), Space("vram")))
+    assert undominated(Graph(limited))[1] == [1, 2, 3]
+
+
+def test_greedy_ignores_transfers():
+    far = evolve(
+        BRANCHES,
+        tensors=tuple(
+            evolve(t, transfers=tuple(evolve(m, duration=500) for m in t.transfers))
+            for t in BRANCHES.tensors
+        ),
+    )
+    assert greedy.solve(far).solution.choice == (0, 1, 1, 0)
+    assert solvers.solve(far).solution.choice == (0, 0, 0, 0)
+
+
+def test_single_devices_say_what_runs_elsewhere():
+    results = solvers.single_devices(BRANCHES)
+    assert list(results) == ["cpu", "gpu"]
+    assert results["cpu"].objective == 400
+    assert results["cpu"].message == ""
+    assert results["gpu"].objective == 308
+    assert results["gpu"].message == "runs elsewhere: 'head', 'tail'"
+    assert single.solve(BRANCHES).objective == 308
+
+
+def test_single_configurations():
+    results = solvers.single_groups(BRANCHES)
+    assert list(results) == ["X"]
+    assert results["X"].objective is not None
+
+
+def test_the_host_needs_no_device():
+    problem = evolve(
+        BRANCHES,
+        devices=(*BRANCHES.devices, Device("host")),
+        tasks=tuple(
+            evolve(t, options=(evolve(t.options[0], device="host", duration=0),))
+            if t.name in ("head", "tail")
+            else t
+            for t in BRANCHES.tasks
+        ),
+    )
+    results = solvers.single_devices(problem)
+    assert list(results) == ["cpu", "gpu"]
+    assert results["gpu"].message == ""
+
+
+def reasons(problem: Problem):
+    result = cpsat_latency.solve(problem)
+    assert result.status is Status.INFEASIBLE
+    assert result.solution is None
+    assert result.message == "; ".join(result.reasons)
+    return result.reasons
+
+
+def test_why_a_task_fits_nowhere():
+    assert reasons(branches(ram=18, vram=5)) == (
+        "task 'head' fits no space: its smallest option needs 19 bytes of 'ram', which lacks 1 "
+        "bytes",
+        "task 'left' fits no space: its smallest option needs 27 bytes of 'ram', which lacks 9 "
+        "bytes",
+        "task 'right' fits no space: its smallest option needs 27 bytes of 'ram', which lacks 9 "
+        "bytes",
+        "task 'tail' fits no space: its smallest option needs 27 bytes of 'ram', which lacks 9 "
+        "bytes",
+    )
+
+
+def test_why_weights_do_not_fit():
+    (reason,) = reasons(branches(ram=27, vram=0))
+    assert reason == (
+        "the smallest weights need 40 bytes in all, but the memory of 'ram', 'vram' is 27 bytes: "
+        "13 bytes too few"
+    )
+
+
+def test_how_much_memory_is_missing():
+    (reason,) = reasons(branches(ram=34, vram=1000))
+    assert reason == "memory of 'ram' lacks 3 bytes"
+    assert solvers.solve(branches(ram=37, vram=1000)).status is Status.OPTIMAL
+
+
+def test_why_nothing_connects():
+    problem = evolve(
+        BRANCHES,
+        tensors=tuple(evolve(tensor, transfers=()) for tensor in BRANCHES.tensors),
+        tasks=tuple(
+            evolve(t, options=t.options[1:]) if t.name == "left" else t for t in BRANCHES.tasks
+        ),
+    )
+    (reason,) = reasons(problem)
+    assert reason == (
+        "tensor 'head' cannot get from task 'head' to 'left': no transfer from 'host' to 'gpu'"
+    )
+
+
+def test_a_wrong_infeasible_is_not_believed(monkeypatch):
+    told = Answer(Status.INFEASIBLE, None, None, lambda _: 0)
+    monkeypatch.setattr(cpsat_latency, "run", lambda *_: told)
+    monkeypatch.setattr(cpsat_latency, "lower_bound", lambda *_, **__: 0)
+    result = cpsat_latency.solve(BRANCHES)
+    assert result.status is Status.FEASIBLE
+    assert result.gap == 1.0
+    assert "wrongly" in result.message
+
+
+def test_infeasible_is_confirmed_with_other_parameters(monkeypatch):
+    asked = []
+
+    def told(model, effort, prepare):
+        asked.append(prepare)
+        return Answer(Status.INFEASIBLE, None, None, lambda _: 0)
+
+    monkeypatch.setattr(cpsat_engine, "_run", told)
+    cpsat_engine.run(None, cpsat_engine.Effort(0.0, 1, 0))
+    assert len(set(asked)) == 2
+
+
+def test_no_time_gives_the_heuristic_plan():
+    problem = make_problem(3, tasks=60, options=8, shape="dag", devices="disjoint", longest=900)
+    result = solvers.solve(problem, "cpsat", time_limit=0.2)
+    assert result.status in (Status.FEASIBLE, Status.OPTIMAL)
+    assert 0 <= result.gap < 1
+
+
+def test_chains_of_a_thousand_tasks_take_less_than_a_second():
+    problem = make_problem(
+        1, tasks=1000, options=64, shape="chain", entries=True, missing=0.0, longest=10**6
+    )
+    started = time.perf_counter()
+    result = solvers.solve(problem)
+    assert result.status is Status.OPTIMAL
+    assert time.perf_counter() - started < 2  # Half of it is for a busy machine.
+
+
+def residual(blocks=13, options=20, seed=0):
+    """Blocks of two tasks with a shortcut around them, on three devices that share their cores."""
+    chain = make_problem(
+        seed, tasks=3 * blocks + 1, options=options, shape="chain", devices="shared",
+        entries=True, missing=0.0, longest=10**6,
+    )  # fmt: skip
+    tasks = list(chain.tasks)
+    edges = list(chain.edges)
+    for join in range(3, len(tasks), 3):
+        edges.append(evolve(edges[join - 1], tensor=f"x{join - 3}.0", input=1))
+        tasks[join] = evolve(
+            tasks[join],
+            options=tuple(evolve(o, input_ports=o.input_ports * 2) for o in tasks[join].options),
+        )
+    tensors: tuple[Tensor, ...] = chain.tensors
+    return evolve(chain, tasks=tuple(tasks), tensors=tensors, edges=tuple(edges))
+
+
+def test_residual_networks_are_proven_quickly():
+    problem = residual()
+    result = solvers.solve(problem)
+    assert (result.status, result.method) == (Status.OPTIMAL, "elimination")
+    assert result.runtime_s < 2
+    by_cpsat = solvers.solve(problem, "cpsat", time_limit=20)
+    assert (by_cpsat.status, by_cpsat.objective) == (Status.OPTIMAL, result.objective)
+
+
+def test_ortools_is_imported_only_where_it_is_used():
+    code = (
+        "import sys; from bnnplan.planner import solvers; solvers.method('auto'); "
+        "assert not any(name.startswith('ortools') for name in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_another_hash_seed_gives_the_same_plan():
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from random_problems import make_problem; "
+        "from bnnplan.planner import solvers; "
+        "print([solvers.solve(make_problem(s, tasks=7, options=4, limited=True), 'cpsat').solution"
+        " for s in range(8)])"
+    )
+    folder = str(Path(__file__).parent)
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-c", code, folder],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+        ).stdout
+        for seed in ("1", "2")
+    )
+    assert first == second
+
+
+def test_a_tensor_may_be_made_smaller_before_it_is_needed():
+    """The shortcut has to change its format early: only then does the task in between fit."""
+
+    def option(inputs, outputs, workspace=0):
+        return (Option("X", "cpu", 10, inputs, outputs, "ram", 0, workspace),)
+
+    sizes = (TensorSize("big", 50), TensorSize("small", 5))
+    problem = Problem(
+        name="shortcut",
+        tasks=(
+            Task("head", option((), ("big", "small"))),
+            Task("middle", option(("small",), ("small",), workspace=40)),
+            Task("tail", option(("small", "small"), ())),
+        ),
+        tensors=(
+            Tensor("x", "head", 0, sizes, (Transfer("big", "small", 3, frozenset({"core"})),)),
+            Tensor("y", "head", 1, (TensorSize("small", 1),)),
+            Tensor("z", "middle", 0, (TensorSize("small", 1),)),
+        ),
+        edges=(Edge("y", "middle"), Edge("z", "tail", 0), Edge("x", "tail", 1)),
+        devices=(Device("cpu", frozenset({"core"})),),
+        spaces=(Space("ram", 60),),
+        ports=(Port("big", "ram"), Port("small", "ram")),
+    )
+    for name in ("auto", "cpsat", "exhaustive"):
+        result = solvers.solve(problem, name)
+        assert (result.status, result.objective) == (Status.OPTIMAL, 33)
+        assert result.solution.transfers[0].end <= result.solution.starts[1]

@@ -1,0 +1,263 @@
+"""The command line as a user meets it: output, JSON, exit codes, one line an error."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from networks import chain
+
+from bnnplan.models.network_file import save_network
+from bnnplan.planner.cli import main
+
+
+@pytest.fixture
+def bnnplan(monkeypatch, capsys, tmp_path):
+    """Run a command in a fresh cache; gives exit code, standard output and standard error."""
+    monkeypatch.setenv("BNNPLAN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def invoke(*arguments):
+        monkeypatch.setattr(sys, "argv", ["bnnplan", *map(str, arguments)])
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return invoke
+
+
+@pytest.fixture
+def net(tmp_path):
+    path = tmp_path / "chain.bnn"
+    save_network(chain(), path)
+    return path
+
+
+QUICK = ("--devices", "cpu0", "--budget", "2")
+
+
+def test_devices_lists_cpu_and_reference(bnnplan):
+    code, out, _ = bnnplan("devices")
+    assert code == 0
+    assert "cpu0" in out
+    assert "reference0" in out
+    code, out, _ = bnnplan("devices", "--json")
+    document = json.loads(out)
+    assert (document["schema"], document["version"]) == ("bnnplan.devices", 1)
+
+
+def test_board_file_written_by_devices_is_used_by_solve(bnnplan, net, tmp_path):
+    board = tmp_path / "board.json"
+    assert bnnplan("devices", "-o", board)[0] == 0
+    code, out, err = bnnplan("solve", net, "--board", board, *QUICK)
+    assert code == 0, err
+    assert "6 of 6 layers on cpu0" in out
+
+
+def test_inspect_counts_multiply_accumulates(bnnplan, net):
+    code, out, _ = bnnplan("inspect", net, "--json")
+    assert code == 0
+    document = json.loads(out)
+    macs = {row["name"]: row["macs"] for row in document["rows"]}
+    assert macs["second"] == 4 * 4 * 16 * 9 * 16
+    assert macs["dense"] == 10 * 4 * 4 * 16
+    code, out, _ = bnnplan("inspect", net)
+    assert "BinaryConv2d" in out
+    assert "36,864" in out
+
+
+def test_solve_proves_measures_and_explains(bnnplan, net, tmp_path):
+    code, out, err = bnnplan("solve", net, *QUICK, "-o", tmp_path / "plan.json")
+    assert code == 0, err
+    assert out.startswith("6 of 6 layers on cpu0 (100% of the layer time)")
+    for words in ("sum of layers", "transfers", "end to end", "optimal: objective", "gap 0 %"):
+        assert words in out
+    assert "best single device" in out
+    assert "per-layer greedy (HEP-BNN)" in out
+    document = json.loads((tmp_path / "plan.json").read_text())
+    assert document["schema"] == "bnnplan.plan"
+    assert document["measured"]["end_to_end"]["median"] > 0
+
+
+def test_solve_json_is_a_plan_on_standard_output(bnnplan, net):
+    code, out, _ = bnnplan("solve", net, *QUICK, "--json")
+    assert code == 0
+    document = json.loads(out)
+    assert document["schema"] == "bnnplan.plan"
+    assert document["proof"]["status"] == "optimal"
+
+
+def test_profile_is_cached_and_fresh_measures_again(bnnplan, net):
+    assert bnnplan("profile", net, *QUICK)[0] == 0
+    assert "from the cache" in bnnplan("profile", net, *QUICK)[1]
+    assert "from the cache" not in bnnplan("profile", net, *QUICK, "--fresh")[1]
+
+
+def test_run_prints_classes_percentiles_and_trace(bnnplan, net, tmp_path):
+    plan, trace = tmp_path / "plan.json", tmp_path / "trace.json"
+    bnnplan("solve", net, *QUICK, "-o", plan)
+    image = tmp_path / "images.npy"
+    np.save(image, np.zeros((3, 8, 8, 1), np.uint8))
+    code, out, err = bnnplan("run", plan, "--input", image, "--repeat", "30", "--trace", trace)
+    assert code == 0, err
+    assert "image 2: " in out
+    assert "p99" in out
+    assert json.loads(trace.read_text())["traceEvents"]
+
+
+def test_run_reads_an_image_file(bnnplan, net, tmp_path):
+    from PIL import Image
+
+    picture = tmp_path / "photo.png"
+    Image.fromarray(np.full((20, 30, 3), 90, np.uint8)).save(picture)
+    code, out, err = bnnplan("run", net, "--input", picture, "--devices", "cpu0")
+    assert code == 0, err
+    assert "image 0: " in out
+
+
+def test_evaluate_counts_right_answers(bnnplan, net, tmp_path):
+    from bnnplan.backends.reference import evaluate
+
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 1), np.uint8)
+    right = evaluate(chain(), {"pixels": images})["logits"].argmax(axis=1)
+    labels = right.copy()
+    labels[:5] = (labels[:5] + 1) % 10
+    np.savez(tmp_path / "data.npz", images=images, labels=labels)
+    code, out, err = bnnplan(
+        "evaluate", net, "--data", tmp_path / "data.npz", "--devices", "cpu0", "--json"
+    )
+    assert code == 0, err
+    document = json.loads(out)
+    assert document["right"] == 15
+    assert document["accuracy"] == 0.75
+
+
+def test_compare_measures_the_plan_and_its_peers(bnnplan, net):
+    code, out, err = bnnplan("compare", net, "--devices", "cpu0", "--seconds", "0.1", "--json")
+    assert code == 0, err
+    rows = {row["name"]: row for row in json.loads(out)["rows"]}
+    assert rows["plan"]["ratio"] == 1.0
+    assert "best single device" in rows
+
+
+def test_backends_are_listed(bnnplan):
+    code, out, _ = bnnplan("backends")
+    assert code == 0
+    for name in ("reference", "cpu", "opencl", "onnxruntime"):
+        assert name in out
+
+
+def test_backend_check_runs_the_kit(bnnplan):
+    code, out, err = bnnplan("backends", "check", "reference", "--examples", "5", "--json")
+    assert code == 0, out + err
+    document = json.loads(out)
+    assert document["schema"] == "bnnplan.conformance"
+    assert document["passed"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["inspect", "no-such-net"], 1, "no-such-net"),
+        (["inspect", "missing.onnx"], 1, "missing.onnx"),
+        (["solve", "--devices", "gpu9"], 1, "no device 'gpu9'"),
+        (["solve", "--devices", ","], 1, "names no device"),
+        (["solve", "--board", "missing.json"], 1, "missing.json"),
+        (["run", "missing.json"], 1, "missing.json"),
+        (["backends", "check", "quantum"], 1, "quantum"),
+        (["solve", "--objective", "beauty"], 2, "beauty"),
+        (["solve", "--batch", "0"], 2, "batch"),
+        (["frobnicate"], 2, "frobnicate"),
+        (["evaluate"], 2, "--data"),
+        (["evaluate", "--data", "nowhere"], 1, "nowhere"),
+    ],
+)
+def test_mistakes_get_one_line_and_an_exit_code(bnnplan, arguments, code, words):
+    got, out, err = bnnplan(*arguments)
+    assert got == code
+    assert words in err
+    assert "Traceback" not in err
+    if code == 1:
+        assert len(err.strip().splitlines()) == 1
+    assert out == ""
+
+
+def test_debug_shows_the_traceback(bnnplan):
+    from bnnplan.models.errors import BnnplanError
+
+    with pytest.raises(BnnplanError):
+        bnnplan("--debug", "inspect", "no-such-net")
+
+
+@pytest.mark.parametrize("size", [0, 7, 60, 400])
+def test_truncated_files_are_refused_in_one_line(bnnplan, net, tmp_path, size):
+    for name in ("cut.bnn", "cut.onnx", "cut.json"):
+        path = tmp_path / name
+        path.write_bytes(net.read_bytes()[:size])
+        code, _, err = bnnplan("run" if name.endswith("json") else "inspect", path)
+        assert code == 1
+        assert len(err.strip().splitlines()) == 1
+        assert name in err
+
+
+def test_wrong_input_shape_and_type(bnnplan, net, tmp_path):
+    wrong = tmp_path / "wrong.npy"
+    np.save(wrong, np.zeros((1, 9, 8, 1), np.uint8))
+    code, _, err = bnnplan("run", net, "--input", wrong, "--devices", "cpu0")
+    assert code == 1
+    assert "(1, 8, 8, 1)" in err
+    np.save(wrong, np.zeros((1, 8, 8, 1), np.float64))
+    code, _, err = bnnplan("run", net, "--input", wrong, "--devices", "cpu0")
+    assert code == 1
+    assert "float64" in err
+
+
+def test_unwritable_output_leaves_nothing_behind(bnnplan, net, tmp_path):
+    code, _, err = bnnplan("solve", net, *QUICK, "-o", tmp_path / "no" / "plan.json")
+    assert code == 1
+    assert "plan.json" in err
+    assert not (tmp_path / "no").exists()
+
+
+def test_plan_of_another_network_is_refused(bnnplan, net, tmp_path):
+    plan = tmp_path / "plan.json"
+    bnnplan("solve", net, *QUICK, "-o", plan)
+    other = tmp_path / "other.bnn"
+    save_network(chain(channels=24), other)
+    code, _, err = bnnplan("run", plan, "--network", other)
+    assert code == 1
+    assert "layers differ" in err
+
+
+def test_profile_of_another_network_is_refused(bnnplan, net, tmp_path):
+    profile = tmp_path / "profile.json"
+    assert bnnplan("profile", net, *QUICK, "-o", profile)[0] == 0
+    other = tmp_path / "other.bnn"
+    save_network(chain(channels=24), other)
+    code, _, err = bnnplan("solve", other, "--profile", profile)
+    assert code == 1
+    assert "layers differ" in err
+    code, out, err = bnnplan("solve", net, "--profile", profile)
+    assert code == 0, err
+    assert "optimal" in out
+
+
+def test_solve_without_opencl_says_why(bnnplan, net, monkeypatch, tmp_path):
+    import subprocess
+
+    empty = tmp_path / "vendors"
+    empty.mkdir()
+    program = "from bnnplan.planner.cli import main; main()"
+    ran = subprocess.run(
+        [sys.executable, "-c", program, "devices"],
+        env={**__import__("os").environ, "OCL_ICD_VENDORS": str(empty)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "unavailable: opencl" in ran.stdout

@@ -1,0 +1,76 @@
+"""Whole networks: the plan that bnnplan delivers, against onnxruntime float32, same threads."""
+
+from __future__ import annotations
+
+import attrs
+from bench import Result, arguments, compared, interleave, report
+
+from bnnplan.models.load import open_network
+from bnnplan.models.lowering import lower
+from bnnplan.planner.board import Board, detect_board
+from bnnplan.planner.execution.runner import check_feeds
+from bnnplan.planner.execution.workbench import Workbench
+from bnnplan.planner.peers import OnnxRuntimePeer
+from bnnplan.planner.profiling import Options, profile_network
+from bnnplan.planner.profiling.oracle import random_feeds
+from bnnplan.planner.verification import make_runner, solve_on_board
+
+NETWORKS = (
+    "fashion",
+    "hep-cifar",
+    "btc-mlp",
+    "btc-vgg-cifar",
+    "btc-resnet14-cifar",
+    "btc-resnet18",
+    "bi-real-18",
+    "quicknet",
+)
+
+
+def main() -> None:
+    options = arguments(__doc__)
+    results: list[Result] = []
+    for name in NETWORKS:
+        for batch in (1, 8):
+            for threads in (1, 2):
+                results.append(one(name, batch, threads, quick=options.quick))
+                print(results[-1], flush=True)
+    report(results, options.json)
+
+
+def one(name: str, batch: int, threads: int, *, quick: bool) -> Result:
+    """Plan one network for one batch and thread count, and measure it against onnxruntime."""
+    original = open_network(name)
+    network = lower(original)
+    board = with_threads(detect_board().board.only(["cpu0"]), threads)
+    bench = Workbench(network, board, batch)
+    budget = 0.3 if quick else 20.0
+    profile = profile_network(
+        network, board, batch=batch, options=Options(budget=budget), bench=bench
+    )
+    seconds = 0.05 if quick else 1.0
+    plan, _ = solve_on_board(network, profile, source=name, bench=bench, seconds=seconds)
+    runner = make_runner(bench, plan)
+    arrays = check_feeds(network, random_feeds(network, batch, 0), batch)
+    peer = OnnxRuntimePeer(original, threads)
+    samples = interleave(
+        {
+            "ours": lambda: runner.run_encoded(arrays),
+            "onnxruntime": lambda: peer.run_encoded(arrays),
+        },
+        seconds=0.1 if quick else 4.0,
+        min_runs=3 if quick else 15,
+    )
+    title = f"{name} batch {batch}"
+    return compared(title, threads, samples["ours"], "onnxruntime float32", samples["onnxruntime"])
+
+
+def with_threads(board: Board, threads: int) -> Board:
+    """The board's one device with so many of its cores."""
+    (device,) = board.devices
+    cores = frozenset(sorted(device.resources)[:threads])
+    return attrs.evolve(board, devices=(attrs.evolve(device, resources=cores, threads=threads),))
+
+
+if __name__ == "__main__":
+    main()
