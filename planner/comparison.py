@@ -67,6 +67,7 @@ def compare_plan(
     bench = Workbench(network, plan.board, plan.batch)
     runners: dict[str, Runnable] = {PLAN: make_runner(bench, plan)}
     predicted: dict[str, int | None] = {PLAN: plan.predicted_ns}
+    assignments = {PLAN: plan.assignment}
     missing = []
     wanted = {SINGLE_DEVICE, GREEDY, *(f"all on {device.name}" for device in plan.board.devices)}
     for baseline in plan.baselines:
@@ -75,6 +76,11 @@ def compare_plan(
         if not baseline.placements:
             missing.append(f"{baseline.name}: {baseline.note or 'not feasible'}")
             continue
+        same = next((n for n, a in assignments.items() if a == baseline.placements), None)
+        if same is not None:
+            missing.append(f"{baseline.name}: it is the same as {same!r}")
+            continue
+        assignments[baseline.name] = dict(baseline.placements)
         runners[baseline.name] = Runner(bench, baseline.placements)
         predicted[baseline.name] = baseline.predicted_ns
     arrays = check_feeds(network, random_feeds(network, plan.batch, seed), plan.batch)

@@ -14,15 +14,11 @@ except ImportError as error:
     ) from error
 
 from bnnplan.backends.conformance.comparing import LawBrokenError, require_equal
-from bnnplan.backends.conformance.examination import (
-    ConformanceReport,
-    Examination,
-    Outcome,
-    SupportRow,
-    check_backend,
-)
+from bnnplan.backends.conformance.examination import Examination, check_backend
 from bnnplan.backends.conformance.kinds import KINDS
-from bnnplan.backends.conformance.laws import LAWS, Law
+from bnnplan.backends.conformance.law import Law
+from bnnplan.backends.conformance.laws import LAWS
+from bnnplan.backends.conformance.report import ConformanceReport, Outcome, SupportRow
 from bnnplan.backends.conformance.suite import BackendConformance
 
 __all__ = [

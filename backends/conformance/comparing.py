@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+from bnnplan.models.errors import BnnplanError
 from bnnplan.models.tensors import ElementType, TensorType, decode, encode
 
 SOFTMAX_TOLERANCE = 1e-5
@@ -17,6 +20,23 @@ def require(holds: bool, message: str) -> None:
     """Raise LawBrokenError with the message unless the statement holds."""
     if not holds:
         raise LawBrokenError(message)
+
+
+def require_refusal(expected: type[BnnplanError], what: str, call: Callable[[], object]) -> None:
+    """Require that a call raises an error of a kind, with a message of one line."""
+    try:
+        call()
+    except expected as error:
+        require(is_line(str(error)), f"the message for {what} must be one line: {error}")
+        return
+    except Exception as error:
+        require(False, f"{what} must raise {expected.__name__}, not {error!r}")
+    require(False, f"{what} must raise {expected.__name__}, but was accepted")
+
+
+def is_line(text: object) -> bool:
+    """Whether a value is one line of text."""
+    return isinstance(text, str) and bool(text.strip()) and "\n" not in text
 
 
 def require_equal(

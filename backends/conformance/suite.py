@@ -6,7 +6,7 @@ import warnings
 from typing import Any, ClassVar
 
 from bnnplan.backends.conformance.examination import Examination
-from bnnplan.backends.conformance.laws import Law
+from bnnplan.backends.conformance.law import Law
 from bnnplan.backends.interface import Backend
 from bnnplan.backends.registry import get_backend
 

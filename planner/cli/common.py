@@ -42,7 +42,10 @@ Budget = Annotated[
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Measure again, whatever is in the cache.")]
 
-console = Console(highlight=False, soft_wrap=True)
+WIDE = 160
+"""Columns of tables that go into a file or pipe."""
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
 notes = Console(stderr=True, highlight=False)
 
 

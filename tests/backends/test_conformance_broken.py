@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bnnplan.backends.conformance import KINDS, LAWS, Examination, check_backend, examination
-from bnnplan.backends.conformance.laws import BY_KIND
+from bnnplan.backends.conformance.law import BY_KIND
 from bnnplan.backends.interface import Configuration, Program, Unavailable
 from bnnplan.backends.reference import ReferenceBackend, compute
 from bnnplan.backends.reference.backend import ReferenceKernel

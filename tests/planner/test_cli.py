@@ -139,9 +139,11 @@ def test_evaluate_counts_right_answers(bnnplan, net, tmp_path):
 def test_compare_measures_the_plan_and_its_peers(bnnplan, net):
     code, out, err = bnnplan("compare", net, "--devices", "cpu0", "--seconds", "0.1", "--json")
     assert code == 0, err
-    rows = {row["name"]: row for row in json.loads(out)["rows"]}
+    document = json.loads(out)
+    rows = {row["name"]: row for row in document["rows"]}
     assert rows["plan"]["ratio"] == 1.0
-    assert "best single device" in rows
+    assert "onnxruntime float32" in rows
+    assert "best single device: it is the same as 'plan'" in document["missing"]
 
 
 def test_backends_are_listed(bnnplan):

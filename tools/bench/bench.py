@@ -95,18 +95,25 @@ def _commit() -> str:
 
 
 def interleave(
-    actions: dict[str, Callable[[], object]], *, seconds: float, min_runs: int = 15
+    actions: dict[str, Callable[[], object]], *, seconds: float, min_runs: int = 15, burst: int = 0
 ) -> dict[str, list[int]]:
-    """Call all actions in turns until the time is spent; nanoseconds of every call."""
+    """Call all actions in turns until the time is spent; nanoseconds of every call.
+
+    With a burst, each turn is so many calls unmeasured and as many measured.
+    """
     samples: dict[str, list[int]] = {name: [] for name in actions}
     for action in actions.values():
         action()
     end = time.monotonic() + seconds
     while time.monotonic() < end or len(next(iter(samples.values()))) < min_runs:
         for name, action in actions.items():
-            start = time.perf_counter_ns()
-            action()
-            samples[name].append(time.perf_counter_ns() - start)
+            for _ in range(burst):
+                # The first call of a turn pays for the cold caches that the other side left.
+                action()
+            for _ in range(burst or 1):
+                start = time.perf_counter_ns()
+                action()
+                samples[name].append(time.perf_counter_ns() - start)
     return samples
 
 

@@ -60,6 +60,7 @@ def one(name: str, batch: int, threads: int, *, quick: bool) -> Result:
         },
         seconds=0.1 if quick else 4.0,
         min_runs=3 if quick else 15,
+        burst=3,
     )
     title = f"{name} batch {batch}"
     return compared(title, threads, samples["ours"], "onnxruntime float32", samples["onnxruntime"])
