@@ -12,6 +12,7 @@ import math
 import numpy as np
 from attrs import field, frozen
 
+from bnnplan.models.converters import as_whole
 from bnnplan.models.errors import NetworkError
 
 WORD_BITS = 64
@@ -46,10 +47,6 @@ class TensorFormat(enum.StrEnum):
     """Numbers: (N, [H, W,] C), C-contiguous."""
 
 
-def _whole(shape: object) -> tuple[int, ...]:
-    return tuple(int(extent) for extent in shape)  # type: ignore[attr-defined]
-
-
 @frozen
 class TensorType:
     """Shape without the batch axis, and element type.
@@ -61,7 +58,7 @@ class TensorType:
     element : ElementType
     """
 
-    shape: tuple[int, ...] = field(converter=_whole)
+    shape: tuple[int, ...] = field(converter=as_whole)
     element: ElementType = field(converter=ElementType)
 
     def __attrs_post_init__(self) -> None:

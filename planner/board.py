@@ -17,6 +17,7 @@ from attrs import field, frozen
 
 from bnnplan.backends.interface import Device, MemorySpace, Unavailable
 from bnnplan.backends.registry import Backends, devices_of, load_backends
+from bnnplan.models.converters import as_tuple
 from bnnplan.models.errors import BnnplanError
 from bnnplan.models.files import converter, read_json, structure, write_json
 
@@ -68,8 +69,8 @@ class Board:
     """
 
     name: str
-    devices: tuple[Device, ...] = field(converter=tuple)
-    links: tuple[Link, ...] = field(default=(), converter=tuple)
+    devices: tuple[Device, ...] = field(converter=as_tuple)
+    links: tuple[Link, ...] = field(default=(), converter=as_tuple)
 
     def __attrs_post_init__(self) -> None:
         if not self.devices:

@@ -9,6 +9,7 @@ import attrs
 from attrs import field, frozen
 
 from bnnplan.backends.interface import Configuration
+from bnnplan.models.converters import as_dict, as_tuple
 from bnnplan.models.errors import BnnplanError
 from bnnplan.models.files import converter, read_json, structure, write_json
 from bnnplan.models.graph import Network
@@ -121,7 +122,7 @@ class Baseline:
     predicted_ns: int | None
     measured: Time | None = None
     note: str = ""
-    placements: Mapping[str, tuple[str, Configuration]] = field(factory=dict, converter=dict)
+    placements: Mapping[str, tuple[str, Configuration]] = field(factory=dict, converter=as_dict)
 
 
 @frozen
@@ -176,12 +177,12 @@ class Plan:
     board: Board
     batch: int
     objective: str
-    layers: tuple[PlannedLayer, ...] = field(converter=tuple)
-    transfers: tuple[PlannedTransfer, ...] = field(converter=tuple)
+    layers: tuple[PlannedLayer, ...] = field(converter=as_tuple)
+    transfers: tuple[PlannedTransfer, ...] = field(converter=as_tuple)
     launches_ns: int
     concurrent: bool
     proof: Proof
-    baselines: tuple[Baseline, ...] = field(default=(), converter=tuple)
+    baselines: tuple[Baseline, ...] = field(default=(), converter=as_tuple)
     measured: Measured | None = None
     verdict: str = ""
 

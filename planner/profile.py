@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from attrs import field, frozen
 
 from bnnplan.backends.interface import Configuration
+from bnnplan.models.converters import as_dict, as_tuple
 from bnnplan.models.errors import BnnplanError
 from bnnplan.models.files import converter, read_json, structure, write_json
 from bnnplan.models.graph import Network
@@ -67,8 +68,8 @@ class PlacementCost:
     time: Time
     weight_bytes: int
     workspace_bytes: int
-    input_formats: tuple[str, ...] = field(converter=tuple)
-    output_formats: tuple[str, ...] = field(converter=tuple)
+    input_formats: tuple[str, ...] = field(converter=as_tuple)
+    output_formats: tuple[str, ...] = field(converter=as_tuple)
 
 
 @frozen
@@ -90,8 +91,12 @@ class LayerCosts:
     rejections : tuple of Rejection
     """
 
-    placements: tuple[PlacementCost, ...] = field(converter=tuple)
-    rejections: tuple[Rejection, ...] = field(default=(), converter=tuple)
+    placements: tuple[PlacementCost, ...] = field(converter=as_tuple)
+    rejections: tuple[Rejection, ...] = field(default=(), converter=as_tuple)
+
+
+def _as_pairs(items: Iterable[Iterable[int]]) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(pair) for pair in items)
 
 
 @frozen
@@ -114,7 +119,7 @@ class TransferCost:
     overhead_ns: float
     ns_per_byte: float
     residual: float
-    samples: tuple[tuple[int, int], ...] = field(converter=lambda s: tuple(map(tuple, s)))
+    samples: tuple[tuple[int, int], ...] = field(converter=_as_pairs)
 
     def duration(self, nbytes: int) -> int:
         """Predicted whole nanoseconds for a tensor of so many bytes."""
@@ -191,9 +196,9 @@ class Profile:
     network_fingerprint: str
     board: Board
     batch: int
-    layers: Mapping[str, LayerCosts] = field(converter=dict)
-    transfers: tuple[TransferCost, ...] = field(converter=tuple)
-    launches: tuple[LaunchCost, ...] = field(converter=tuple)
+    layers: Mapping[str, LayerCosts] = field(converter=as_dict)
+    transfers: tuple[TransferCost, ...] = field(converter=as_tuple)
+    launches: tuple[LaunchCost, ...] = field(converter=as_tuple)
     conditions: Conditions
 
     def transfer(self, source: str, target: str) -> TransferCost | None:

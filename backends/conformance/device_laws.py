@@ -15,7 +15,7 @@ from bnnplan.backends.conformance.comparing import (
     require_refusal,
 )
 from bnnplan.backends.conformance.linking import Assembly
-from bnnplan.backends.conformance.strategies import Sample
+from bnnplan.backends.conformance.networks import Sample
 from bnnplan.backends.conformance.subject import Subject
 from bnnplan.backends.interface import Buffer, Configuration
 from bnnplan.models.errors import InputError, UnsupportedError

@@ -14,9 +14,10 @@ from hypothesis.strategies import SearchStrategy
 from bnnplan.backends.conformance.kinds import KINDS
 from bnnplan.backends.conformance.law import BY_KIND, Law, Scope
 from bnnplan.backends.conformance.laws import LAWS
+from bnnplan.backends.conformance.networks import networks
 from bnnplan.backends.conformance.report import ConformanceReport, Outcome, SupportRow
 from bnnplan.backends.conformance.searching import Search, explain, search
-from bnnplan.backends.conformance.strategies import Case, cases, full_sums, networks, tensors
+from bnnplan.backends.conformance.strategies import Case, cases, full_sums, tensors
 from bnnplan.backends.conformance.subject import Subject, Support
 from bnnplan.backends.interface import Backend, Configuration
 from bnnplan.backends.registry import devices_of, get_backend

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bnnplan.backends.conformance.comparing import require_equal
-from bnnplan.backends.conformance.strategies import Sample
+from bnnplan.backends.conformance.networks import Sample
 from bnnplan.backends.conformance.subject import Subject
 from bnnplan.backends.interface import Buffer, Program, Step
 from bnnplan.backends.reference import evaluate

@@ -80,9 +80,7 @@ def execution(configuration: Configuration) -> CData:
             f"{', '.join(filter(None, ISAS))}"
         )
     axes = sum(AXES[axis] for axis in configuration.axes)
-    return ffi.new(
-        "bnn_execution *", (ISAS[configuration.variant], axes, configuration.threads)
-    )
+    return ffi.new("bnn_execution *", (ISAS[configuration.variant], axes, configuration.threads))
 
 
 def create(function: Callable[..., int], *arguments: object) -> CData:

@@ -51,7 +51,7 @@ class Layer(ABC):
     def arrays(self) -> dict[str, np.ndarray]:
         """Weights and per-channel parameters by field name; nested fields joined by a dot."""
         found: dict[str, np.ndarray] = {}
-        for attribute in attrs.fields(type(self)):
+        for attribute in _fields(self):
             value = getattr(self, attribute.name)
             if isinstance(value, np.ndarray):
                 found[attribute.name] = value
@@ -64,7 +64,7 @@ class Layer(ABC):
         """Hyper-parameters by field name: everything but arrays and nested layers."""
         return {
             attribute.name: value
-            for attribute in attrs.fields(type(self))
+            for attribute in _fields(self)
             if not isinstance(value := getattr(self, attribute.name), np.ndarray | Layer)
         }
 
@@ -77,13 +77,19 @@ class Layer(ABC):
         )
 
 
+def _fields(owner: Layer) -> tuple[attrs.Attribute[Any], ...]:
+    # The base class is no attrs class itself, all that derive from it are.
+    found: tuple[attrs.Attribute[Any], ...] = attrs.fields(type(owner))  # type: ignore[arg-type]
+    return found
+
+
 def array_field(dtype: type, *, ndim: int, optional: bool = False) -> Any:
     """An attrs field for a read-only array of a given type and number of axes."""
 
     def convert(value: object) -> np.ndarray | None:
         if value is None and optional:
             return None
-        array = np.array(value, dtype=dtype, order="C")
+        array: np.ndarray = np.array(value, dtype=dtype, order="C")
         array.setflags(write=False)
         return array
 
@@ -94,7 +100,7 @@ def array_field(dtype: type, *, ndim: int, optional: bool = False) -> Any:
                 f"one element, not shape {value.shape}"
             )
 
-    default = None if optional else attrs.NOTHING
+    default: Any = None if optional else attrs.NOTHING
     equal = attrs.cmp_using(eq=_same_array)
     return attrs.field(default=default, converter=convert, validator=check, eq=equal, repr=False)
 

@@ -7,6 +7,7 @@ import math
 import attrs
 import numpy as np
 
+from bnnplan.models.converters import as_whole
 from bnnplan.models.errors import NetworkError
 from bnnplan.models.layers.base import (
     Layer,
@@ -120,7 +121,7 @@ class Split(Layer):
         Channels of each output; their sum is the channels of the input.
     """
 
-    sizes: tuple[int, ...] = attrs.field(converter=lambda sizes: tuple(int(s) for s in sizes))
+    sizes: tuple[int, ...] = attrs.field(converter=as_whole)
 
     def infer(self, inputs: Types) -> Types:
         source = single(inputs, self)
@@ -139,7 +140,7 @@ class Reshape(Layer):
         Without the batch axis.
     """
 
-    shape: tuple[int, ...] = attrs.field(converter=lambda shape: tuple(int(s) for s in shape))
+    shape: tuple[int, ...] = attrs.field(converter=as_whole)
 
     def infer(self, inputs: Types) -> Types:
         source = single(inputs, self)

@@ -95,7 +95,7 @@ def measure(
     end = time.monotonic() + seconds
     turn = 0
     while turn * RUNS_A_TURN < min_runs or time.monotonic() < end:
-        order = list(runners) if turn % 2 else list(reversed(runners))
+        order = list(runners)[:: 1 if turn % 2 else -1]
         for name in order:
             # The first run of a turn pays for what the others left: cold caches, sleeping teams.
             runners[name].run_encoded(arrays)

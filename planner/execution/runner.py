@@ -109,7 +109,9 @@ class Runner:
     def _prepare(self, segment: Segment) -> Stage:
         backend = self.bench.backends[segment.device]
         index = len(self.stages)
-        steps, copies, waits = [], [], set()
+        steps: list[Step] = []
+        copies: list[Copy] = []
+        waits: set[int] = set()
         for node in segment.nodes:
             kernel = self.bench.kernel(node, *self.assignment[node.name])
             inputs = []

@@ -116,26 +116,25 @@ def _add_transfer(rows: Table, transfer: PlannedTransfer) -> None:
 
 
 def _sums(plan: Plan) -> Table:
-    measured = plan.measured
     layers = sum(row.predicted_ns for row in plan.layers)
     transfers = sum(row.predicted_ns for row in plan.transfers)
     rest = plan.predicted_ns - layers - transfers - plan.launches_ns
-    rows = _table(("", "left"), ("predicted", "right"), ("measured", "right"))
-    rows.add_row("sum of layers", duration(layers), duration(measured and measured.layers_ns))
-    rows.add_row("transfers", duration(transfers), duration(measured and measured.transfers_ns))
-    rows.add_row(
-        "program launches", duration(plan.launches_ns), duration(measured and measured.launches_ns)
-    )
+    predicted = (layers, transfers, plan.launches_ns, rest)
+    measured: tuple[int | None, ...] = (None,) * 4
+    whole = None
+    if plan.measured is not None:
+        m = plan.measured
+        measured = (m.layers_ns, m.transfers_ns, m.launches_ns, m.unattributed_ns)
+        whole = m.end_to_end.median
     overlap = "overlap and waiting" if plan.concurrent else "unattributed overhead"
-    rows.add_row(overlap, duration(rest), duration(measured and measured.unattributed_ns))
-    whole = measured.end_to_end.median if measured else None
+    names = ("sum of layers", "transfers", "program launches", overlap)
+    rows = _table(("", "left"), ("predicted", "right"), ("measured", "right"))
+    for name, before, after in zip(names, predicted, measured, strict=True):
+        rows.add_row(name, duration(before), duration(after))
     rows.add_row("[bold]end to end[/bold]", duration(plan.predicted_ns), duration(whole))
     if plan.batch > 1:
-        rows.add_row(
-            "per image",
-            duration(plan.predicted_ns / plan.batch),
-            duration(whole and whole / plan.batch),
-        )
+        each = whole / plan.batch if whole is not None else None
+        rows.add_row("per image", duration(plan.predicted_ns / plan.batch), duration(each))
     return rows
 
 
@@ -171,7 +170,7 @@ def _baselines(plan: Plan, *, verbose: bool) -> Table:
         rows.add_row(
             baseline.name,
             duration(baseline.predicted_ns),
-            duration(baseline.measured and baseline.measured.median),
+            duration(baseline.measured.median if baseline.measured else None),
             gain(plan, baseline),
             baseline.note,
         )

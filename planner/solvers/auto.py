@@ -13,6 +13,9 @@ from bnnplan.planner.solvers.base import SolverResult, Status, verified
 from bnnplan.planner.solvers.presolve import undominated
 from bnnplan.planner.solvers.structure import Graph, one_at_a_time
 
+# The share of the time limit that may go into a start for CP-SAT where memory is limited.
+START_SHARE = 0.2
+
 
 def solve(
     problem: Problem,
@@ -41,6 +44,8 @@ def solve(
         if result.status is Status.OPTIMAL:
             return result
         bound = result.bound or 0
+    if hint is None:
+        hint = _start(graph, deadline=started + START_SHARE * time_limit)
     from bnnplan.planner.solvers import cpsat_latency
 
     result = cpsat_latency.solve(
@@ -48,7 +53,7 @@ def solve(
         time_limit=max(0.1, time_limit - (time.perf_counter() - started)),
         workers=workers,
         seed=seed,
-        hint=_start(graph) if hint is None else hint,
+        hint=hint,
     )
     return verified(problem, _with_bound(result, bound, time.perf_counter() - started))
 
@@ -60,13 +65,13 @@ def _eliminated(problem: Problem) -> SolverResult | None:
         return None
 
 
-def _start(graph: Graph) -> Sequence[int] | None:
+def _start(graph: Graph, *, deadline: float) -> Sequence[int] | None:
     """Give the plan that is best one thing after the other, within the memory limits."""
     kept = undominated(graph)
     try:
         if not graph.capacity:
             return elimination.least_sum(graph, kept)
-        solution = elimination.cheapest_fitting(graph, kept)
+        solution = elimination.cheapest_fitting(graph, kept, deadline=deadline)
     except elimination.TooWideError:
         return None
     return solution.choice if solution else None

@@ -38,6 +38,11 @@ class Effort:
     seed: int
 
     @property
+    def over(self) -> bool:
+        """Whether the deadline has passed."""
+        return time.perf_counter() > self.deadline
+
+    @property
     def left(self) -> float:
         """Seconds left, a moment at least, so that presolve can find a plain contradiction."""
         return max(0.05, self.deadline - time.perf_counter())

@@ -78,7 +78,7 @@ class _Search:
         """Search until the proof or the end of the time."""
         if not self._proven() and self.serial:
             self._solve_placement()
-        if not self._proven() and not self.infeasible:
+        if not self._proven() and not self.infeasible and not self.effort.over:
             self._solve_schedule()
         reasons: tuple[str, ...] = ()
         if self.best is not None:

@@ -99,11 +99,11 @@ class _Term:
     costs: Times
 
 
-def cheapest_fitting(graph: Graph, kept: Kept) -> Solution | None:
+def cheapest_fitting(graph: Graph, kept: Kept, *, deadline: float) -> Solution | None:
     """Give a good plan that keeps the memory limits: bytes get a price until they fit.
 
-    The price is doubled until the plan with the least sum fits, then halved in between. None if
-    no price makes it fit.
+    The price is raised fourfold until the plan with the least sum fits, then bisected. None if no
+    price makes it fit before `deadline` (of ``time.perf_counter``).
 
     Raises
     ------
@@ -123,9 +123,8 @@ def cheapest_fitting(graph: Graph, kept: Kept) -> Solution | None:
                 best = found
         else:
             low = price
-        # Far apart, prices are compared by their magnitude.
         price = (low + high) // 2 if best else 4 * price
-        if price in (low, high) or price > highest:
+        if price in (low, high) or price > highest or time.perf_counter() > deadline:
             break
     return best
 

@@ -107,9 +107,7 @@ def test_other_kernels_refuse_impossible_sizes():
     limits, flips = pointer(np.zeros(3, np.int32)), pointer(np.zeros(3, np.bool_))
     for pixels, channels in ((0, 3), (1, 0), (HUGE, 3), (2**21, 2**20)):
         with pytest.raises(InputError, match="threshold"):
-            create(
-                lib.bnn_threshold_create, pixels, channels, lib.BNN_INT32, limits, flips, ok
-            )
+            create(lib.bnn_threshold_create, pixels, channels, lib.BNN_INT32, limits, flips, ok)
     with pytest.raises(InputError, match="element type 0"):
         create(lib.bnn_threshold_create, 1, 3, lib.BNN_BIT, limits, flips, ok)
     with pytest.raises(InputError, match="is no number"):

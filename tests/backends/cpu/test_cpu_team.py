@@ -91,9 +91,9 @@ def test_threads_that_slept_take_part_again():
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_programs_in_several_threads_at_once_are_exact(shared):
-    common = Team(CORES[:1])
+    common = FreeTeam(2)
     teams = [common if shared else FreeTeam(2 + i) for i in range(3)]
-    pairs = [chain(team, device(CORES[:1]), [1 if shared else 2] * 4, i) for i, team in enumerate(teams)]
+    pairs = [chain(team, device([0, 1]), [2, 1, 2], i) for i, team in enumerate(teams)]
     wrong: list[int] = []
 
     def work(index: int) -> None:
