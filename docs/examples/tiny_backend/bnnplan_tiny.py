@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bnnplan.backends.host import HOST, HostBuffer, HostMemory
+from bnnplan.backends.host import HostBuffer, HostMemory, host_space
 from bnnplan.backends.interface import (
     Backend,
     Buffer,
     Configuration,
     Device,
     Kernel,
-    MemorySpace,
     Unavailable,
 )
 from bnnplan.models.errors import UnsupportedError
@@ -51,9 +50,7 @@ class TinyBackend(HostMemory, Backend):
         if not hasattr(np, "bitwise_count"):
             return [], [Unavailable("tiny0", "needs numpy 2; pip install -U numpy")]
         # It occupies core 0: no plan will run it at the same time as another device on core 0.
-        device = Device(
-            "tiny0", self.name, "cpu", "numpy popcount", MemorySpace(HOST), {"core:0"}
-        )
+        device = Device("tiny0", self.name, "cpu", "numpy popcount", host_space(), {"core:0"})
         return [device], []
 
     def supports(self, bound: BoundLayer, device: Device) -> str | None:
@@ -67,6 +64,9 @@ class TinyBackend(HostMemory, Backend):
         return [Configuration(), Configuration(axes="X")]
 
     def prepare(self, bound: BoundLayer, device: Device, configuration: Configuration) -> Kernel:
-        if reason := self.supports(bound, device):
+        reason = self.supports(bound, device)
+        if reason is None and configuration not in self.configurations(bound, device):
+            reason = f"there is no configuration {configuration.label!r}"
+        if reason is not None:
             raise UnsupportedError(f"{device.name} cannot run this layer: {reason}")
         return DenseKernel(bound, device, configuration)

@@ -24,6 +24,18 @@ BNN_INLINE __m256i count_bits(__m256i v)
     return _mm256_add_epi8(_mm256_shuffle_epi8(table, low), _mm256_shuffle_epi8(table, high));
 }
 
+/* Add the counts in bytes to those in 64-bit lanes, and start the bytes anew. */
+BNN_INLINE void widen(const int outputs, __m256i bytes[TILE_OUTPUTS][TILE_VECTORS],
+                      __m256i wide[TILE_OUTPUTS][TILE_VECTORS])
+{
+    const __m256i zero = _mm256_setzero_si256();
+    BNN_UNROLL for (int p = 0; p < outputs; p++)
+        BNN_UNROLL for (int v = 0; v < TILE_VECTORS; v++) {
+            wide[p][v] = _mm256_add_epi64(wide[p][v], _mm256_sad_epu8(bytes[p][v], zero));
+            bytes[p][v] = zero;
+        }
+}
+
 /* Mismatches of `outputs` outputs with TILE_VECTORS vectors of channels. */
 BNN_INLINE void count(const bnn_row *row, size_t first, const int outputs, size_t channel,
                       int64_t mismatches[TILE_OUTPUTS][BNN_BLOCK])
@@ -32,20 +44,21 @@ BNN_INLINE void count(const bnn_row *row, size_t first, const int outputs, size_
     const size_t width = bnn_row_width(row->channels);
     const uint64_t *weights = row->weights + channel;
     const __m256i zero = _mm256_setzero_si256();
-    __m256i wide[TILE_OUTPUTS][TILE_VECTORS];
+    __m256i wide[TILE_OUTPUTS][TILE_VECTORS], bytes[TILE_OUTPUTS][TILE_VECTORS];
     BNN_UNROLL for (int p = 0; p < outputs; p++)
         BNN_UNROLL for (int v = 0; v < TILE_VECTORS; v++)
-            wide[p][v] = zero;
-    for (size_t r = 0; r < row->runs; r++)
+            wide[p][v] = bytes[p][v] = zero;
+    size_t room = WORDS_A_BYTE_HOLDS;
+    for (size_t r = 0; r < row->runs; r++) {
+        const uint64_t *run = windows + row->run_offsets[r];
         for (size_t w = 0; w < row->run_words;) {
-            size_t stop = w + WORDS_A_BYTE_HOLDS;
-            if (stop > row->run_words)
-                stop = row->run_words;
-            __m256i bytes[TILE_OUTPUTS][TILE_VECTORS];
-            BNN_UNROLL for (int p = 0; p < outputs; p++)
-                BNN_UNROLL for (int v = 0; v < TILE_VECTORS; v++)
-                    bytes[p][v] = zero;
-            const uint64_t *run = windows + row->run_offsets[r];
+            if (room == 0) {
+                widen(outputs, bytes, wide);
+                room = WORDS_A_BYTE_HOLDS;
+            }
+            const size_t left = row->run_words - w;
+            const size_t stop = w + (left < room ? left : room);
+            room -= stop - w;
             for (; w < stop; w++, weights += width)
                 BNN_UNROLL for (int p = 0; p < outputs; p++) {
                     __m256i a =
@@ -56,11 +69,9 @@ BNN_INLINE void count(const bnn_row *row, size_t first, const int outputs, size_
                             _mm256_add_epi8(bytes[p][v], count_bits(_mm256_xor_si256(a, b)));
                     }
                 }
-            BNN_UNROLL for (int p = 0; p < outputs; p++)
-                BNN_UNROLL for (int v = 0; v < TILE_VECTORS; v++)
-                    wide[p][v] =
-                        _mm256_add_epi64(wide[p][v], _mm256_sad_epu8(bytes[p][v], zero));
         }
+    }
+    widen(outputs, bytes, wide);
     BNN_UNROLL for (int p = 0; p < outputs; p++)
         BNN_UNROLL for (int v = 0; v < TILE_VECTORS; v++)
             _mm256_storeu_si256((void *)(mismatches[p] + channel + (size_t)(LANES * v)),
