@@ -45,8 +45,9 @@ Fresh = Annotated[bool, typer.Option("--fresh", help="Measure again, whatever is
 WIDE = 160
 """Columns of tables that go into a file or pipe."""
 
-console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
-notes = Console(stderr=True, highlight=False)
+# Names and messages may hold brackets: nothing that is printed is markup.
+console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDE)
+notes = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
 def open_lowered(text: str) -> Network:
@@ -76,7 +77,7 @@ def board_of(detection: Detection, *, quiet: bool) -> Board:
     """The board, after telling what of the machine cannot be used and why."""
     if not quiet:
         for missing in detection.unavailable:
-            notes.print(f"[dim]not used: {missing.name}: {missing.reason}[/dim]")
+            notes.print(f"not used: {missing.name}: {missing.reason}", style="dim")
     return detection.board
 
 
@@ -84,13 +85,13 @@ def board_of(detection: Detection, *, quiet: bool) -> Board:
 def progress_bar(title: str, *, enabled: bool = True) -> Iterator[Tell]:
     """A progress bar with the time left, on standard error."""
     bar = Progress(
-        TextColumn("[bold]{task.fields[title]}"),
+        TextColumn("{task.fields[title]}", style="bold", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("[dim]{task.description}"),
+        TextColumn("{task.description}", style="dim", markup=False),
         console=notes,
         transient=True,
         disable=not (enabled and notes.is_terminal),

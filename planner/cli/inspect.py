@@ -51,7 +51,7 @@ def inspect(
             size(row.weight_bytes) if row.weight_bytes else "",
             size(row.activation_bytes),
         )
-    console.print(f"[bold]{network.name}[/bold]")
+    console.print(network.name, style="bold")
     console.print(rows)
     total = description.totals
     share = total.binary_macs / total.macs if total.macs else 0.0

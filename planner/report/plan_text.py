@@ -6,6 +6,7 @@ from collections import defaultdict
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bnnplan.planner.plan import Baseline, Plan, PlannedTransfer
 from bnnplan.planner.profile import Profile
@@ -106,12 +107,13 @@ def _layers(plan: Plan) -> Table:
 
 def _add_transfer(rows: Table, transfer: PlannedTransfer) -> None:
     rows.add_row(
-        f"[dim]{transfer.tensor}[/dim]",
-        "[dim]transfer[/dim]",
-        f"[dim]{transfer.source} → {transfer.target}[/dim]",
-        f"[dim]{transfer.nbytes:,} B[/dim]",
-        f"[dim]{duration(transfer.predicted_ns)}[/dim]",
-        f"[dim]{duration(transfer.measured_ns)}[/dim]",
+        transfer.tensor,
+        "transfer",
+        f"{transfer.source} → {transfer.target}",
+        f"{transfer.nbytes:,} B",
+        duration(transfer.predicted_ns),
+        duration(transfer.measured_ns),
+        style="dim",
     )
 
 
@@ -131,7 +133,7 @@ def _sums(plan: Plan) -> Table:
     rows = _table(("", "left"), ("predicted", "right"), ("measured", "right"))
     for name, before, after in zip(names, predicted, measured, strict=True):
         rows.add_row(name, duration(before), duration(after))
-    rows.add_row("[bold]end to end[/bold]", duration(plan.predicted_ns), duration(whole))
+    rows.add_row(Text("end to end", style="bold"), duration(plan.predicted_ns), duration(whole))
     if plan.batch > 1:
         each = whole / plan.batch if whole is not None else None
         rows.add_row("per image", duration(plan.predicted_ns / plan.batch), duration(each))

@@ -1,4 +1,4 @@
-"""Layers with weights and activations of +1 and -1, trained with a straight-through estimator."""
+"""Layers with weights and activations of +1 and -1, trained with straight-through estimators."""
 
 from typing import Any
 
@@ -7,32 +7,40 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-class _StraightThroughSign(torch.autograd.Function):
-    """The sign, whose gradient passes unchanged where ``|x| <= 1`` and is 0 elsewhere."""
+def signs(x: Tensor) -> Tensor:
+    """Return +1 where ``x >= 0`` and -1 elsewhere, so that the sign of 0 is +1."""
+    return torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
+
+
+class _TriangleSign(torch.autograd.Function):
+    """The sign, with the gradient ``2 - 2 |x|`` where ``|x| < 1`` and 0 elsewhere.
+
+    That triangle is the derivative of a piecewise quadratic approximation of the sign.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         ctx.save_for_backward(x)
-        return torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
+        return signs(x)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
-        return gradients[0] * (x.abs() <= 1)
-
-
-def sign(x: Tensor) -> Tensor:
-    """Return +1 where ``x >= 0`` and -1 elsewhere, so ``sign(0) = +1``."""
-    result: Tensor = _StraightThroughSign.apply(x)
-    return result
+        return gradients[0] * (2 - 2 * x.abs()).clamp(min=0)
 
 
 class Sign(nn.Module):
-    """The activation: `sign` as a module."""
+    """The activation."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the signs of `x`."""
-        return sign(x)
+        result: Tensor = _TriangleSign.apply(x)
+        return result
+
+
+def binarize(weight: Tensor) -> Tensor:
+    """Return the signs of the latent `weight`; the gradient passes to `weight` unchanged."""
+    return signs(weight).detach() + (weight - weight.detach())
 
 
 class BinaryConv2d(nn.Conv2d):
@@ -40,7 +48,7 @@ class BinaryConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve `x` with the signs of the weights."""
-        return functional.conv2d(x, sign(self.weight), None, self.stride, self.padding)
+        return functional.conv2d(x, binarize(self.weight), None, self.stride, self.padding)
 
 
 class BinaryLinear(nn.Linear):
@@ -48,7 +56,7 @@ class BinaryLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply `x` by the signs of the weights."""
-        return functional.linear(x, sign(self.weight))
+        return functional.linear(x, binarize(self.weight))
 
 
 def clip_latent_weights(network: nn.Module) -> None:
