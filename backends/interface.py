@@ -1,8 +1,10 @@
 """What a backend is: the contract between the planner and whatever runs layers.
 
 A backend is one class that derives from :class:`Backend`, named by one entry point in the group
-``bnnplan.backends``. Six methods must be written (`devices`, `supports`, `configurations`,
-`prepare`, `allocate` and the pair `upload` / `download`); `copy` and `link` have defaults.
+``bnnplan.backends``. Seven methods must be written: `devices`, `supports`, `configurations`,
+`prepare`, `allocate`, `upload` and `download` (the last three come with
+:class:`bnnplan.backends.host.HostMemory` if the device computes in ordinary memory); `convert`,
+`formats` and `link` have defaults.
 
 The rules behind the types:
 

@@ -85,6 +85,10 @@ class _Writer:
         self.nodes.append(helper.make_node(kind, inputs, [target], **settings))
         return target
 
+    def clipped(self, source: str, low: float, high: float, output: str | None = None) -> str:
+        bounds = [self.constant(np.array(bound, np.float32), "bound") for bound in (low, high)]
+        return self.emit("Clip", [source, *bounds], output)
+
     def rank(self, tensor: str) -> int:
         return len(self.network.types[tensor].shape)
 
@@ -205,10 +209,31 @@ def _clip(writer: _Writer, node: Node) -> None:
     if (layer.low, layer.high) == (0.0, float("inf")):
         writer.emit("Relu", [node.inputs[0]], node.outputs[0])
         return
-    bounds = [
-        writer.constant(np.array(bound, np.float32), "bound") for bound in (layer.low, layer.high)
-    ]
-    writer.emit("Clip", [node.inputs[0], *bounds], node.outputs[0])
+    writer.clipped(node.inputs[0], layer.low, layer.high, node.outputs[0])
+
+
+_ROUND = {
+    layers.Rounding.NEAREST_EVEN: "Round",
+    layers.Rounding.FLOOR: "Floor",
+    layers.Rounding.CEIL: "Ceil",
+}
+
+
+def _quantize(writer: _Writer, node: Node) -> None:
+    layer, tensor = node.layer, node.inputs[0]
+    assert isinstance(layer, layers.Quantize)
+    scale, zero = (
+        writer.channels(value, tensor, stem)
+        for value, stem in ((layer.scale, "scale"), (layer.zero, "zero"))
+    )
+    grid = writer.emit("Add", [writer.emit("Div", [tensor, scale]), zero])
+    if layer.rounding in _ROUND:
+        whole = writer.emit(_ROUND[layer.rounding], [grid])
+    else:
+        size = writer.emit("Floor", [writer.emit("Abs", [grid])])
+        whole = writer.emit("Mul", [writer.emit("Sign", [grid]), size])
+    kept = writer.clipped(whole, layer.low, layer.high)
+    writer.emit("Mul", [writer.emit("Sub", [kept, zero]), scale], node.outputs[0])
 
 
 def _prelu(writer: _Writer, node: Node) -> None:
@@ -261,6 +286,7 @@ _WRITERS: dict[type[layers.Layer], Callable[[_Writer, Node], None]] = {
     layers.ScaleBias: _scale_bias,
     layers.PRelu: _prelu,
     layers.Clip: _clip,
+    layers.Quantize: _quantize,
     layers.Softmax: _softmax,
     layers.Add: _plain("Add"),
     layers.Concat: _plain("Concat", axis=1),

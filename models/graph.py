@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 import attrs
@@ -23,12 +23,16 @@ class BoundLayer:
     layer : Layer
     inputs : tuple of TensorType
     batch : int
-        Images computed at once.
+        Images computed at once; at least 1.
     """
 
     layer: Layer
     inputs: tuple[TensorType, ...]
     batch: int = 1
+
+    def __attrs_post_init__(self) -> None:
+        if self.batch < 1:
+            raise NetworkError(f"{self.layer.kind} on a batch of {self.batch}: at least 1 image")
 
     @property
     def outputs(self) -> tuple[TensorType, ...]:
@@ -181,16 +185,41 @@ def _topological(inputs: Mapping[str, TensorType], nodes: Iterable[Node]) -> tup
         for tensor in node.inputs:
             if tensor not in known and tensor not in made:
                 raise NetworkError(f"layer {node.name!r} reads {tensor!r}, which nothing makes")
-    ordered: list[Node] = []
-    while pending:
-        waiting = []
-        for node in pending:
-            if all(tensor in known for tensor in node.inputs):
-                ordered.append(node)
-                known.update(node.outputs)
-            else:
-                waiting.append(node)
-        if len(waiting) == len(pending):
-            raise NetworkError(f"layers form a cycle through {waiting[0].name!r}")
-        pending = waiting
-    return tuple(ordered)
+    return _in_rounds(pending, made)
+
+
+def _in_rounds(nodes: list[Node], made: Mapping[str, str]) -> tuple[Node, ...]:
+    """The order in which rounds through the nodes find them ready, in their given order.
+
+    A node is ready in the round of the last of its inputs, or in the next one if the node that
+    makes this input stands behind it.
+    """
+    places = {node.name: place for place, node in enumerate(nodes)}
+    before = [[places[made[name]] for name in node.inputs if name in made] for node in nodes]
+    after: list[list[int]] = [[] for _ in nodes]
+    for place, makers in enumerate(before):
+        for maker in makers:
+            after[maker].append(place)
+    waits_for = [len(makers) for makers in before]
+    rounds = [0] * len(nodes)
+    ready = [place for place, count in enumerate(waits_for) if count == 0]
+    for place in ready:
+        for reader in after[place]:
+            rounds[reader] = max(rounds[reader], rounds[place] + (reader < place))
+            waits_for[reader] -= 1
+            if waits_for[reader] == 0:
+                ready.append(reader)
+    if len(ready) < len(nodes):
+        first = next(place for place, count in enumerate(waits_for) if count)
+        cyclic = nodes[_on_a_cycle(first, before, waits_for)]
+        raise NetworkError(f"layers form a cycle through {cyclic.name!r}")
+    return tuple(nodes[place] for place in sorted(ready, key=lambda p: (rounds[p], p)))
+
+
+def _on_a_cycle(place: int, before: Sequence[list[int]], waits_for: Sequence[int]) -> int:
+    """A place on a cycle that this place waits for."""
+    seen: set[int] = set()
+    while place not in seen:
+        seen.add(place)
+        place = next(maker for maker in before[place] if waits_for[maker])
+    return place

@@ -114,6 +114,7 @@ def load_network(path: PathLike) -> Network:
     header, tensors = _open(read_bytes(path), source)
     content = parse_json(header.encode(), source, SCHEMA, VERSION)
     graph = structure(content, _Graph, source, _CONVERTER)
+    _check_texts(graph, source)
     nodes = tuple(_node(node, tensors, f"{source}: layer {node.name!r}") for node in graph.nodes)
     if tensors:
         raise FileError(f"{source}: tensor {min(tensors)!r} belongs to no layer")
@@ -126,6 +127,15 @@ def load_network(path: PathLike) -> Network:
     except NetworkError as error:
         raise FileError(f"{source}: {error}") from error
     return network
+
+
+def _check_texts(graph: _Graph, source: str) -> None:
+    """Refuse what would break lines or control a terminal when it is printed."""
+    wires = (name for node in graph.nodes for name in (node.name, *node.inputs, *node.outputs))
+    inputs = (entry.name for entry in graph.inputs)
+    for text in (graph.name, *inputs, *wires, *graph.outputs, *graph.classes, *graph.notes):
+        if not text.isprintable():
+            raise FileError(f"{source}: {text!r:.60} holds characters that cannot be printed")
 
 
 def _open(data: bytes, source: str) -> tuple[str, dict[str, np.ndarray]]:

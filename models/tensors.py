@@ -68,7 +68,7 @@ class TensorType:
                 "every extent at least 1"
             )
         if math.prod(self.shape) >= 2**31:
-            raise NetworkError(f"tensor shape {self.shape} has more than 2^31 elements")
+            raise NetworkError(f"tensor shape {self.shape} has 2^31 elements or more")
 
     @property
     def channels(self) -> int:

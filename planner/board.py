@@ -23,6 +23,8 @@ from bnnplan.models.files import converter, read_json, structure, write_json
 
 SCHEMA = "bnnplan.board"
 VERSION = 1
+USER = "user"
+"""Where a caller's arrays are, as an end of transfers: no device and no space has this name."""
 
 
 class BoardError(BnnplanError):
@@ -120,13 +122,14 @@ class Board:
     def fingerprint(self) -> str:
         """SHA-256 over everything but the name: what a profile depends on."""
         content = converter().unstructure(attrs.evolve(self, name=""))
-        for device in content["devices"]:
-            device["resources"] = sorted(device["resources"])
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _check_device(board: str, device: Device) -> None:
     where = f"board {board!r}, device {device.name!r}"
+    for what, name in (("device", device.name), ("space", device.space.name)):
+        if not name or name == USER:
+            raise BoardError(f"{where}: a {what} cannot be called {name!r}")
     if device.threads < 1:
         raise BoardError(f"{where}: threads must be at least 1, not {device.threads}")
     capacity = device.space.capacity
@@ -162,25 +165,38 @@ def detect_board(backends: Backends | None = None, *, oracles: bool = False) -> 
         Those installed by default.
     oracles : bool
         Whether to include the slow reference device and the float-only one.
+
+    Raises
+    ------
+    BoardError
+        If there is no device at all; with the reasons.
     """
     found = backends or load_backends()
+    host = platform.node() or "this machine"
     devices: list[Device] = []
     unavailable = list(found.broken)
     for name, backend in found.usable.items():
         if name in ORACLES and not oracles:
             continue
         usable, missing = devices_of(backend)
-        devices += usable
         unavailable += missing
-    return Detection(Board(platform.node() or "this machine", devices), tuple(unavailable))
+        for device in usable:
+            try:
+                Board(host, [*devices, device])
+            except BoardError as error:
+                # A plugin whose device cannot stand beside the others costs only that device.
+                unavailable.append(Unavailable(f"{name} {device.name}", str(error)))
+            else:
+                devices.append(device)
+    if not devices:
+        reasons = "; ".join(f"{lost.name}: {lost.reason}" for lost in unavailable)
+        raise BoardError(f"no device can be used here: {reasons or 'no backend is installed'}")
+    return Detection(Board(host, devices), tuple(unavailable))
 
 
 def save_board(board: Board, path: Path) -> None:
     """Write a board file (schema ``bnnplan.board``)."""
-    content = converter().unstructure(board)
-    for device in content["devices"]:
-        device["resources"] = sorted(device["resources"])
-    write_json(path, SCHEMA, VERSION, content)
+    write_json(path, SCHEMA, VERSION, converter().unstructure(board))
 
 
 def load_board(path: Path) -> Board:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 from pathlib import Path
 
-from bnnplan.models.errors import BnnplanError
+from bnnplan.models.errors import BnnplanError, FileError
 from bnnplan.models.graph import Network
 from bnnplan.planner.board import Board
 from bnnplan.planner.profile import Profile, load_profile, save_profile, shape_fingerprint
 from bnnplan.planner.profiling import Options, Progress, profile_network
-from bnnplan.planner.profiling.profiler import bnnplan_version
+from bnnplan.planner.version import bnnplan_version
 
 
 def cache_folder() -> Path:
@@ -31,7 +32,9 @@ def profile_path(network: Network, board: Board, batch: int) -> Path:
     isa = os.environ.get("BNNPLAN_ISA", "")
     parts = (shape_fingerprint(network), board.fingerprint, batch, isa, bnnplan_version())
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
-    return cache_folder() / "profiles" / f"{network.name}-{digest}.json"
+    # A network's name may be anything: only what every file system takes goes into the file's.
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", network.name)[:60]
+    return cache_folder() / "profiles" / f"{name}-{digest}.json"
 
 
 def cached_profile(
@@ -45,35 +48,47 @@ def cached_profile(
 ) -> tuple[Profile, bool]:
     """The profile of a network on a board, measured if it is not kept already.
 
-    An incomplete one is completed. A kept file that cannot be read is measured again.
+    An incomplete one is completed; so is one that was measured with a wider tolerance, or that
+    ran out of a smaller budget. A kept file that cannot be read is measured again.
 
     Returns
     -------
     Profile
     bool
-        Whether it was kept already, and complete.
+        Whether it was kept already, and good enough.
+
+    Raises
+    ------
+    FileError
+        If measuring was interrupted, and what was measured cannot be kept.
     """
+    wanted = options or Options()
     path = profile_path(network, board, batch)
-    kept = None if fresh else _read(path)
-    if kept is not None and kept.conditions.complete:
+    kept = None if fresh else _read(path, network, batch)
+    if kept is not None and _is_enough(kept, wanted):
         return kept, True
     profile = profile_network(
-        network, board, batch=batch, options=options, earlier=kept, progress=progress
+        network, board, batch=batch, options=wanted, earlier=kept, progress=progress
     )
-    keep_profile(profile, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_profile(profile, path)
+    except (BnnplanError, OSError) as error:
+        # A whole profile can be used without a cache, a part of one only from it.
+        if not profile.conditions.complete:
+            raise FileError(f"interrupted, and nothing could be kept: {error}") from error
     return profile, False
 
 
-def keep_profile(profile: Profile, path: Path) -> None:
-    """Write a profile into the cache; a cache that cannot be written is no reason to fail."""
-    with contextlib.suppress(BnnplanError, OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_profile(profile, path)
+def _is_enough(kept: Profile, wanted: Options) -> bool:
+    how = kept.conditions
+    ran_out = how.exhausted and how.seconds < wanted.budget
+    return how.complete and how.tolerance <= wanted.tolerance and not ran_out
 
 
-def _read(path: Path) -> Profile | None:
-    if not path.exists():
-        return None
+def _read(path: Path, network: Network, batch: int) -> Profile | None:
     with contextlib.suppress(BnnplanError):
-        return load_profile(path)
+        kept = load_profile(path)
+        kept.require(network, batch)
+        return kept
     return None

@@ -78,11 +78,13 @@ class _Layers:
 
     def correct(self, name: str, cost: PlacementCost) -> PlacementCost:
         taken = self.own.get((name, cost.device, cost.configuration))
-        if taken is not None:
-            factor = taken / max(cost.time.median, 1)
+        if taken is None:
+            time = _scaled(cost.time, self.drift.get(cost.device, 1.0))
         else:
-            factor = self.drift.get(cost.device, 1.0)
-        return attrs.evolve(cost, time=_scaled(cost.time, factor))
+            # What was predicted to take no time at all cannot be scaled.
+            time = _scaled(cost.time, taken / max(cost.time.median, 1))
+            time = attrs.evolve(time, median=taken)
+        return attrs.evolve(cost, time=time)
 
 
 def _scaled(time: Time, factor: float) -> Time:

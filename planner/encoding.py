@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
-from bnnplan.backends.interface import Configuration
+from bnnplan.backends.interface import Configuration, Device
 from bnnplan.models.graph import Network, Node
 from bnnplan.planner import problem as pure
-from bnnplan.planner.board import Board
-from bnnplan.planner.profile import USER, PlacementCost, Profile
+from bnnplan.planner.board import USER, Board
+from bnnplan.planner.profile import PlacementCost, Profile
 
 INPUT = "input "
 OUTPUT = "output "
@@ -92,7 +92,7 @@ def encode_problem(
         tasks=tuple(tasks),
         tensors=tuple(_tensors(network, profile, placements)),
         edges=tuple(_edges(network)),
-        devices=(user, *(pure.Device(d.name, d.resources) for d in board.devices)),
+        devices=(user, *(pure.Device(d.name, _busy(d)) for d in board.devices)),
         spaces=(pure.Space(USER), *(pure.Space(s.name, s.capacity) for s in board.spaces)),
         ports=tuple(_ports(placements, board)),
         entries=tuple(entries),
@@ -183,6 +183,11 @@ def _tensors(
         sizes = [pure.TensorSize(port, 0 if port == USER else nbytes) for port in {**made, **read}]
         tensors.append(pure.Tensor(name, source, output, tuple(sizes), tuple(transfers)))
     return tensors
+
+
+def _busy(device: Device) -> frozenset[str]:
+    """What a device occupies; one that names nothing still runs one layer at a time."""
+    return device.resources or frozenset({f"device:{device.name}"})
 
 
 def _transfer_resources(board: Board, source: str, target: str) -> frozenset[str]:

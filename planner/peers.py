@@ -7,8 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from bnnplan.models.errors import UnsupportedError
-from bnnplan.models.float_onnx import to_float_feed, to_float_onnx
+from bnnplan.models.errors import BnnplanError, UnsupportedError
 from bnnplan.models.graph import Network
 from bnnplan.planner.execution.trace import Trace
 
@@ -35,20 +34,36 @@ class OnnxRuntimePeer:
             raise UnsupportedError(
                 "onnxruntime is not installed; pip install 'bnnplan[onnxruntime]'"
             ) from error
+        # onnx takes long to import, and only comparisons need it.
+        from bnnplan.models.float_onnx import to_float_onnx
+
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = threads
         settings.log_severity_level = 3
         self.network = network
+        self._given: Mapping[str, np.ndarray] | None = None
         self._feeds: dict[str, np.ndarray] = {}
-        self._session = onnxruntime.InferenceSession(
-            to_float_onnx(network).SerializeToString(),
-            settings,
-            providers=["CPUExecutionProvider"],
-        )
+        try:
+            self._session = onnxruntime.InferenceSession(
+                to_float_onnx(network).SerializeToString(),
+                settings,
+                providers=["CPUExecutionProvider"],
+            )
+        except BnnplanError:
+            raise
+        except Exception as error:
+            line = " ".join(str(error).split())
+            raise UnsupportedError(f"onnxruntime refuses {network.name!r}: {line}") from error
 
     def run_encoded(self, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        """Outputs for arrays in the shared formats; the change of layout is done only once."""
-        if not self._feeds:
+        """Outputs for arrays in the shared formats.
+
+        The change of layout is done once for the same arrays: it is none of the peer's work.
+        """
+        if arrays is not self._given:
+            from bnnplan.models.float_onnx import to_float_feed
+
+            self._given = arrays
             self._feeds = {
                 name: to_float_feed(arrays[name], kind)
                 for name, kind in self.network.inputs.items()

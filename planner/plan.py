@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import attrs
 from attrs import field, frozen
 
 from bnnplan.backends.interface import Configuration
@@ -14,7 +13,7 @@ from bnnplan.models.errors import BnnplanError
 from bnnplan.models.files import converter, read_json, structure, write_json
 from bnnplan.models.graph import Network
 from bnnplan.planner.board import Board
-from bnnplan.planner.profile import Time, shape_fingerprint
+from bnnplan.planner.profile import MOST_IMAGES, Time, shape_fingerprint
 
 SCHEMA = "bnnplan.plan"
 VERSION = 1
@@ -186,6 +185,19 @@ class Plan:
     measured: Measured | None = None
     verdict: str = ""
 
+    def __attrs_post_init__(self) -> None:
+        if not 1 <= self.batch <= MOST_IMAGES:
+            raise PlanError(f"the batch must be from 1 to {MOST_IMAGES}, not {self.batch}")
+        names = [layer.name for layer in self.layers]
+        for name in names:
+            if names.count(name) > 1:
+                raise PlanError(f"layer {name!r} is placed twice")
+        for device, _ in self.assignment.values():
+            self.board.device(device)
+        for baseline in self.baselines:
+            for device, _ in baseline.placements.values():
+                self.board.device(device)
+
     @property
     def assignment(self) -> dict[str, tuple[str, Configuration]]:
         """Device and configuration by name of layer."""
@@ -206,16 +218,25 @@ class Plan:
         return next((b for b in self.baselines if b.name == name), None)
 
     def require(self, network: Network) -> None:
-        """Raise PlanError unless the plan is of this network."""
+        """Raise PlanError unless the plan is of this network, and places its layers in order."""
         if self.network_fingerprint != shape_fingerprint(network):
             raise PlanError(
                 f"the plan is of network {self.network!r}, whose layers differ from those of "
                 f"{network.name!r}; solve for this network"
             )
-
-    def rename(self, source: str) -> Plan:
-        """The same plan with another text to open the network from."""
-        return attrs.evolve(self, source=source)
+        nodes = {node.name: node for node in network.nodes}
+        if missing := [name for name in nodes if name not in self.assignment]:
+            raise PlanError(f"the plan does not place layer {missing[0]!r}; solve again")
+        made = set(network.inputs)
+        for name in self.order:
+            if name not in nodes:
+                raise PlanError(f"the plan places {name!r}, which is no layer; solve again")
+            if not made.issuperset(nodes[name].inputs):
+                raise PlanError(f"the plan runs layer {name!r} before what it reads; solve again")
+            made.update(nodes[name].outputs)
+        for baseline in self.baselines:
+            if baseline.placements and baseline.placements.keys() != nodes.keys():
+                raise PlanError(f"baseline {baseline.name!r} misplaces layers; solve again")
 
 
 def save_plan(plan: Plan, path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import time
+from collections.abc import Mapping, Sequence
 
 import attrs
 from attrs import frozen
@@ -23,6 +25,8 @@ from bnnplan.planner.problem import Solution
 from bnnplan.planner.profile import Profile, shape_fingerprint
 from bnnplan.planner.solvers import solve
 from bnnplan.planner.solvers.base import SolverResult, Status
+
+SHOWN_REASONS = 3
 
 
 @frozen
@@ -70,14 +74,17 @@ def plan_latency(
     profile.require(network, profile.batch)
     chosen = options or SolveOptions()
     encodings = _encodings(network, profile)
-    encoding, result = _best([(each, _solve(each, chosen)) for each in encodings])
+    encoding, result = _best(_solve_all(encodings, chosen))
     if result.status is Status.INFEASIBLE:
-        reasons = "; ".join(result.reasons) or result.message
+        more = len(result.reasons) - SHOWN_REASONS
+        listed = [*result.reasons[:SHOWN_REASONS], *([f"and {more} more"] if more > 0 else [])]
+        reasons = "; ".join(listed) or result.message
         raise InfeasibleError(f"no plan exists for {network.name!r}: {reasons}")
     if result.solution is None or result.objective is None:
         raise NoPlanError(
-            f"no plan for {network.name!r} within {chosen.time_limit} s: {result.message or 'the '}"
-            "solver needs more time; raise --time-limit"
+            f"no plan for {network.name!r} by method {result.method!r} within "
+            f"{chosen.time_limit:g} s{': ' if result.message else ''}{result.message}; raise "
+            "--time-limit, or try another --method"
         )
     return build_plan(
         network,
@@ -104,22 +111,41 @@ def _encodings(network: Network, profile: Profile) -> list[Encoding]:
     fixed that cost is a constant; the best plan over all limits is the best plan.
     """
     names = [device.name for device in profile.board.devices]
-    limits = itertools.product(*(profile.thread_counts(name) for name in names))
-    encodings = [
-        encode_problem(network, profile, dict(zip(names, limit, strict=True))) for limit in limits
-    ]
-    runnable = [e for e in encodings if all(task.options for task in e.problem.tasks)]
-    return runnable or encodings[-1:]
+    products = itertools.product(*(profile.thread_counts(name) for name in names))
+    limits = [dict(zip(names, limit, strict=True)) for limit in products]
+    # The last limit is none: if a layer has no placement there, encoding it says so.
+    useful = [limit for limit in limits[:-1] if _is_runnable(network, profile, limit)]
+    return [encode_problem(network, profile, limit) for limit in [*useful, limits[-1]]]
 
 
-def _solve(encoding: Encoding, options: SolveOptions) -> SolverResult:
-    return solve(
-        encoding.problem,
-        options.method,
-        time_limit=options.time_limit,
-        workers=options.workers,
-        seed=options.seed,
+def _is_runnable(network: Network, profile: Profile, limit: Mapping[str, int]) -> bool:
+    """Whether every layer has a placement of no more threads than the limit."""
+    return all(
+        any(
+            cost.configuration.threads <= limit[cost.device]
+            for cost in profile.layers[node.name].placements
+        )
+        for node in network.nodes
     )
+
+
+def _solve_all(
+    encodings: Sequence[Encoding], options: SolveOptions
+) -> list[tuple[Encoding, SolverResult]]:
+    """Solve every problem; together they keep the time limit."""
+    end = time.monotonic() + options.time_limit
+    solved = []
+    for index, encoding in enumerate(encodings):
+        left = max(end - time.monotonic(), options.time_limit / 1000)
+        result = solve(
+            encoding.problem,
+            options.method,
+            time_limit=left / (len(encodings) - index),
+            workers=options.workers,
+            seed=options.seed,
+        )
+        solved.append((encoding, result))
+    return solved
 
 
 def _best(solved: list[tuple[Encoding, SolverResult]]) -> tuple[Encoding, SolverResult]:
@@ -153,13 +179,16 @@ def build_plan(
     """State a solution of the problem as a plan of the network."""
     chosen = encoding.chosen(solution.choice)
     kinds = {node.name: node.layer.kind for node in network.nodes}
-    rows, launches = [], 0
+    rows: list[PlannedLayer] = []
+    busy: list[tuple[int, int, str]] = []
+    launches = 0
     for task, start, end in zip(
         encoding.problem.tasks, solution.starts, solution.ends, strict=True
     ):
         if (cost := chosen.get(task.name)) is None:
             continue
         launches += end - start - cost.time.median
+        busy.append((start, end, cost.device))
         rows.append(
             PlannedLayer(
                 task.name,
@@ -180,20 +209,23 @@ def build_plan(
         batch=profile.batch,
         objective="latency",
         layers=rows,
-        transfers=_transfers(network, profile, solution),
+        transfers=_transfers(network, profile, encoding, solution),
         launches_ns=launches,
-        concurrent=_overlaps(rows),
+        concurrent=_overlaps(busy),
         proof=proof,
         baselines=baselines,
     )
 
 
-def _transfers(network: Network, profile: Profile, solution: Solution) -> list[PlannedTransfer]:
+def _transfers(
+    network: Network, profile: Profile, encoding: Encoding, solution: Solution
+) -> list[PlannedTransfer]:
+    space_of = {port.name: port.space for port in encoding.problem.ports}
     return [
         PlannedTransfer(
             moved.tensor,
-            moved.source.split("/")[0],
-            moved.target.split("/")[0],
+            space_of[moved.source],
+            space_of[moved.target],
             network.types[moved.tensor].nbytes(profile.batch),
             moved.end - moved.start,
         )
@@ -201,12 +233,12 @@ def _transfers(network: Network, profile: Profile, solution: Solution) -> list[P
     ]
 
 
-def _overlaps(rows: list[PlannedLayer]) -> bool:
-    """Whether two devices are busy at the same moment."""
+def _overlaps(busy: list[tuple[int, int, str]]) -> bool:
+    """Whether two devices are busy at the same moment; given start, end and device, launch incl."""
     busy_until: dict[str, int] = {}
-    for row in rows:
-        others = (end for device, end in busy_until.items() if device != row.device)
-        if row.predicted_ns and any(end > row.start_ns for end in others):
+    for start, end, device in sorted(busy):
+        others = (until for other, until in busy_until.items() if other != device)
+        if end > start and any(until > start for until in others):
             return True
-        busy_until[row.device] = row.start_ns + row.predicted_ns
+        busy_until[device] = max(end, busy_until.get(device, 0))
     return False

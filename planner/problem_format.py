@@ -71,7 +71,9 @@ def _converter() -> cattrs.Converter:
 
 def _object_hook(kind: type, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
     """Structure `kind` from a JSON object, and say so where it is something else."""
-    structure = make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=True)
+    structure: Callable[[Any, Any], Any] = make_dict_structure_fn(
+        kind, converter, _cattrs_forbid_extra_keys=True
+    )
     known = ", ".join(field.name for field in fields(kind))
 
     def hook(value: object, target: Any) -> Any:

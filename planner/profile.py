@@ -17,10 +17,19 @@ from bnnplan.planner.board import Board
 
 SCHEMA = "bnnplan.profile"
 VERSION = 1
+MOST = 10**15
+"""Nanoseconds (eleven days) and bytes above this are no measurement."""
+MOST_IMAGES = 65536
+"""In one batch."""
 
 
 class ProfileError(BnnplanError):
-    """A profile that does not belong to the network or board at hand."""
+    """A profile that cannot be, or that does not belong to the network or board at hand."""
+
+
+def _whole(what: str, *figures: int) -> None:
+    if any(not 0 <= figure <= MOST for figure in figures):
+        raise ProfileError(f"{what} must be from 0 to {MOST}, not {min(figures)} to {max(figures)}")
 
 
 @frozen
@@ -47,6 +56,10 @@ class Time:
     runs: int
     stable: bool = True
 
+    def __attrs_post_init__(self) -> None:
+        _whole("a time in nanoseconds", self.median, self.low, self.high, self.p90)
+        _whole("the number of runs", self.runs)
+
 
 @frozen
 class PlacementCost:
@@ -70,6 +83,11 @@ class PlacementCost:
     workspace_bytes: int
     input_formats: tuple[str, ...] = field(converter=as_tuple)
     output_formats: tuple[str, ...] = field(converter=as_tuple)
+
+    def __attrs_post_init__(self) -> None:
+        _whole("memory in bytes", self.weight_bytes, self.workspace_bytes)
+        if self.configuration.threads < 1:
+            raise ProfileError(f"threads must be at least 1, not {self.configuration.threads}")
 
 
 @frozen
@@ -121,6 +139,13 @@ class TransferCost:
     residual: float
     samples: tuple[tuple[int, int], ...] = field(converter=_as_pairs)
 
+    def __attrs_post_init__(self) -> None:
+        if not all(0 <= figure <= MOST for figure in (self.overhead_ns, self.ns_per_byte)):
+            raise ProfileError(
+                f"transfer {self.source} → {self.target}: overhead and nanoseconds a byte must be "
+                f"from 0 to {MOST}, not {self.overhead_ns} and {self.ns_per_byte}"
+            )
+
     def duration(self, nbytes: int) -> int:
         """Predicted whole nanoseconds for a tensor of so many bytes."""
         return round(self.overhead_ns + nbytes * self.ns_per_byte)
@@ -138,9 +163,8 @@ class LaunchCost:
     threads: int
     ns: int
 
-
-USER = "user"
-"""Where a caller's arrays are, as the source or target of a transfer."""
+    def __attrs_post_init__(self) -> None:
+        _whole("a launch in nanoseconds", self.ns)
 
 
 @frozen
@@ -162,7 +186,9 @@ class Conditions:
     tolerance : float
         Half width of the confidence interval that was aimed for, relative.
     complete : bool
-        False if measuring was interrupted or the budget ran out before all were stable.
+        False if measuring was interrupted.
+    exhausted : bool
+        Whether the budget ran out before all were stable; a larger one goes on from there.
     """
 
     date: str
@@ -172,6 +198,7 @@ class Conditions:
     seconds: float
     tolerance: float
     complete: bool
+    exhausted: bool = False
 
 
 @frozen
@@ -201,6 +228,18 @@ class Profile:
     launches: tuple[LaunchCost, ...] = field(converter=as_tuple)
     conditions: Conditions
 
+    def __attrs_post_init__(self) -> None:
+        if not 1 <= self.batch <= MOST_IMAGES:
+            raise ProfileError(f"the batch must be from 1 to {MOST_IMAGES}, not {self.batch}")
+        devices = {device.name for device in self.board.devices}
+        for name, costs in self.layers.items():
+            for cost in costs.placements:
+                if cost.device not in devices:
+                    raise ProfileError(
+                        f"layer {name!r} is placed on {cost.device!r}, which is no device of "
+                        f"board {self.board.name!r}"
+                    )
+
     def transfer(self, source: str, target: str) -> TransferCost | None:
         """The cost of moving tensors from one space to another; None where impossible."""
         for cost in self.transfers:
@@ -225,7 +264,7 @@ class Profile:
         return tuple(sorted(counts)) or (1,)
 
     def require(self, network: Network, batch: int) -> None:
-        """Raise ProfileError unless the profile is of this network and batch size."""
+        """Raise ProfileError unless the profile is of this network and batch size, and whole."""
         if self.network_fingerprint != shape_fingerprint(network):
             raise ProfileError(
                 f"the profile is of network {self.network!r}, whose layers differ from those of "
@@ -235,11 +274,23 @@ class Profile:
             raise ProfileError(
                 f"the profile is for batches of {self.batch}, not {batch}; profile with --batch"
             )
+        for node in network.nodes:
+            if node.name not in self.layers:
+                raise ProfileError(f"the profile has no layer {node.name!r}; profile again")
+            for cost in self.layers[node.name].placements:
+                formats = len(cost.input_formats), len(cost.output_formats)
+                if formats != (len(node.inputs), len(node.outputs)):
+                    raise ProfileError(
+                        f"the profile gives layer {node.name!r} on {cost.device} {formats[0]} "
+                        f"input and {formats[1]} output formats, but it has {len(node.inputs)} "
+                        f"inputs and {len(node.outputs)} outputs; profile again"
+                    )
 
 
 def shape_fingerprint(network: Network) -> str:
     """SHA-256 over names, wiring and shapes of all layers, without the values of weights."""
-    digest = hashlib.sha256(repr(sorted(network.inputs.items())).encode())
+    ends = sorted(network.inputs.items()), network.outputs
+    digest = hashlib.sha256(repr(ends).encode())
     for node in network.nodes:
         wiring = (node.name, node.inputs, node.outputs, network.bind(node).signature)
         digest.update(repr(wiring).encode())

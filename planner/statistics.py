@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import attrs
+
 from bnnplan.planner.profile import Time
 
 Z_95 = 1.96
@@ -29,14 +31,13 @@ def summarize(samples: Sequence[int], *, tolerance: float) -> Time:
     low = ordered[max(0, math.floor(count / 2 - reach))]
     high = ordered[min(count - 1, math.ceil(count / 2 + reach))]
     median = percentile(ordered, 50)
-    return Time(
-        median=median,
-        low=low,
-        high=high,
-        p90=percentile(ordered, 90),
-        runs=count,
-        stable=count > 5 and high - low <= 2 * tolerance * max(median, 1),
-    )
+    time = Time(median, low, high, percentile(ordered, 90), count)
+    return attrs.evolve(time, stable=count > 5 and within(time, tolerance))
+
+
+def within(time: Time, tolerance: float) -> bool:
+    """Whether half the confidence interval is at most this share of the median."""
+    return time.high - time.low <= 2 * tolerance * max(time.median, 1)
 
 
 def percentile(ordered: Sequence[int], percent: float) -> int:

@@ -119,5 +119,6 @@ def refusals(subject: Subject, example: tuple[TensorType, np.ndarray]) -> None:
     other = np.dtype(np.float64)
     longer = np.concatenate([array, array[:1]])
     require_refusal(InputError, "too many images", lambda: backend.upload(longer, buffer))
+    require_refusal(InputError, "no images", lambda: backend.upload(array[:0], buffer))
     require_refusal(InputError, "one more axis", lambda: backend.upload(array[np.newaxis], buffer))
     require_refusal(InputError, "float64", lambda: backend.upload(array.astype(other), buffer))

@@ -62,6 +62,9 @@ of a CPU, and what leaves a GPU enough work-items."""
 
 MAX_TILE = (8, 8)
 
+MOST_ELEMENTS = 2**31
+"""Elements of a whole batch where it is one image to the kernel, as dense layers have it."""
+
 CPU_CHUNK, GPU_CHUNK = 64, 1
 """Channels that a work-item of an elementwise layer computes."""
 
@@ -88,6 +91,9 @@ class OpenClBackend(Backend):
         largest = max(type.nbytes(bound.batch) for type in (*bound.inputs, *bound.outputs))
         if largest > limit:
             return f"{device.name} allows {limit} bytes in one piece, the layer needs {largest}"
+        widest = max(type.channels for type in (*bound.inputs, *bound.outputs))
+        if kind.endswith("Dense") and bound.batch * widest >= MOST_ELEMENTS:
+            return f"its kernels count in 32 bits, {bound.batch} images of {widest} are too many"
         return None
 
     def configurations(self, bound: BoundLayer, device: Device) -> list[Configuration]:
@@ -153,12 +159,17 @@ class OpenClBackend(Backend):
 
     def _session(self, device: Device) -> Session:
         found = discover()[0].get(device.name)
-        if found is None or found[0] != device:
+        if found is None or _identity(found[0]) != _identity(device):
             raise DeviceError(
                 f"there is no OpenCL device {device.name} ({device.description}) here any more; "
                 f"see `bnnplan devices`, and profile again"
             )
         return found[1]
+
+
+def _identity(device: Device) -> tuple[object, ...]:
+    """What tells one device from another; capacity and cores are the board file's to change."""
+    return device.name, device.description, device.properties
 
 
 def _own(buffer: Buffer) -> ClBuffer:

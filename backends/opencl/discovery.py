@@ -85,14 +85,7 @@ def _open(name: str, handle: Any, platform: str) -> tuple[Device, Session]:
         raise DeviceError(f"device {name} ({handle.name}) is big-endian; bnnplan packs LSB first")
     if not (handle.available and handle.compiler_available):
         raise DeviceError(f"device {name} ({handle.name}) has no compiler now: update its driver")
-    session = Session(name, handle)
-    try:
-        session.compile(TRIAL, [])
-    except DeviceError as error:
-        if pocl.SYMPTOM not in str(error) or platform != pocl.PLATFORM or not pocl.repair(handle):
-            raise
-        session = Session(name, handle)
-        session.compile(TRIAL, [])
+    session, processor = _session(name, handle, platform)
     kinds = session.cl.device_type
     kind = "accelerator"
     if handle.type & kinds.CPU:
@@ -102,11 +95,12 @@ def _open(name: str, handle: Any, platform: str) -> tuple[Device, Session]:
     # PoCL states what is free at the moment, but a device must look the same tomorrow.
     capacity = host_space().capacity if kind == "cpu" else int(handle.global_mem_size)
     cores = os.sched_getaffinity(0) if kind == "cpu" else ()
+    note = f"; bnnplan named the processor {processor}" if processor else ""
     device = Device(
         name=name,
         backend=BACKEND,
         kind=kind,
-        description=f"{handle.name.strip()} ({platform})",
+        description=f"{handle.name.strip()} ({platform}{note})",
         space=MemorySpace(name, capacity),
         resources=frozenset([f"queue:{name}", *(f"core:{core}" for core in cores)]),
         properties={
@@ -114,9 +108,32 @@ def _open(name: str, handle: Any, platform: str) -> tuple[Device, Session]:
             "driver": handle.driver_version.strip(),
             "opencl": handle.version.strip(),
             "compute units": str(handle.max_compute_units),
+            **({"processor": processor} if processor else {}),
         },
     )
     return device, session
+
+
+def _session(name: str, handle: Any, platform: str) -> tuple[Session, str | None]:
+    """A session that can compile, and the name that its processor had to be given, if any."""
+    session = Session(name, handle)
+    try:
+        session.compile(TRIAL, [])
+    except DeviceError as error:
+        if pocl.SYMPTOM not in str(error) or platform != pocl.PLATFORM:
+            raise
+        if not pocl.is_allowed():
+            raise DeviceError(
+                f"device {name} cannot compile its kernels: this PoCL does not know the processor, "
+                f"and {pocl.SWITCH}=0 forbids to name it; unset that, or install a newer PoCL"
+            ) from error
+        processor = pocl.repair(handle)
+        if processor is None:
+            raise
+        session = Session(name, handle)
+        session.compile(TRIAL, [])
+        return session, processor
+    return session, None
 
 
 def _line(error: BaseException) -> str:

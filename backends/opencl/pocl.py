@@ -4,7 +4,11 @@ Such a PoCL (3.0, the newest one on PyPI, on AMD Zen 4 and newer) calls the proc
 and then refuses every program, because its own compiler knows no processor of that name
 (https://github.com/pocl/pocl/issues/1049). Later releases choose a name by the processor's
 features instead. So does this module, by a table like theirs, and puts the name where this PoCL
-keeps it. Nothing is touched unless PoCL's record of the device looks exactly as expected.
+keeps it: one pointer in the memory of this process, nothing on disk.
+
+Nothing is touched unless a program was refused for this very reason and PoCL's record of the
+device looks exactly as expected; the device's description says that it was done; and
+``BNNPLAN_POCL_REPAIR=0`` forbids it.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+SWITCH = "BNNPLAN_POCL_REPAIR"
 PLATFORM = "Portable Computing Language"
 SYMPTOM = "unknown target CPU 'generic'"
 
@@ -41,7 +46,12 @@ _names: dict[str, ctypes.Array[ctypes.c_char]] = {}
 """PoCL keeps pointers to these, so they live as long as the process."""
 
 
-def repair(device: Any) -> bool:
+def is_allowed() -> bool:
+    """Whether the user has not forbidden the repair."""
+    return os.environ.get(SWITCH, "") != "0"
+
+
+def repair(device: Any) -> str | None:
     """Name the processor of a PoCL device that calls it "generic".
 
     Parameters
@@ -50,16 +60,16 @@ def repair(device: Any) -> bool:
 
     Returns
     -------
-    bool
-        Whether a name was put in place; False where anything is not as expected.
+    str or None
+        The name that was put in place; None where anything is not as expected.
     """
     target = _target()
     slot = _slot(device.int_ptr) if target is not None else None
     if target is None or slot is None:
-        return False
+        return None
     name = _names.setdefault(target, ctypes.create_string_buffer(target.encode()))
     ctypes.c_void_p.from_address(slot).value = ctypes.addressof(name)
-    return True
+    return target
 
 
 def _target() -> str | None:

@@ -1,17 +1,6 @@
 """Numpy semantics of every layer: slow, obviously right, the oracle of all other backends."""
 
 from bnnplan.backends.reference.backend import ReferenceBackend
-from bnnplan.backends.reference.compute import (
-    check_feeds,
-    compute,
-    evaluate,
-    logical_dtype,
-)
+from bnnplan.backends.reference.compute import compute, evaluate
 
-__all__ = [
-    "ReferenceBackend",
-    "check_feeds",
-    "compute",
-    "evaluate",
-    "logical_dtype",
-]
+__all__ = ["ReferenceBackend", "compute", "evaluate"]

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from bnnplan.backends.reference import elementwise, products, shapes
-from bnnplan.models.errors import InputError, UnsupportedError
+from bnnplan.models.errors import UnsupportedError
+from bnnplan.models.feeds import check_feeds
 from bnnplan.models.graph import Network
 from bnnplan.models.layers import Layer
-from bnnplan.models.tensors import ElementType, TensorType
 
 COMPUTE: dict[str, Callable[..., Any]] = {
     "BinaryConv2d": products.binary_conv2d,
@@ -93,39 +93,9 @@ def evaluate(network: Network, feeds: Mapping[str, np.ndarray]) -> dict[str, np.
     InputError
         If an input is missing, unknown, or of a wrong shape, element type or range.
     """
-    check_feeds(network.inputs, feeds)
+    check_feeds(network, feeds)
     values = dict(feeds)
     for node in network.nodes:
         outputs = compute(node.layer, [values[name] for name in node.inputs])
         values.update(zip(node.outputs, outputs, strict=True))
     return {name: values[name] for name in network.outputs}
-
-
-def check_feeds(types: Mapping[str, TensorType], feeds: Mapping[str, np.ndarray]) -> None:
-    """Raise InputError unless the feeds are logical arrays of these types and one batch size."""
-    missing, unknown = sorted(types.keys() - feeds.keys()), sorted(feeds.keys() - types.keys())
-    if missing or unknown:
-        raise InputError(
-            f"inputs {sorted(feeds)} were given, but the network takes {sorted(types)}"
-        )
-    batches = set()
-    for name, type in types.items():
-        array = feeds[name]
-        dtype = logical_dtype(type)
-        if array.dtype != dtype:
-            raise InputError(
-                f"input {name!r} has element type {array.dtype}; {type} is given as {dtype}"
-            )
-        if array.shape[1:] != type.shape or array.ndim == 0 or len(array) == 0:
-            wanted = ", ".join(["batch", *map(str, type.shape)])
-            raise InputError(f"input {name!r} has shape {array.shape}, not ({wanted})")
-        if type.element is ElementType.BIT and not (np.abs(array) == 1).all():
-            raise InputError(f"input {name!r} consists of bits: every element must be +1 or -1")
-        batches.add(len(array))
-    if len(batches) > 1:
-        raise InputError(f"inputs differ in batch size: {sorted(batches)}")
-
-
-def logical_dtype(type: TensorType) -> np.dtype:
-    """Element type of logical arrays of a tensor type: int8 for bits."""
-    return np.dtype(np.int8) if type.element is ElementType.BIT else type.element.dtype

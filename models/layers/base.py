@@ -123,18 +123,22 @@ def _same_array(a: np.ndarray | None, b: np.ndarray | None) -> bool:
     return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
 
 
+MOST_STEPS = 2**24
+"""Largest kernel, stride, pad or dilation: with these, places in images stay within 32 bits."""
+
+
 def integers(count: int, *, least: int, kw_only: bool = False) -> Any:
-    """An attrs field for a fixed number of integers, each at least `least`, its default."""
+    """An attrs field for a fixed number of integers from `least`, the default, to 2^24."""
 
     def convert(value: int | Iterable[int]) -> tuple[int, ...]:
         items = (value,) * count if isinstance(value, int) else tuple(value)
         return tuple(int(item) for item in items)
 
     def check(instance: object, attribute: attrs.Attribute, value: tuple[int, ...]) -> None:
-        if len(value) != count or min(value) < least:
+        if len(value) != count or not least <= min(value) <= max(value) <= MOST_STEPS:
             raise NetworkError(
-                f"{type(instance).__name__}.{attribute.name} must be {count} integers of at "
-                f"least {least}, not {value}"
+                f"{type(instance).__name__}.{attribute.name} must be {count} integers from "
+                f"{least} to {MOST_STEPS}, not {value}"
             )
 
     return attrs.field(

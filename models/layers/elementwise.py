@@ -257,6 +257,8 @@ class MultiThreshold(Layer):
     def __attrs_post_init__(self) -> None:
         if not (np.diff(self.thresholds, axis=1) >= 0).all():
             raise NetworkError("MultiThreshold.thresholds must ascend in every channel")
+        if not np.isfinite([self.scale, self.bias]).all():
+            raise NetworkError("MultiThreshold needs a finite scale and bias")
 
     def infer(self, inputs: Types) -> Types:
         source = single(inputs, self)

@@ -18,12 +18,17 @@ def everywhere(network: Network, rewrite: Rewrite) -> Network:
     changed = True
     while changed:
         changed = False
-        for name in [node.name for node in network.nodes]:
-            node = next((n for n in network.nodes if n.name == name), None)
+        nodes = _by_name(network)
+        for name in list(nodes):
+            node = nodes.get(name)
             after = node and rewrite(network, node)
             if after:
-                network, changed = after, True
+                network, changed, nodes = after, True, _by_name(after)
     return network
+
+
+def _by_name(network: Network) -> dict[str, Node]:
+    return {node.name: node for node in network.nodes}
 
 
 def only_reader(network: Network, tensor: str) -> Node | None:

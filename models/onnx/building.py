@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 from attrs import evolve
 
-from bnnplan.models.errors import UnsupportedError
+from bnnplan.models.errors import NetworkError, UnsupportedError
 from bnnplan.models.graph import Node
 from bnnplan.models.layers import (
     Flatten,
@@ -20,6 +20,7 @@ from bnnplan.models.layers import (
 )
 from bnnplan.models.onnx.traced import (
     ATOMS,
+    MAX_CHANNELS,
     Traced,
     identity,
     image,
@@ -126,6 +127,8 @@ class Builder:
         if source.padding is not None:
             raise UnsupportedError("padding that no convolution or pooling follows")
         places = source.extents[0] * source.extents[1]
+        if places * source.extents[2] > MAX_CHANNELS:
+            raise NetworkError(f"{self.shown(source)} as a vector; at most {MAX_CHANNELS} elements")
         affine = attrs.evolve(
             source.affine,
             scale=np.tile(source.affine.scale, places),

@@ -19,6 +19,9 @@ from bnnplan.models.onnx.reading import Operation
 MAX_ELEMENTS = 2**28
 """Largest constant that a graph may compute, in elements."""
 
+MAX_KEPT = 2**29
+"""Elements of all computed constants that are still to be read."""
+
 Arrays = Sequence[np.ndarray | None]
 Rule = Callable[[Operation, list[Any]], np.ndarray | list[np.ndarray]]
 

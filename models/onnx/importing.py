@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,8 @@ from bnnplan.models.errors import BnnplanError, NetworkError, UnsupportedError
 from bnnplan.models.graph import Network, Node
 from bnnplan.models.onnx.building import Builder
 from bnnplan.models.onnx.cleaning import renamed, with_images_as_inputs, without_dead
+from bnnplan.models.onnx.estimators import without_estimators
+from bnnplan.models.onnx.folding import MAX_KEPT
 from bnnplan.models.onnx.inputs import trace_input
 from bnnplan.models.onnx.operators import CONSTANT_RULES, HANDLERS, Value, bare_kind
 from bnnplan.models.onnx.ordering import needed_operations
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 MALFORMED = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
 """What broken attributes and shapes raise inside numpy and the handlers."""
+
+ESTIMATOR_ASSUMPTION = "straight-through estimators, (b - c) + c, taken as b"
 
 MAX_LISTED = 5
 """Node names shown per unsupported operator."""
@@ -101,8 +105,9 @@ def _stem(path: Path) -> str:
 
 class _Import:
     def __init__(self, graph: OnnxGraph, normalization: Normalization | None) -> None:
-        self.graph = graph
+        self.graph, self.estimators = without_estimators(graph)
         self.folded: list[str] = []
+        self.kept = 0
         self.values: dict[str, Value | _Unsupported] = {"": None, **graph.constants}
         if not graph.inputs:
             raise NetworkError("the graph has no inputs, only constants")
@@ -117,8 +122,12 @@ class _Import:
     def finish(self, name: str, classes: tuple[str, ...]) -> Imported:
         """Trace all operators and make the network."""
         reasons: dict[tuple[str, str], _Unsupported] = {}
-        for operation in needed_operations(self.graph):
+        operations = needed_operations(self.graph)
+        readers = Counter(name for operation in operations for name in operation.inputs)
+        readers.update(("", *self.graph.outputs))
+        for operation in operations:
             made = self._trace(operation)
+            self._forget(operation, readers)
             if isinstance(made, _Unsupported):
                 reasons.setdefault((made.kind, made.reason), made).names.append(operation.name)
         if reasons:
@@ -172,6 +181,13 @@ class _Import:
                 self.values[output] = _Unsupported(operation.kind, f"output {position}")
         return reported
 
+    def _forget(self, operation: Operation, readers: Counter[str]) -> None:
+        """Let go of what nothing will read again; small files can compute much."""
+        readers.subtract(operation.inputs)
+        for name in {*operation.inputs, *operation.outputs}:
+            if name and readers[name] <= 0 and name not in self.graph.constants:
+                self.kept -= _elements(self.values.pop(name, None))
+
     def _compute(self, operation: Operation, kind: str, inputs: list) -> Sequence[Value]:
         operation = evolve(operation, kind=kind)
         traced = [value for value in inputs if isinstance(value, Traced)]
@@ -188,7 +204,11 @@ class _Import:
             raise UnsupportedError("on constants")
         self.folded.append(kind)
         made = CONSTANT_RULES[kind](operation, inputs)
-        return made if isinstance(made, list) else [np.asarray(made)]
+        arrays = made if isinstance(made, list) else [np.asarray(made)]
+        self.kept += sum(_elements(array) for array in arrays[: len(operation.outputs)])
+        if self.kept > MAX_KEPT:
+            raise NetworkError(f"the graph keeps more than {MAX_KEPT} computed constants at once")
+        return arrays
 
     def _result(self, output: str) -> str:
         """The network's tensor for an output of the graph."""
@@ -208,7 +228,13 @@ class _Import:
         for node in nodes:
             if (line := self.builder.assumptions.get(node.outputs[0])) is not None:
                 found[line].append(node.name)
+        if self.estimators:
+            found[ESTIMATOR_ASSUMPTION].extend(self.estimators)
         return tuple(f"{line} ({', '.join(names)})" for line, names in found.items())
+
+
+def _elements(value: object) -> int:
+    return value.size if isinstance(value, np.ndarray) else 0
 
 
 def _listed(found: list[_Unsupported]) -> str:

@@ -67,12 +67,12 @@ def _bits(builder: Builder, source: Traced, zero: int, assumed: bool) -> Traced:
 
 def _pixel_threshold(source: Traced, zero: int) -> Threshold:
     """The threshold that the sign of an affine map of a pixel is, found by trying all pixels."""
-    pixels = np.arange(256, dtype=np.float32)[:, None]
     scale, bias = (a.astype(np.float32) for a in (source.affine.scale, source.affine.bias))
-    values = pixels * scale + bias
-    high = values > 0 if zero < 0 else values >= 0
+    count = np.zeros(scale.size, np.int32)
+    for pixel in np.arange(256, dtype=np.float32):
+        values = pixel * scale + bias
+        if not np.isfinite(values).all():
+            raise NetworkError("scale and bias of the pixels are not finite")
+        count += values > 0 if zero < 0 else values >= 0
     falling = scale < 0
-    if not np.isfinite(values).all():
-        raise NetworkError("scale and bias of the pixels are not finite")
-    count = high.sum(axis=0)
     return Threshold(np.where(falling, count - 1, 256 - count).astype(np.int32), falling)

@@ -8,8 +8,16 @@ import sys
 def main() -> None:
     """Run the command line; errors become one line on standard error and an exit code.
 
-    Exit codes: 0 done, 1 error, 2 misuse, 3 infeasible, 4 no plan within the time limit.
+    Exit codes: 0 done, 1 error, 2 misuse, 3 infeasible, 4 no plan within the time limit, 130
+    after Ctrl-C.
     """
+    try:
+        _run()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _run() -> None:
     from bnnplan.models.errors import BnnplanError
     from bnnplan.planner.cli.app import app
 

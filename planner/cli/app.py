@@ -29,7 +29,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from bnnplan.planner.profiling.profiler import bnnplan_version
+        from bnnplan.planner.version import bnnplan_version
 
         typer.echo(f"bnnplan {bnnplan_version()}")
         raise typer.Exit

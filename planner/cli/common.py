@@ -19,6 +19,7 @@ from bnnplan.models.graph import Network
 from bnnplan.models.load import DEFAULT, open_network
 from bnnplan.models.lowering import lower
 from bnnplan.planner.board import Board, Detection, detect_board, load_board
+from bnnplan.planner.profile import MOST_IMAGES
 from bnnplan.planner.profiling import Progress as Tell
 
 NetworkText = Annotated[
@@ -33,7 +34,9 @@ DeviceNames = Annotated[
     str | None,
     typer.Option("--devices", metavar="A,B", help="Use only these devices of the board."),
 ]
-Batch = Annotated[int, typer.Option("--batch", min=1, max=65536, help="Images computed at once.")]
+Batch = Annotated[
+    int, typer.Option("--batch", min=1, max=MOST_IMAGES, help="Images computed at once.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of everything random.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print more.")]
@@ -104,8 +107,8 @@ def progress_bar(title: str, *, enabled: bool = True) -> Iterator[Tell]:
 def print_json(schema: str, content: dict[str, Any]) -> None:
     """Print a document with its schema and version first."""
     document = {"schema": schema, "version": 1, **content}
-    json.dump(document, sys.stdout, indent=2, allow_nan=False)
-    sys.stdout.write("\n")
+    # The whole text first: half a document helps nobody.
+    sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 
 def table(*columns: str, left: int = 1) -> Table:

@@ -9,9 +9,11 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from bnnplan.models.datasets import load_dataset
+from bnnplan.models.datasets import Dataset, load_dataset
 from bnnplan.models.errors import InputError
+from bnnplan.models.graph import Network
 from bnnplan.models.load import DEFAULT
+from bnnplan.models.tensors import ElementType
 from bnnplan.planner.cli.common import (
     Batch,
     BoardFile,
@@ -48,14 +50,9 @@ def evaluate(
         raise typer.BadParameter("say where the data set is: --data DIR")
     dataset = load_dataset(data, limit=limit)
     plan, network = open_plan(net, board=board, devices=devices, batch=batch, budget=10, quiet=json)
-    ((name, kind),) = network.inputs.items()
-    images = dataset.images
-    if images.shape[1:] != kind.shape and images[0].size == kind.elements:
-        images = images.reshape(len(images), *kind.shape)
-    if images.shape[1:] != kind.shape:
-        raise InputError(
-            f"{data}: images of shape {images.shape[1:]} do not fit input {name!r} of {kind}"
-        )
+    name, images = _images_for(network, dataset, data)
+    kind = network.inputs[name]
+    _check_labels(network, dataset, data)
     runner = open_runner(plan, network)
     start = time.perf_counter()
     logits = []
@@ -86,6 +83,43 @@ def evaluate(
         f"{network.name}: {right / len(images):.2%} of {len(images):,} images right "
         f"({right:,}), {len(images) / seconds:,.0f} images/s with the plan for batch {plan.batch}"
     )
+
+
+def _images_for(network: Network, dataset: Dataset, data: Path) -> tuple[str, np.ndarray]:
+    """The network's only input, and the pixels in its shape; their type must hold them all."""
+    if len(network.inputs) != 1 or len(network.outputs) != 1:
+        raise InputError(
+            f"network {network.name!r} has {len(network.inputs)} inputs and "
+            f"{len(network.outputs)} outputs; accuracy is measured with one of each"
+        )
+    ((name, kind),) = network.inputs.items()
+    images = dataset.images
+    if images.shape[1:] != kind.shape and images[0].size == kind.elements:
+        images = images.reshape(len(images), *kind.shape)
+    if images.shape[1:] != kind.shape:
+        raise InputError(
+            f"{data}: images of shape {images.shape[1:]} do not fit input {name!r} of {kind}"
+        )
+    if kind.element is ElementType.BIT or int(images.max()) > _most(kind.element):
+        raise InputError(
+            f"{data}: pixels from 0 to {images.max()} do not fit input {name!r} of {kind}; import "
+            "the network with --normalize, so that it takes plain pixels"
+        )
+    return name, images
+
+
+def _most(element: ElementType) -> float:
+    return float("inf") if element is ElementType.FLOAT32 else np.iinfo(element.dtype).max
+
+
+def _check_labels(network: Network, dataset: Dataset, data: Path) -> None:
+    classes = network.types[network.outputs[0]].elements
+    low, high = int(dataset.labels.min()), int(dataset.labels.max())
+    if low < 0 or high >= classes:
+        raise InputError(
+            f"{data}: labels are from {low} to {high}, but network {network.name!r} has the "
+            f"classes 0 to {classes - 1}"
+        )
 
 
 def _save_predictions(path: Path, classes: np.ndarray, scores: np.ndarray) -> None:

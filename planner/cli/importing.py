@@ -46,15 +46,13 @@ def import_network(
                 "network": imported.network.name,
                 "file": str(output),
                 "binary": list(report.binary),
+                "binary_weight": list(report.binary_weight),
                 "float": list(report.floating),
                 "assumptions": list(report.assumptions),
             },
         )
         return
-    console.print(f"{imported.network.name}: {len(report.binary)} layers became binary:")
-    console.print("  " + ", ".join(report.binary))
-    if report.floating:
-        console.print(f"{len(report.floating)} stay float: " + ", ".join(report.floating))
-    for line in report.assumptions:
-        console.print(f"assumed: {line}")
+    console.print(f"{imported.network.name}:")
+    for line in report.lines():
+        console.print(f"  {line}")
     console.print(f"written to {output}")

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import typer
+
+from bnnplan.models.errors import BnnplanError, FileError
 from bnnplan.models.graph import Network
+from bnnplan.models.zoo import ZOO
+from bnnplan.planner.board import Board
 from bnnplan.planner.cache import cached_profile
-from bnnplan.planner.cli.common import board_of, open_board, open_lowered, progress_bar
+from bnnplan.planner.cli.common import board_of, notes, open_board, open_lowered, progress_bar
 from bnnplan.planner.execution.runner import Runner
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.plan import Plan, load_plan
 from bnnplan.planner.planning import SolveOptions, plan_latency
+from bnnplan.planner.profile import Profile
 from bnnplan.planner.profiling import Options
 from bnnplan.planner.verification import make_runner
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 
 def open_plan(
@@ -36,21 +46,67 @@ def open_plan(
         What to open the network of a plan file from, if not from where it was planned.
     """
     if text.endswith(".json"):
+        if board is not None or devices is not None or batch != 1:
+            raise typer.BadParameter(f"{text} is a plan: it states board, devices and batch itself")
         plan = load_plan(Path(text))
-        opened = open_lowered(network or plan.source)
+        opened = open_lowered(network) if network else _network_of(plan, text)
         plan.require(opened)
         return plan, opened
-    opened = open_lowered(network or text)
+    if network is not None:
+        raise typer.BadParameter(f"{text} is no plan file, so --network says nothing")
+    opened = open_lowered(text)
     detected = board_of(open_board(board, devices), quiet=quiet)
-    with progress_bar(f"profiling {opened.name}", enabled=not quiet) as progress:
-        profile, _ = cached_profile(
-            opened,
-            detected,
-            batch=batch,
-            options=Options(budget=budget, seed=seed),
-            progress=progress,
-        )
-    return plan_latency(opened, profile, source=text, options=SolveOptions(seed=seed)), opened
+    profile, _ = whole_profile(
+        opened, detected, batch=batch, options=Options(budget=budget, seed=seed), quiet=quiet
+    )
+    plan = plan_latency(opened, profile, source=source_of(text), options=SolveOptions(seed=seed))
+    return plan, opened
+
+
+def whole_profile(
+    network: Network,
+    board: Board,
+    *,
+    batch: int,
+    options: Options,
+    quiet: bool,
+    fresh: bool = False,
+) -> tuple[Profile, bool]:
+    """The cached profile, measured with a progress bar; ends the command if interrupted.
+
+    Returns
+    -------
+    Profile
+    bool
+        Whether it was in the cache.
+    """
+    try:
+        with progress_bar(f"profiling {network.name}", enabled=not quiet) as progress:
+            profile, kept = cached_profile(
+                network, board, batch=batch, options=options, progress=progress, fresh=fresh
+            )
+    except KeyboardInterrupt:
+        notes.print("bnnplan: interrupted before layers were timed; nothing new is kept")
+        raise typer.Exit(INTERRUPTED) from None
+    if not profile.conditions.complete:
+        notes.print("bnnplan: interrupted; what was measured is kept, the same command goes on")
+        raise typer.Exit(INTERRUPTED)
+    return profile, kept
+
+
+def source_of(text: str) -> str:
+    """What a plan keeps of where its network came from: files by their whole path."""
+    return os.path.realpath(text) if text not in ZOO and os.path.isfile(text) else text
+
+
+def _network_of(plan: Plan, file: str) -> Network:
+    try:
+        return open_lowered(plan.source)
+    except BnnplanError as error:
+        raise FileError(
+            f"{file}: its network {plan.source!r} cannot be opened: {error}; say where it is "
+            "with --network"
+        ) from error
 
 
 def open_runner(plan: Plan, network: Network) -> Runner:

@@ -9,7 +9,6 @@ import typer
 
 from bnnplan.models.files import converter
 from bnnplan.models.load import DEFAULT
-from bnnplan.planner.cache import cached_profile
 from bnnplan.planner.cli.common import (
     Batch,
     BoardFile,
@@ -22,13 +21,12 @@ from bnnplan.planner.cli.common import (
     Verbose,
     board_of,
     console,
-    notes,
     open_board,
     open_lowered,
     print_json,
-    progress_bar,
     table,
 )
+from bnnplan.planner.cli.planned import whole_profile
 from bnnplan.planner.profile import Profile, save_profile
 from bnnplan.planner.profiling import Options
 from bnnplan.planner.report.units import duration
@@ -55,10 +53,9 @@ def profile(
     network = open_lowered(net)
     detected = board_of(open_board(board, devices), quiet=json)
     options = Options(tolerance=tolerance, budget=budget, seed=seed)
-    with progress_bar(f"profiling {network.name}", enabled=not json) as progress:
-        measured, kept = cached_profile(
-            network, detected, batch=batch, options=options, progress=progress, fresh=fresh
-        )
+    measured, kept = whole_profile(
+        network, detected, batch=batch, options=options, quiet=json, fresh=fresh
+    )
     if output is not None:
         save_profile(measured, output)
     if json:
@@ -67,11 +64,10 @@ def profile(
         print_profile(measured, verbose=verbose)
         if kept:
             console.print("(from the cache; --fresh measures again)")
+        if measured.conditions.exhausted:
+            console.print("the budget ran out before all were stable; a larger --budget goes on")
         if output is not None:
             console.print(f"written to {output}")
-    if not measured.conditions.complete:
-        notes.print("bnnplan: interrupted; what was measured is kept, the same command goes on")
-        raise typer.Exit(130)
 
 
 def print_profile(profile: Profile, *, verbose: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from bnnplan.models.errors import InputError
+from bnnplan.models.feeds import check_feeds
 from bnnplan.models.files import write_atomically
 from bnnplan.models.graph import Network
 from bnnplan.models.load import DEFAULT
@@ -24,7 +24,8 @@ from bnnplan.planner.cli.common import (
 from bnnplan.planner.cli.inputs import RANDOM, read_feeds
 from bnnplan.planner.cli.planned import open_plan, open_runner
 from bnnplan.planner.execution.measure import Measurement, measure
-from bnnplan.planner.execution.runner import check_feeds, run_arrays
+from bnnplan.planner.execution.runner import check_feeds as encode_feeds
+from bnnplan.planner.execution.runner import run_arrays
 from bnnplan.planner.execution.trace import EventKind, perfetto
 from bnnplan.planner.report.units import duration
 
@@ -58,13 +59,11 @@ def run(
         plan, network=network, board=board, devices=devices, batch=batch, seed=seed, quiet=json
     )
     feeds = read_feeds(net, input, batch=opened.batch, seed=seed)
-    for name in net.inputs:
-        if name not in feeds or len(feeds[name]) == 0:
-            raise InputError(f"{input}: holds no images for input {name!r}")
+    check_feeds(net, feeds)
     runner = open_runner(opened, net)
     outputs = run_arrays(runner, feeds)
     first = {name: np.resize(a, (opened.batch, *a.shape[1:])) for name, a in feeds.items()}
-    arrays = check_feeds(net, first, opened.batch)
+    arrays = encode_feeds(net, first, opened.batch)
     timing = None
     if repeat:
         timing = measure({"plan": runner}, arrays, seconds=0.0, min_runs=repeat)["plan"]
@@ -91,7 +90,7 @@ def _document(
 ) -> dict[str, object]:
     document: dict[str, object] = {
         "network": network.name,
-        "outputs": {name: array.tolist() for name, array in outputs.items()},
+        "outputs": {name: _plain(array) for name, array in outputs.items()},
     }
     if timing is not None:
         document["latency_ns"] = {
@@ -101,6 +100,16 @@ def _document(
             "runs": len(timing.samples),
         }
     return document
+
+
+def _plain(array: np.ndarray) -> object:
+    """Nested lists; JSON has no infinity and no NaN, so those are null."""
+    finite = np.isfinite(array)
+    if finite.all():
+        return array.tolist()
+    plain = array.astype(object)
+    plain[~finite] = None
+    return plain.tolist()
 
 
 def _print_outputs(network: Network, outputs: dict[str, np.ndarray]) -> None:

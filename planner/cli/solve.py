@@ -11,7 +11,6 @@ import typer
 from bnnplan.models.files import converter
 from bnnplan.models.graph import Network
 from bnnplan.models.load import DEFAULT
-from bnnplan.planner.cache import cached_profile
 from bnnplan.planner.cli.common import (
     Batch,
     BoardFile,
@@ -24,17 +23,18 @@ from bnnplan.planner.cli.common import (
     Verbose,
     board_of,
     console,
-    notes,
     open_board,
     open_lowered,
     print_json,
     progress_bar,
 )
+from bnnplan.planner.cli.planned import source_of, whole_profile
 from bnnplan.planner.plan import Plan, save_plan
 from bnnplan.planner.planning import SolveOptions, plan_latency
 from bnnplan.planner.profile import Profile, load_profile
 from bnnplan.planner.profiling import Options
 from bnnplan.planner.report.plan_text import print_plan
+from bnnplan.planner.solvers import METHODS
 from bnnplan.planner.verification import solve_on_board
 
 
@@ -69,27 +69,27 @@ def solve(
     json: Json = False,
 ) -> None:
     """Profile, solve, run the plan, and print it with its proof and baselines."""
-    network = open_lowered(net)
+    if method not in METHODS:
+        raise typer.BadParameter(f"no method {method!r}; there are {', '.join(METHODS)}")
+    network, source = open_lowered(net), source_of(net)
     options = SolveOptions(method=method, time_limit=time_limit, workers=workers, seed=seed)
     if profile is not None:
+        if board is not None or devices is not None or fresh:
+            raise typer.BadParameter("--profile states the board, and nothing is measured")
         used = load_profile(profile)
         used.require(network, batch)
-        plan = plan_latency(network, used, source=net, options=options)
+        plan = plan_latency(network, used, source=source, options=options)
     else:
         detected = board_of(open_board(board, devices), quiet=json)
-        with progress_bar(f"profiling {network.name}", enabled=not json) as progress:
-            used, _ = cached_profile(
-                network,
-                detected,
-                batch=batch,
-                options=Options(budget=budget, seed=seed),
-                progress=progress,
-                fresh=fresh,
-            )
-        if not used.conditions.complete:
-            notes.print("bnnplan: interrupted; what was measured is kept, the same command goes on")
-            raise typer.Exit(130)
-        plan, used = _solve(network, used, net, options, run=run, quiet=json, seed=seed)
+        used, _ = whole_profile(
+            network,
+            detected,
+            batch=batch,
+            options=Options(budget=budget, seed=seed),
+            quiet=json,
+            fresh=fresh,
+        )
+        plan, used = _solve(network, used, source, options, run=run, quiet=json, seed=seed)
     if output is not None:
         save_plan(plan, output)
     if json:

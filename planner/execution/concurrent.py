@@ -18,7 +18,7 @@ def _lane(device: str) -> ThreadPoolExecutor:
 
 
 def run_stages(stages: Sequence[Stage]) -> None:
-    """Run all stages, each when those that it reads from are done; in order on each device.
+    """Run all stages, each when those that it waits for are done; in order on each device.
 
     Raises
     ------

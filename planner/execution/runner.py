@@ -10,13 +10,13 @@ from attrs import field, frozen
 
 from bnnplan.backends.host import HostBuffer
 from bnnplan.backends.interface import Backend, Buffer, Program, Step
-from bnnplan.models.errors import InputError
+from bnnplan.models import feeds as feeding
 from bnnplan.models.graph import Network
-from bnnplan.models.tensors import ElementType, TensorType, decode, encode
+from bnnplan.models.tensors import decode, encode
+from bnnplan.planner.board import USER
 from bnnplan.planner.execution.segments import Segment, cut
 from bnnplan.planner.execution.trace import Event, EventKind, Trace
 from bnnplan.planner.execution.workbench import Assignment, Workbench
-from bnnplan.planner.profile import USER
 
 Place = tuple[str, str, str]
 """Tensor, memory space, format: where a copy of a tensor lies."""
@@ -63,7 +63,7 @@ class Stage:
     copies: tuple[Copy, ...]
     program: Program
     waits: tuple[int, ...] = field(default=())
-    """Indices of the stages that make what this one reads."""
+    """Indices of the stages that make what this one reads, or that use the same cores."""
 
 
 class Runner:
@@ -129,7 +129,21 @@ class Runner:
         for copy in copies:
             home = self._homes.get(copy.tensor)
             waits.add(self._makers.get(home, index) if home else index)
+        waits |= self._rivals(segment.device)
         return Stage(segment, tuple(copies), backend.link(steps), tuple(sorted(waits - {index})))
+
+    def _rivals(self, device: str) -> set[int]:
+        """The last stage of every other device that shares cores or queues with one.
+
+        They never run at the same time in a plan, so neither do they here.
+        """
+        busy = self.bench.device(device).resources
+        last = {stage.segment.device: index for index, stage in enumerate(self.stages)}
+        return {
+            index
+            for other, index in last.items()
+            if other != device and not busy.isdisjoint(self.bench.device(other).resources)
+        }
 
     def _find(self, tensor: str, device: str, format: str, copies: list[Copy]) -> Place:
         """Where a device finds a tensor, with an upload or a copy added if it is not there yet."""
@@ -283,37 +297,24 @@ def check_feeds(
     Raises
     ------
     InputError
-        If an input is missing or unknown, or of another shape or element type; nothing is
-        converted silently.
+        See :func:`bnnplan.models.feeds.check_feeds`.
     """
-    for name in feeds:
-        if name not in network.inputs:
-            known = ", ".join(network.inputs)
-            raise InputError(f"network {network.name!r} has no input {name!r}; it has {known}")
-    arrays = {}
-    for name, kind in network.inputs.items():
-        if name not in feeds:
-            raise InputError(f"input {name!r} of network {network.name!r} is missing")
-        array = np.asarray(feeds[name])
-        wanted = (batch, *kind.shape)
-        if array.shape != wanted:
-            raise InputError(f"input {name!r} must have shape {wanted}, not {array.shape}")
-        if array.dtype != _plain_dtype(kind):
-            raise InputError(
-                f"input {name!r} must be of type {_plain_dtype(kind)}, not {array.dtype}"
-            )
-        arrays[name] = encode(array, kind)
-    return arrays
-
-
-def _plain_dtype(kind: TensorType) -> np.dtype:
-    return np.dtype(np.int8) if kind.element is ElementType.BIT else kind.element.dtype
+    plain = {name: np.asarray(array) for name, array in feeds.items()}
+    feeding.check_feeds(network, plain, batch)
+    return {name: encode(plain[name], kind) for name, kind in network.inputs.items()}
 
 
 def run_arrays(runner: Runner, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Run a runner on plain arrays of any number of images, in batches, the last one padded."""
+    """Run a runner on plain arrays of any number of images, in batches, the last one padded.
+
+    Raises
+    ------
+    InputError
+        If an input is missing, or of another shape or type, or if inputs hold different numbers
+        of images.
+    """
     batch = runner.bench.batch
-    count = len(next(iter(feeds.values())))
+    count = feeding.check_feeds(runner.network, feeds)
     parts: list[dict[str, np.ndarray]] = []
     for start in range(0, count, batch):
         chunk = {name: array[start : start + batch] for name, array in feeds.items()}

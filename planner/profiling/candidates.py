@@ -101,8 +101,10 @@ def survey(bench: Workbench, node: Node, device: str, oracle: Oracle) -> Choice:
         try:
             kernel = bench.kernel(node, device, configuration)
             first = oracle.check_and_time(node, device, kernel)
-        except BnnplanError as error:
-            choice.rejections.append(Rejection(device, configuration.label, str(error)))
+        except Exception as error:
+            # A fault of a plugin, of whatever kind, costs its own configuration, not the profile.
+            reason = str(error) if isinstance(error, BnnplanError) else repr(error)
+            choice.rejections.append(Rejection(device, configuration.label, reason))
             continue
         choice.candidates.append(Candidate(configuration, kernel, first))
     if choice.candidates:

@@ -8,7 +8,6 @@ import random
 import statistics
 import time
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from attrs import frozen
@@ -29,6 +28,8 @@ from bnnplan.planner.profile import (
 from bnnplan.planner.profiling.candidates import Candidate, Choice, survey
 from bnnplan.planner.profiling.oracle import Oracle
 from bnnplan.planner.profiling.transfers import measure_transfers
+from bnnplan.planner.statistics import within
+from bnnplan.planner.version import bnnplan_version
 
 RUNS_A_ROUND = 4
 
@@ -67,8 +68,9 @@ def profile_network(
 ) -> Profile:
     """Measure a network on a board.
 
-    Ctrl-C ends measuring early: the profile then says that it is not complete, and can be given
-    as `earlier` to go on from there.
+    Ctrl-C while layers are timed ends measuring early: the profile then says that it is not
+    complete, and can be given as `earlier` to go on from there. Before that nothing is timed yet
+    that could be kept, and KeyboardInterrupt is raised.
 
     Parameters
     ----------
@@ -86,8 +88,11 @@ def profile_network(
     Raises
     ------
     ProfileError
-        If some layer has no placement at all; the reasons are listed.
+        If some layer has no placement at all (the reasons are listed), or `earlier` is of another
+        network or batch size.
     """
+    if earlier is not None:
+        earlier.require(network, batch)
     session = _Profiler(
         bench or Workbench(network, board, batch),
         options or Options(),
@@ -126,7 +131,7 @@ class _Profiler:
             self._rounds()
         except KeyboardInterrupt:
             interrupted = True
-        return self._profile(transfers, interrupted)
+        return self._profile(transfers, interrupted=interrupted)
 
     def _survey(self) -> None:
         pairs = [(n, d.name) for n in self.bench.network.nodes for d in self.bench.board.devices]
@@ -148,30 +153,34 @@ class _Profiler:
                 raise ProfileError(f"no device can run layer {node.name!r}: {reasons}")
 
     def _settle(self) -> None:
-        """Leave out what an earlier, interrupted run has measured well enough."""
+        """Leave out what an earlier run has measured well enough."""
+        tolerance = self.options.tolerance
         for name, costs in self.earlier.layers.items() if self.earlier else ():
             for before in costs.placements:
                 for candidate in self.choices[self.signatures[name], before.device].candidates:
                     if candidate.configuration == before.configuration:
-                        candidate.settled = before.time.stable
+                        candidate.settled = before.time.stable and within(before.time, tolerance)
 
     def _choice(self, node: Node, device: str) -> Choice:
         return self.choices[self.signatures[node.name], device]
 
     def _rounds(self) -> None:
         tolerance = self.options.tolerance
-        while (spent := time.monotonic() - self.begin) < self.options.budget:
-            waiting = [c for c in self.choices.values() if c.active(tolerance)]
-            if not waiting:
+        while waiting := self._waiting():
+            spent = time.monotonic() - self.begin
+            # However small the budget: without one round there is no launch and no warm time.
+            if spent >= self.options.budget and self.launch_samples:
                 break
-            done = self._share_done()
-            by_budget = spent / self.options.budget
-            self.progress(0.2 + 0.8 * max(done, by_budget), "timing whole-network programs")
+            done = max(self._share_done(), min(1.0, spent / max(self.options.budget, 1e-9)))
+            self.progress(0.2 + 0.8 * done, "timing whole-network programs")
             for device in dict.fromkeys(choice.device for choice in waiting):
                 for threads in self._thread_counts(device):
                     self._round(device, threads)
             for choice in waiting:
                 choice.drop_hopeless(tolerance)
+
+    def _waiting(self) -> list[Choice]:
+        return [c for c in self.choices.values() if c.active(self.options.tolerance)]
 
     def _share_done(self) -> float:
         tolerance = self.options.tolerance
@@ -224,7 +233,7 @@ class _Profiler:
             for candidate, duration in zip(chosen, times, strict=True):
                 candidate.samples.append(duration)
 
-    def _profile(self, transfers: tuple[TransferCost, ...], interrupted: bool) -> Profile:
+    def _profile(self, transfers: tuple[TransferCost, ...], *, interrupted: bool) -> Profile:
         tolerance = self.options.tolerance
         layers = {}
         for node in self.bench.network.nodes:
@@ -244,10 +253,7 @@ class _Profiler:
             batch=self.bench.batch,
             layers=layers,
             transfers=transfers,
-            launches=[
-                LaunchCost(device, threads, round(statistics.median(samples)))
-                for (device, threads), samples in sorted(self.launch_samples.items())
-            ],
+            launches=self._launches(),
             conditions=Conditions(
                 date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 bnnplan=bnnplan_version(),
@@ -256,11 +262,21 @@ class _Profiler:
                 seconds=round(time.monotonic() - self.begin + earlier, 3),
                 tolerance=tolerance,
                 complete=not interrupted,
+                exhausted=bool(self._waiting()),
             ),
         )
 
+    def _launches(self) -> list[LaunchCost]:
+        """What this run measured, and of an earlier one what this run had no need to measure."""
+        earlier = self.earlier.launches if self.earlier else ()
+        found = {(cost.device, cost.threads): cost.ns for cost in earlier}
+        for key, samples in self.launch_samples.items():
+            if samples:
+                found[key] = round(statistics.median(samples))
+        return [LaunchCost(device, threads, ns) for (device, threads), ns in sorted(found.items())]
+
     def _kept(self, node: str, cost: PlacementCost) -> PlacementCost:
-        """What an earlier, interrupted run measured with more samples, if there is one."""
+        """What an earlier run measured with more samples, if there is one."""
         for before in self.earlier.layers[node].placements if self.earlier else ():
             same = (before.device, before.configuration) == (cost.device, cost.configuration)
             if same and before.time.runs > cost.time.runs:
@@ -274,14 +290,6 @@ def _keep_common(first: Choice, other: Choice) -> None:
     first.candidates[:] = [c for c in first.candidates if c.configuration in allowed]
     known = {(r.configuration, r.reason) for r in first.rejections}
     first.rejections.extend(r for r in other.rejections if (r.configuration, r.reason) not in known)
-
-
-def bnnplan_version() -> str:
-    """The installed version, or ``unknown`` when run from a source tree."""
-    try:
-        return version("bnnplan")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def _governor() -> str:

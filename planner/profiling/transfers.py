@@ -10,23 +10,32 @@ import numpy as np
 
 from bnnplan.backends.interface import Buffer
 from bnnplan.models.tensors import ElementType, TensorType
+from bnnplan.planner.board import USER
 from bnnplan.planner.execution.runner import Copy
 from bnnplan.planner.execution.workbench import Workbench
-from bnnplan.planner.profile import USER, TransferCost
+from bnnplan.planner.profile import TransferCost
 
 REPEATS = 25
 SIZES = 6
 SMALLEST = 64
+SECOND = 1e9
+"""In nanoseconds."""
 
 
 def measure_transfers(bench: Workbench) -> tuple[TransferCost, ...]:
-    """Measure every pair of places over sizes up to the largest tensor of the network."""
+    """Measure every pair of places over sizes up to the largest tensor of the network.
+
+    Pairs whose figures the board declares are not measured.
+    """
     largest = max(kind.nbytes(bench.batch) for kind in bench.network.types.values())
     sizes = np.geomspace(SMALLEST, max(largest, 2 * SMALLEST), SIZES).astype(int).tolist()
     owners = {device.space.name: device.name for device in reversed(bench.board.devices)}
+    declared = {(link.source, link.target): link for link in bench.board.links}
     samples: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for size in sizes:
         actions = _actions(bench, owners, size)
+        for pair in declared:
+            actions.pop(pair, None)
         times: dict[tuple[str, str], list[int]] = {pair: [] for pair in actions}
         for _ in range(REPEATS):
             for pair, action in actions.items():
@@ -35,7 +44,12 @@ def measure_transfers(bench: Workbench) -> tuple[TransferCost, ...]:
                 times[pair].append(time.perf_counter_ns() - start)
         for pair, taken in times.items():
             samples.setdefault(pair, []).append((size, round(statistics.median(taken))))
-    return tuple(fit(*pair, points) for pair, points in samples.items())
+    measured = [fit(*pair, points) for pair, points in samples.items()]
+    stated = [
+        TransferCost(*pair, link.latency * SECOND, SECOND / link.bandwidth, 0.0, ())
+        for pair, link in declared.items()
+    ]
+    return (*measured, *stated)
 
 
 def _actions(

@@ -51,11 +51,26 @@ def placement_line(plan: Plan, profile: Profile | None = None) -> str:
     total = max(sum(time.values()), 1)
     used = [
         f"{count[device]} of {len(plan.layers)} layers on {device} ({time[device] / total:.0%} of "
-        "the layer time)"
+        f"the layer time{_why_not_all(plan, device, profile)})"
         for device in sorted(count, key=lambda device: -time[device])
     ]
     why = [_why_unused(plan, d.name, profile) for d in plan.board.devices if d.name not in count]
     return "; ".join(used + why)
+
+
+def _why_not_all(plan: Plan, device: str, profile: Profile | None) -> str:
+    """Which of the layers that are elsewhere a device could not have run at all."""
+    if profile is None:
+        return ""
+    lost = [
+        profile.layers[row.name]
+        for row in plan.layers
+        if all(cost.device != device for cost in profile.layers[row.name].placements)
+    ]
+    if not lost:
+        return ""
+    reason = next((r.reason for r in lost[0].rejections if r.device == device), "not measured")
+    return f"; it cannot run {len(lost)} others: {reason}"
 
 
 def _why_unused(plan: Plan, device: str, profile: Profile | None) -> str:

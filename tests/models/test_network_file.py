@@ -142,6 +142,8 @@ def as_whole_numbers(graph, tensors):
             field("inputs", [{"name": "pixels", "shape": [3], "element": "uint8"}] * 2),
             "two inputs have one name",
         ),
+        (field("notes", ["one\ntwo"]), "holds characters that cannot be printed"),
+        (field("name", "\x1b[2J"), "holds characters that cannot be printed"),
         (field("nodes", 3), "field nodes: must be a list, not 3"),
         (field("extra", 1), "unknown field 'extra'"),
         (node(0, kind="Warp"), "layer 'scale': unknown kind of layer 'Warp'"),

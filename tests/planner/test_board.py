@@ -3,7 +3,9 @@ import json
 import attrs
 import pytest
 
-from bnnplan.backends.interface import Device, MemorySpace
+from bnnplan.backends.interface import Device, MemorySpace, Unavailable
+from bnnplan.backends.reference import ReferenceBackend
+from bnnplan.backends.registry import Backends
 from bnnplan.models.errors import FileError
 from bnnplan.planner.board import Board, BoardError, Link, detect_board, load_board, save_board
 
@@ -40,6 +42,8 @@ def test_file_round_trip(tmp_path):
         (lambda: Board("b", [device("x"), device("x")]), "'x' twice"),
         (lambda: Board("b", [device(threads=0)]), "threads"),
         (lambda: Board("b", [device(space=MemorySpace("host", -1))]), "negative"),
+        (lambda: Board("b", [device("user")]), "cannot be called 'user'"),
+        (lambda: Board("b", [device(space=MemorySpace("user"))]), "cannot be called 'user'"),
         (lambda: Link("host", "gpu", bandwidth=-1.0), "bandwidth"),
         (lambda: Link("host", "gpu", bandwidth=float("nan")), "bandwidth"),
         (lambda: Link("host", "gpu", bandwidth=1.0, latency=-1.0), "latency"),
@@ -90,3 +94,34 @@ def test_fingerprint_depends_on_devices_but_not_on_the_name():
 def test_unknown_device_lists_those_there_are():
     with pytest.raises(BoardError, match="it has x, y"):
         Board("b", [device("x"), device("y")]).only(["z"])
+
+
+class Plugin(ReferenceBackend):
+    """A backend with a device that says about itself what the test wants."""
+
+    def __init__(self, **claims):
+        self.claims = claims
+
+    def devices(self):
+        (found,), _ = super().devices()
+        return [attrs.evolve(found, **self.claims)], []
+
+
+def test_a_device_that_cannot_stand_beside_the_others_is_left_out_with_a_reason():
+    usable = {
+        "one": Plugin(name="x"),
+        "two": Plugin(name="x"),
+        "three": Plugin(name="y", threads=0),
+        "four": Plugin(name="user"),
+    }
+    found = detect_board(Backends(usable, []))
+    assert [d.name for d in found.board.devices] == ["x"]
+    reasons = {missing.name: missing.reason for missing in found.unavailable}
+    assert "twice" in reasons["two x"]
+    assert "threads" in reasons["three y"]
+    assert "cannot be called 'user'" in reasons["four user"]
+
+
+def test_a_machine_without_devices_says_why():
+    with pytest.raises(BoardError, match="no device can be used here: gpu: the driver is missing"):
+        detect_board(Backends({}, [Unavailable("gpu", "the driver is missing")]))

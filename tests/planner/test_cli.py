@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from networks import chain
 
+from bnnplan.backends.reference import evaluate as evaluate_reference
 from bnnplan.models.network_file import save_network
 from bnnplan.planner.cli import main
 
@@ -213,7 +214,7 @@ def test_wrong_input_shape_and_type(bnnplan, net, tmp_path):
     np.save(wrong, np.zeros((1, 9, 8, 1), np.uint8))
     code, _, err = bnnplan("run", net, "--input", wrong, "--devices", "cpu0")
     assert code == 1
-    assert "(1, 8, 8, 1)" in err
+    assert "(batch, 8, 8, 1)" in err
     np.save(wrong, np.zeros((1, 8, 8, 1), np.float64))
     code, _, err = bnnplan("run", net, "--input", wrong, "--devices", "cpu0")
     assert code == 1
@@ -263,3 +264,172 @@ def test_devices_says_why_there_is_no_opencl(tmp_path):
     assert ran.returncode == 0, ran.stderr
     assert "cpu0" in ran.stdout
     assert "unavailable: opencl" in ran.stdout
+
+
+@pytest.fixture
+def plan(bnnplan, net, tmp_path):
+    path = tmp_path / "plan.json"
+    assert bnnplan("solve", net, *QUICK, "--no-run", "-o", path)[0] == 0
+    return path
+
+
+def test_a_plan_finds_its_network_from_any_folder(bnnplan, net, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert bnnplan("solve", net.name, *QUICK, "--no-run", "-o", "plan.json")[0] == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert bnnplan("run", "../plan.json")[0] == 0
+    net.rename(tmp_path / "moved.bnn")
+    code, _, err = bnnplan("run", "../plan.json")
+    assert code == 1
+    assert "--network" in err
+    assert bnnplan("run", "../plan.json", "--network", "../moved.bnn")[0] == 0
+
+
+def test_options_that_would_say_nothing_are_misuse(bnnplan, net, plan):
+    assert bnnplan("run", plan, "--batch", "3")[0] == 2
+    assert bnnplan("compare", plan, "--devices", "cpu0")[0] == 2
+    assert bnnplan("run", net, "--network", net)[0] == 2
+    assert bnnplan("solve", net, "--profile", plan, "--devices", "cpu0")[0] == 2
+    assert bnnplan("solve", net, "--method", "magic")[0] == 2
+
+
+def test_a_batch_larger_than_the_images_is_filled_up(bnnplan, net, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1), np.uint8)
+    np.save(tmp_path / "images.npy", images)
+    wanted = evaluate_reference(chain(), {"pixels": images})["logits"]
+    code, out, err = bnnplan(
+        *("run", net, "--input", tmp_path / "images.npy", "--batch", "4"),
+        *("--devices", "reference0", "--repeat", "1", "--json"),
+    )
+    assert code == 0, err
+    np.testing.assert_array_equal(json.loads(out)["outputs"]["logits"], wanted)
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "words"),
+    [
+        ("one.npy", lambda path: np.save(path, np.float32(3)), "shape (batch, 8, 8, 1), not ()"),
+        ("none.npy", lambda path: np.save(path, np.zeros((0, 8, 8, 1), np.uint8)), "no images"),
+        ("text.npy", lambda path: path.write_text("hello"), "text.npy: cannot be read"),
+        ("other.npz", lambda path: np.savez(path, y=np.zeros(3)), "'pixels' of network"),
+        ("photo.png", lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n123"), "photo.png"),
+    ],
+)
+def test_inputs_that_cannot_be(bnnplan, plan, tmp_path, name, write, words):
+    write(tmp_path / name)
+    code, _, err = bnnplan("run", plan, "--input", tmp_path / name)
+    assert code == 1
+    assert words in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_several_arrays_named_npy_are_refused(bnnplan, plan, tmp_path):
+    np.savez(tmp_path / "a.npz", pixels=np.zeros((1, 8, 8, 1), np.uint8))
+    (tmp_path / "a.npz").rename(tmp_path / "a.npy")
+    code, _, err = bnnplan("run", plan, "--input", tmp_path / "a.npy")
+    assert code == 1
+    assert "name it .npz" in err
+
+
+@pytest.mark.parametrize("label", [-1, 10])
+def test_labels_that_are_no_class_are_refused(bnnplan, plan, tmp_path, label):
+    images = np.zeros((2, 8, 8, 1), np.uint8)
+    np.savez(tmp_path / "data.npz", images=images, labels=np.array([0, label]))
+    code, _, err = bnnplan("evaluate", plan, "--data", tmp_path / "data.npz")
+    assert code == 1
+    assert "classes 0 to 9" in err
+
+
+def test_pixels_that_an_input_cannot_hold_are_refused(bnnplan, tmp_path):
+    from networks import branches
+
+    small = tmp_path / "small.bnn"
+    network = branches()
+    save_network(network.replace(network.nodes, outputs=("total",)), small)
+    images = np.full((2, 6, 6, 2), 200, np.uint8)
+    np.savez(tmp_path / "data.npz", images=images, labels=np.zeros(2, int))
+    code, _, err = bnnplan(
+        "evaluate", small, "--data", tmp_path / "data.npz", "--devices", "reference0"
+    )
+    assert code == 1
+    assert "pixels from 0 to 200 do not fit" in err
+
+
+def test_values_that_json_does_not_have_are_null():
+    from bnnplan.planner.cli.run import _plain
+
+    assert _plain(np.array([[1.5, np.nan], [np.inf, 2.0]])) == [[1.5, None], [None, 2.0]]
+    assert _plain(np.array([[1, 2]])) == [[1, 2]]
+
+
+def test_too_little_memory_in_a_board_file_is_infeasible(bnnplan, net, tmp_path):
+    board = tmp_path / "board.json"
+    assert bnnplan("devices", "-o", board)[0] == 0
+    content = json.loads(board.read_text())
+    for device in content["devices"]:
+        device["space"]["capacity"] = 100
+    board.write_text(json.dumps(content))
+    code, out, err = bnnplan("solve", net, "--board", board, "--budget", "2")
+    assert code == 3
+    assert out == ""
+    assert "'host', which lacks" in err
+
+
+def test_a_board_of_another_machine_plans_with_its_profile_and_does_not_run(bnnplan, net, tmp_path):
+    profile, plan = tmp_path / "profile.json", tmp_path / "plan.json"
+    assert bnnplan("profile", net, *QUICK, "-o", profile)[0] == 0
+    content = json.loads(profile.read_text())
+    content["board"]["devices"][0]["resources"] = ["core:9999"]
+    profile.write_text(json.dumps(content))
+    code, _, err = bnnplan("solve", net, "--profile", profile, "-o", plan)
+    assert code == 0, err
+    code, _, err = bnnplan("run", plan)
+    assert code == 1
+    assert "is not here (core:9999)" in err
+
+
+def test_ctrl_c_before_anything_is_timed_is_one_line(bnnplan, net, monkeypatch):
+    from bnnplan.planner.profiling import profiler
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(profiler, "measure_transfers", interrupt)
+    code, out, err = bnnplan("run", net, "--devices", "reference0")
+    assert code == 130
+    assert out == ""
+    assert err.strip() == "bnnplan: interrupted before layers were timed; nothing new is kept"
+
+
+def test_ctrl_c_while_layers_are_timed_keeps_them(bnnplan, net, monkeypatch):
+    from bnnplan.planner.profiling import profiler
+
+    def interrupt(self, *_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(profiler._Profiler, "_round", interrupt)
+        code, out, err = bnnplan("solve", net, "--devices", "reference0", "--json")
+    assert code == 130
+    assert out == ""
+    assert "the same command goes on" in err
+    assert bnnplan("solve", net, "--devices", "reference0", "--budget", "2", "--json")[0] == 0
+
+
+def test_commands_that_plan_nothing_import_no_solver_and_no_opencl():
+    program = (
+        "import sys, bnnplan.planner.cli.app; "
+        "sys.exit(any(name in sys.modules for name in ('ortools', 'pyopencl', 'onnx')))"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_compare_without_onnxruntime_says_what_is_missing(bnnplan, plan, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    code, out, err = bnnplan("compare", plan, "--seconds", "0", "--json")
+    assert code == 0, err
+    document = json.loads(out)
+    assert document["rows"][0]["name"] == "plan"
+    assert any("onnxruntime is not installed" in line for line in document["missing"])

@@ -1,5 +1,9 @@
 import json
+import os
+import threading
+import time
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +13,10 @@ from networks import branches, chain, everywhere
 from bnnplan.backends.interface import Configuration, DeviceError
 from bnnplan.backends.reference import evaluate
 from bnnplan.models.errors import InputError
-from bnnplan.planner.board import Board
+from bnnplan.models.graph import Network, Node
+from bnnplan.models.layers import Add
+from bnnplan.models.tensors import TensorType
+from bnnplan.planner.board import Board, detect_board
 from bnnplan.planner.execution.runner import Runner, check_feeds, run_arrays
 from bnnplan.planner.execution.segments import cut
 from bnnplan.planner.execution.trace import EventKind, perfetto
@@ -107,8 +114,6 @@ def test_any_number_of_images_runs_in_batches(two_references):
 
 
 def test_a_device_that_is_gone_is_named(reference_board):
-    import attrs
-
     from bnnplan.backends.interface import MemorySpace
 
     (device,) = reference_board.devices
@@ -130,3 +135,66 @@ def test_an_error_in_a_concurrent_stage_surfaces(two_references, monkeypatch):
     monkeypatch.setattr(failing.program, "run", fail)
     with pytest.raises(DeviceError, match="device b was lost"):
         runner.run(random_feeds(network, 1, 0))
+
+
+def test_disjoint_devices_run_at_the_same_time(two_references, monkeypatch):
+    network = branches()
+    assignment = everywhere(network, "a") | {"right": ("b", Configuration())}
+    runner = Runner(Workbench(network, two_references), assignment, concurrent=True)
+    # Neither branch gets past the barrier unless the other one runs as well.
+    barrier = threading.Barrier(2, timeout=10)
+    for stage in runner.stages:
+        if stage.segment.nodes[0].name in ("left", "right"):
+            run = stage.program.run
+            monkeypatch.setattr(stage.program, "run", lambda run=run: (barrier.wait(), run()))
+    feeds = random_feeds(network, 1, 0)
+    np.testing.assert_array_equal(runner.run(feeds)["total"], evaluate(network, feeds)["total"])
+
+
+def test_devices_that_share_a_core_never_run_at_the_same_time(two_references, monkeypatch):
+    shared = attrs.evolve(
+        two_references,
+        devices=[attrs.evolve(d, resources={"core:0"}) for d in two_references.devices],
+    )
+    network = branches()
+    assignment = everywhere(network, "a") | {"right": ("b", Configuration())}
+    runner = Runner(Workbench(network, shared), assignment, concurrent=True)
+    busy = threading.Lock()
+
+    def alone(run):
+        assert busy.acquire(blocking=False)
+        time.sleep(0.01)
+        run()
+        busy.release()
+
+    for stage in runner.stages:
+        run = stage.program.run
+        monkeypatch.setattr(stage.program, "run", lambda run=run: alone(run))
+    runner.run(random_feeds(network, 1, 0))
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
+def test_a_cluster_split_in_two_runs_branches_exactly():
+    (cluster,) = detect_board().board.only(["cpu0"]).devices
+    halves = [
+        attrs.evolve(cluster, name=f"half{i}", resources={core}, threads=1)
+        for i, core in enumerate(sorted(cluster.resources)[:2])
+    ]
+    network = branches(channels=64)
+    assignment = everywhere(network, "half0") | {"right": ("half1", Configuration())}
+    bench = Workbench(network, Board("split", halves), batch=3)
+    runner = Runner(bench, assignment, concurrent=True)
+    for seed in range(10):
+        feeds = random_feeds(network, 3, seed)
+        wanted = evaluate(network, feeds)
+        for name, array in runner.run(feeds).items():
+            np.testing.assert_array_equal(array, wanted[name])
+
+
+def test_inputs_of_different_numbers_of_images_are_refused(two_references):
+    kind = TensorType((4,), "int32")
+    network = Network("two", {"x": kind, "y": kind}, [Node("sum", Add(), ["x", "y"], ["z"])], ["z"])
+    runner = Runner(Workbench(network, two_references), everywhere(network, "a"))
+    feeds = {"x": np.zeros((3, 4), np.int32), "y": np.zeros((5, 4), np.int32)}
+    with pytest.raises(InputError, match="differ in batch size"):
+        run_arrays(runner, feeds)

@@ -1,3 +1,5 @@
+import itertools
+
 import attrs
 import numpy as np
 import pytest
@@ -5,21 +7,26 @@ from networks import branches, chain
 
 from bnnplan.backends.reference import ReferenceBackend
 from bnnplan.models.errors import FileError
+from bnnplan.models.tensors import TensorType
+from bnnplan.planner import planning
 from bnnplan.planner.baselines import SINGLE_DEVICE
+from bnnplan.planner.board import Link
 from bnnplan.planner.encoding import encode_problem
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.plan import InfeasibleError, PlanError, load_plan, save_plan
-from bnnplan.planner.planning import plan_latency
+from bnnplan.planner.planning import SolveOptions, plan_latency
 from bnnplan.planner.profile import (
     LaunchCost,
     ProfileError,
+    Time,
     load_profile,
     save_profile,
     shape_fingerprint,
 )
 from bnnplan.planner.profiling import Options, profile_network
 from bnnplan.planner.profiling.candidates import survey
-from bnnplan.planner.profiling.oracle import Oracle
+from bnnplan.planner.profiling.oracle import Oracle, difference
+from bnnplan.planner.profiling.transfers import measure_transfers
 from bnnplan.planner.verification import check_exact, make_runner, solve_on_board
 
 QUICK = Options(tolerance=0.5, budget=3.0)
@@ -152,6 +159,99 @@ def test_too_little_memory_is_infeasible_with_the_space_named(profile):
     assert "far" in str(caught.value) or "host" in str(caught.value)
 
 
+def test_a_device_that_names_no_resources_still_runs_one_layer_at_a_time(two_references):
+    bare = attrs.evolve(
+        two_references, devices=[attrs.evolve(d, resources=()) for d in two_references.devices]
+    )
+    profile = profile_network(branches(), bare, options=QUICK)
+    plan = plan_latency(branches(), profile, source="branches")
+    for device in ("a", "b"):
+        rows = [row for row in plan.layers if row.device == device]
+        for before, after in itertools.pairwise(rows):
+            assert before.start_ns + before.predicted_ns <= after.start_ns
+
+
+def test_a_layer_that_needs_many_threads_still_has_a_plan(profile):
+    def with_threads(cost, threads):
+        wide = attrs.evolve(cost.configuration, threads=threads)
+        return attrs.evolve(cost, configuration=wide)
+
+    layers = {
+        name: attrs.evolve(
+            costs,
+            placements=[with_threads(c, 4 if name == "second" else 1) for c in costs.placements],
+        )
+        for name, costs in profile.layers.items()
+    }
+    plan = plan_latency(chain(), attrs.evolve(profile, layers=layers), source="chain")
+    assert plan.assignment["second"][1].threads == 4
+
+
+def test_all_problems_together_keep_the_time_limit(profile, monkeypatch):
+    given = []
+    original = planning.solve
+
+    def solve(problem, method, *, time_limit, **rest):
+        given.append(time_limit)
+        return original(problem, method, time_limit=time_limit, **rest)
+
+    monkeypatch.setattr(planning, "solve", solve)
+    plan_latency(chain(), profile, source="chain", options=SolveOptions(time_limit=8.0))
+    assert 0 < sum(given) <= 8.0
+
+
+def test_overlaps_count_the_launch_of_a_program():
+    assert not planning._overlaps([(0, 10, "a"), (10, 20, "b")])
+    assert planning._overlaps([(0, 10, "a"), (9, 20, "b")])
+    assert not planning._overlaps([(0, 10, "a"), (5, 5, "b")])
+
+
+def spoiled_time(profile):
+    return attrs.evolve(profile.layers["first"].placements[0].time, median=-5)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (spoiled_time, "from 0 to"),
+        (lambda p: attrs.evolve(p.transfers[0], overhead_ns=float("inf")), "not inf"),
+        (lambda p: attrs.evolve(p.transfers[0], ns_per_byte=float("nan")), "nan"),
+        (lambda p: attrs.evolve(p.launches[0], ns=10**30), "from 0 to"),
+        (lambda p: attrs.evolve(p, batch=0), "batch"),
+        (lambda p: attrs.evolve(p, board=p.board.only(["b"])), "no device of board"),
+        (lambda p: attrs.evolve(p, layers={}).require(chain(), 1), "no layer 'first'"),
+    ],
+)
+def test_impossible_profiles_are_refused(profile, spoil, words):
+    with pytest.raises(ProfileError, match=words):
+        spoil(profile)
+
+
+def without_last(plan):
+    return attrs.evolve(plan, layers=plan.layers[:-1])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (without_last, "does not place layer 'scale'"),
+        (lambda p: attrs.evolve(p, layers=p.layers[::-1]), "before what it reads"),
+        (lambda p: attrs.evolve(p, layers=(*p.layers, p.layers[0])), "placed twice"),
+        (lambda p: attrs.evolve(p, batch=10**9), "batch"),
+        (
+            lambda p: attrs.evolve(
+                p, baselines=[attrs.evolve(p.baselines[0], placements={"x": p.assignment["first"]})]
+            ),
+            "misplaces layers",
+        ),
+    ],
+)
+def test_impossible_plans_are_refused(profile, spoil, words):
+    plan = plan_latency(chain(), profile, source="chain")
+    with pytest.raises(PlanError, match=words):
+        spoil(plan).require(chain())
+
+
 def test_problem_has_ends_for_the_caller(profile):
     problem = encode_problem(chain(), profile).problem
     names = [task.name for task in problem.tasks]
@@ -168,6 +268,78 @@ def test_solving_on_the_board_measures_and_decides(two_references):
     assert all(row.measured_ns is not None for row in plan.layers)
     assert plan.verdict
     check_exact(bench, make_runner(bench, plan), seed=5)
+
+
+def test_a_small_budget_still_times_every_device_and_says_that_it_ran_out(two_references):
+    hurried = Options(tolerance=1e-6, budget=1e-3)
+    profile = profile_network(chain(), two_references, options=hurried)
+    assert {cost.device for cost in profile.launches} == {"a", "b"}
+    assert all(c.time.runs > 1 for row in profile.layers.values() for c in row.placements)
+    assert profile.conditions.exhausted
+
+
+def test_what_a_resumed_run_need_not_measure_is_kept(two_references):
+    first = profile_network(chain(), two_references, options=QUICK)
+    stable = {
+        name: attrs.evolve(
+            costs,
+            placements=[
+                attrs.evolve(c, time=Time(100, 100, 100, 100, runs=50)) for c in costs.placements
+            ],
+        )
+        for name, costs in first.layers.items()
+    }
+    first = attrs.evolve(first, layers=stable)
+    second = profile_network(chain(), two_references, options=QUICK, earlier=first)
+    assert second.layers == first.layers
+    assert second.launches == first.launches
+
+
+def test_links_that_the_board_declares_are_not_measured(two_references):
+    board = attrs.evolve(two_references, links=[Link("host", "far", 1e9, latency=2e-6)])
+    bench = Workbench(chain(), board)
+    costs = {(cost.source, cost.target): cost for cost in measure_transfers(bench)}
+    assert costs["host", "far"].duration(500) == 2500
+    assert costs["far", "host"].samples
+
+
+def test_a_fault_of_one_kernel_spoils_no_other_layer(two_references, monkeypatch):
+    network = chain()
+    original = ReferenceBackend.prepare
+
+    def prepare(self, bound, device, configuration):
+        kernel = original(self, bound, device, configuration)
+        if device.name == "a" and bound.layer.kind == "BinaryWeightConv2d":
+            kernel.run = lambda inputs, outputs: [][1]
+        return kernel
+
+    monkeypatch.setattr(ReferenceBackend, "prepare", prepare)
+    profile = profile_network(network, two_references, options=QUICK)
+    assert [c.device for c in profile.layers["first"].placements] == ["b"]
+    assert "IndexError" in profile.layers["first"].rejections[0].reason
+    assert [c.device for c in profile.layers["pool"].placements] == ["a", "b"]
+
+
+FLOATS = TensorType((3,), "float32")
+
+
+@pytest.mark.parametrize(
+    ("got", "wanted", "same"),
+    [
+        ([1, 2, 3], [1, 2, 3.0001], True),
+        ([1, 2, 3], [1, 2, 3.1], False),
+        ([1, 2, 3], [np.nan, 2, 3], False),
+        ([np.nan, 2, 3], [1, 2, 3], False),
+        ([np.nan, 2, 9], [np.nan, 2, 3], False),
+        ([np.nan, 2, 3], [np.nan, 2, 3], True),
+        ([np.inf, 2, 9], [np.inf, 2, 3], False),
+        ([np.inf, 2, 3], [-np.inf, 2, 3], False),
+        ([np.inf, 2, 3], [np.inf, 2, 3], True),
+    ],
+)
+def test_floats_agree_where_they_should(got, wanted, same):
+    fault = difference(np.array(got, np.float32), np.array(wanted, np.float32), FLOATS)
+    assert (fault is None) == same
 
 
 def test_interrupted_profile_goes_on_where_it_stopped(two_references, monkeypatch):

@@ -71,8 +71,12 @@ def _average_pool(builder: Builder, operation: Operation, inputs: Sequence[Value
     source = builder.arranged(traced(inputs, 0), NCHW)
     kernel, strides, pads = _window(builder, operation, source)
     count_pads = bool(operation.attributes.get("count_include_pad", 0))
-    if operation.attributes.get("ceil_mode", 0) and count_pads:
-        raise UnsupportedError("ceil_mode with count_include_pad")
+    if count_pads and operation.attributes.get("ceil_mode", 0):
+        declared = window_pads(operation, source.extents[:2], kernel, strides)
+        # What ceil_mode adds never counts, so that without declared pads nothing does.
+        count_pads = any(declared)
+        if count_pads and pads != declared:
+            raise UnsupportedError("pads that count beside those of ceil_mode, which do not")
     if source.padding is not None:
         if source.padding.value != 0 or any(pads):
             raise UnsupportedError("padding with other than 0 before average pooling")

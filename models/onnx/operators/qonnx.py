@@ -10,7 +10,7 @@ import numpy as np
 from bnnplan.models.errors import NetworkError, UnsupportedError
 from bnnplan.models.layers import MultiThreshold, Quantize, Rounding, Threshold
 from bnnplan.models.onnx.building import Builder
-from bnnplan.models.onnx.folding import Rule
+from bnnplan.models.onnx.folding import MAX_ELEMENTS, Rule
 from bnnplan.models.onnx.operators.arguments import Handler, Value, constant, traced
 from bnnplan.models.onnx.reading import Operation
 from bnnplan.models.onnx.stepping import step
@@ -103,6 +103,8 @@ def _multi_threshold(
     layout = given.get("data_layout", "") or {2: "NC", 4: "NCHW"}.get(rank, "")
     if thresholds.ndim != 2 or len(layout) != rank or "C" not in layout:
         raise UnsupportedError(f"thresholds {thresholds.shape} on {builder.shown(source)}")
+    if thresholds.shape[1] * source.type.channels > MAX_ELEMENTS:
+        raise NetworkError(f"{thresholds.shape[1]} thresholds on {source.type.channels} channels")
     columns = thresholds.T.reshape(thresholds.shape[1], *_beside(layout))
     source, found = builder.channelwise(source, *columns)
     steps = np.stack(found, axis=1)

@@ -1,5 +1,6 @@
 #include "binary/conv.h"
 
+#include "binary/depthwise.h"
 #include "core/error.h"
 #include "core/kernel_base.h"
 #include "core/memory.h"
@@ -112,6 +113,9 @@ bnn_status bnn_binary_conv_create(const bnn_convolution *shape, int pad_value,
     if (shape->kernel_height * shape->kernel_width > MOST_TAPS ||
         shape->kernel_height * shape->kernel_width * shape->channels > MOST_TAPS)
         return bnn_fail(BNN_UNSUPPORTED, "binary convolution: more than 2^29 taps a filter");
+    if (bnn_is_depthwise(shape))
+        return bnn_depthwise_create(&geometry, pad_value, weights, thresholds, flips, execution,
+                                    kernel);
     bnn_binary_conv *conv = bnn_allocate(sizeof *conv);
     if (conv == NULL)
         return bnn_fail(BNN_NO_MEMORY, "no memory for a binary convolution");

@@ -20,15 +20,18 @@ BNN_INLINE void store_sums(const bnn_row *row, size_t output, const int vectors,
     }
 }
 
+/* Limits stand in whole blocks, those of lanes without a filter never exceeded. */
 BNN_INLINE void store_all_bits(const bnn_row *row, size_t output, const int vectors,
                                const __m512i *mismatches)
 {
     const int32_t *limits = row->limits + row->classes[output] * row->limit_step;
     uint32_t bits = 0;
-    BNN_UNROLL for (int v = 0; v < vectors; v++) {
-        __m256i counts = _mm512_cvtepi64_epi32(mismatches[v]);
-        __m256i limit = _mm256_loadu_si256((const void *)(limits + LANES * v));
-        bits |= (uint32_t)_mm256_cmpgt_epi32_mask(counts, limit) << (LANES * v);
+    BNN_UNROLL for (int v = 0; v < vectors; v += 2) {
+        __m512i counts = _mm512_zextsi256_si512(_mm512_cvtepi64_epi32(mismatches[v]));
+        if (v + 1 < vectors)
+            counts = _mm512_inserti64x4(counts, _mm512_cvtepi64_epi32(mismatches[v + 1]), 1);
+        __m512i limit = _mm512_loadu_si512(limits + LANES * v);
+        bits |= (uint32_t)_mm512_cmpgt_epi32_mask(counts, limit) << (LANES * v);
     }
     store_bits(row, output, bits);
 }

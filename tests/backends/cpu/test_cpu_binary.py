@@ -97,6 +97,36 @@ def test_binary_convolutions_are_exact(window, channels, filters, batch, configu
 
 @settings(max_examples=200, deadline=None)
 @given(
+    windows(),
+    channel_counts,
+    st.integers(1, 3),
+    st.sampled_from([0, 1, -1]),
+    st.booleans(),
+    configurations,
+    seeds,
+)
+def test_depthwise_convolutions_are_exact(
+    window, channels, batch, pad_value, to_bits, configuration, seed
+):
+    (kh, kw, height, width), geometry = window
+    random = np.random.default_rng(seed)
+    layer = BinaryConv2d(
+        random.choice(SIGNS, (channels, kh, kw, 1)),
+        **{**geometry, "groups": channels},
+        pad_value=pad_value,
+        threshold=thresholds(random, channels, kh * kw) if to_bits else None,
+    )
+    source = TensorType((height, width, channels), ElementType.BIT)
+    try:
+        layer.infer((source,))
+    except NetworkError:
+        return
+    bound = BoundLayer(layer, (source,), batch)
+    assert_exact(bound, configuration, [random_values(random, source, batch)])
+
+
+@settings(max_examples=200, deadline=None)
+@given(
     st.one_of(channel_counts, st.sampled_from([2048, 70000])),
     channel_counts,
     st.integers(1, 9),

@@ -374,3 +374,15 @@ def test_pocl_without_a_cache_folder_says_which_setting_helps():
     assert count == "0"
     assert "no device" in reason
     assert "POCL_CACHE_DIR" in reason
+
+
+@pytest.mark.skipif(
+    not any("processor" in device.properties for device in DEVICES),
+    reason="no PoCL here is older than the processor",
+)
+def test_a_forbidden_repair_is_the_reason():
+    repaired = [device for device in DEVICES if "processor" in device.properties]
+    assert all("named the processor" in device.description for device in repaired)
+    count, *reasons = described(**{pocl.SWITCH: "0"})
+    assert int(count) == len(DEVICES) - len(repaired)
+    assert any(f"{pocl.SWITCH}=0 forbids" in reason for reason in reasons)

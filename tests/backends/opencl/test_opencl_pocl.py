@@ -34,7 +34,7 @@ def processor(monkeypatch):
 
 def test_the_name_behind_the_triple_is_replaced():
     record = Record(b"other", pocl.TRIPLE, pocl.UNKNOWN)
-    assert pocl.repair(record.device)
+    assert pocl.repair(record.device) == "haswell"
     assert record.last_text == b"haswell"
 
 
@@ -50,16 +50,26 @@ def test_the_name_behind_the_triple_is_replaced():
 def test_any_other_record_is_left_alone(texts):
     record = Record(*texts)
     before = list(record.words)
-    assert not pocl.repair(record.device)
+    assert pocl.repair(record.device) is None
     assert list(record.words) == before
 
 
 def test_a_processor_without_a_name_is_left_alone(monkeypatch):
     monkeypatch.setattr(pocl, "_target", lambda: None)
     record = Record(pocl.TRIPLE, pocl.UNKNOWN)
-    assert not pocl.repair(record.device)
+    assert pocl.repair(record.device) is None
     assert record.last_text == pocl.UNKNOWN
 
 
 def test_unmapped_memory_is_left_alone():
-    assert not pocl.repair(SimpleNamespace(int_ptr=8))
+    assert pocl.repair(SimpleNamespace(int_ptr=8)) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "allowed"), [(None, True), ("1", True), ("", True), ("0", False)]
+)
+def test_the_user_can_forbid_it(monkeypatch, value, allowed):
+    monkeypatch.delenv(pocl.SWITCH, raising=False)
+    if value is not None:
+        monkeypatch.setenv(pocl.SWITCH, value)
+    assert pocl.is_allowed() is allowed

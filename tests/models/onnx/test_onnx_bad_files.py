@@ -205,3 +205,33 @@ def test_constants_that_would_be_huge(name, tmp_path):
 def test_normalization_for_another_number_of_channels(tmp_path):
     with pytest.raises(NetworkError, match="normalization for 3 channels, but it has 2"):
         import_model(good(), tmp_path, normalization=parse_normalization("mean=1:2:3"))
+
+
+def expanded(graph, extent):
+    one = np.ones(1, np.float32)
+    return graph.op("Expand", one, np.array([extent, 2**18], np.int64))
+
+
+def test_what_is_computed_of_constants_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr("bnnplan.models.onnx.importing.MAX_KEPT", 2**20)
+    graph = Graph((2**18,))
+    parts = [expanded(graph, extent) for extent in (1, 2, 2)]
+    total = graph.op("Sum", *parts)
+    refused(graph.model(graph.op("Add", "x", total)), tmp_path, NetworkError, "keeps more than")
+
+
+def test_constants_that_nothing_reads_again_are_forgotten(tmp_path, monkeypatch):
+    monkeypatch.setattr("bnnplan.models.onnx.importing.MAX_KEPT", 2**20)
+    graph = Graph((2**18,))
+    constant = expanded(graph, 1)
+    for _ in range(8):
+        constant = graph.op("Neg", constant)
+    assert import_model(graph.model(graph.op("Add", "x", constant)), tmp_path)
+
+
+def test_huge_vectors_are_refused(tmp_path):
+    graph = Graph((1, 30_000, 30_000))
+    scaled = graph.op("Mul", graph.op("Flatten", "x"), np.ones((1, 1), np.float32))
+    result = graph.op("Gemm", scaled, np.ones((9, 2), np.float32))
+    refused(graph.model(result), tmp_path, BnnplanError, "do not fit|at most")
+    refused(graph.model(graph.op("Softmax", scaled, axis=1)), tmp_path, NetworkError, "at most")

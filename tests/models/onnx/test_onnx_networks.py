@@ -187,3 +187,20 @@ def test_residual_sums_of_popcounts_stay_integers(scaled, tmp_path):
     network = agree(graph.model(graph.op("Add", second, first)), x, tmp_path).network
     add = next(node for node in network.nodes if node.layer.kind == "Add")
     assert network.types[add.inputs[0]].element == ("float32" if scaled else "int32")
+
+
+def test_the_report_tells_people_what_became_of_the_layers(tmp_path):
+    rng = np.random.default_rng(0)
+    graph = Graph((3, 8, 8))
+    first = graph.op("Conv", "x", signs(rng, 4, 3, 3, 3))
+    second = graph.op("Conv", graph.op("Sign", first), signs(rng, 4, 4, 3, 3))
+    last = graph.op("Conv", second, rng.normal(size=(2, 4, 1, 1)).astype(np.float32))
+    scaled = graph.op("Mul", last, graph.op("Neg", np.ones(1, np.float32)))
+    report = import_model(graph.model(scaled), tmp_path).report
+    assert report.lines() == [
+        "1 binary layers: Conv_2",
+        "1 layers with binary weights only: Conv_0",
+        "1 layers that stayed float: Conv_3",
+        "computed while importing: 1 Neg",
+        "assumed: Sign(0) taken as +1, where ONNX has 0 (Sign_1)",
+    ]

@@ -62,6 +62,22 @@ FLOAT_OPERATORS = {
     "average_pads": lambda g: g.op(
         "AveragePool", "x", kernel_shape=[2, 2], pads=[1, 1, 0, 0], count_include_pad=1
     ),
+    "average_ceil": lambda g: g.op(
+        "AveragePool", "x", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1
+    ),
+    # PyTorch's default; without pads there are none to count.
+    "average_ceil_counting": lambda g: g.op(
+        "AveragePool", "x", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1, count_include_pad=1
+    ),
+    "average_ceil_counting_pads": lambda g: g.op(
+        "AveragePool",
+        "x",
+        kernel_shape=[2, 3],
+        strides=[2, 2],
+        pads=[1, 1, 1, 1],
+        ceil_mode=1,
+        count_include_pad=1,
+    ),
     "max_same": lambda g: g.op(
         "MaxPool", "x", kernel_shape=[3, 3], strides=[2, 2], auto_pad="SAME_UPPER"
     ),

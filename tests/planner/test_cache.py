@@ -1,0 +1,101 @@
+import attrs
+import pytest
+from networks import chain
+
+from bnnplan.models.errors import FileError
+from bnnplan.planner import cache
+from bnnplan.planner.cache import cached_profile, profile_path
+from bnnplan.planner.profile import load_profile, save_profile
+from bnnplan.planner.profiling import Options
+
+QUICK = Options(tolerance=0.5, budget=3.0)
+
+
+@pytest.fixture(autouse=True)
+def folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("BNNPLAN_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def kept(reference_board):
+    """Measure once; gives the file, and a function that changes the conditions in it."""
+    cached_profile(chain(), reference_board, options=QUICK)
+    path = profile_path(chain(), reference_board, 1)
+
+    def change(**conditions):
+        profile = load_profile(path)
+        how = attrs.evolve(profile.conditions, exhausted=False, **conditions)
+        save_profile(attrs.evolve(profile, conditions=how), path)
+
+    change()
+    return path, change
+
+
+def was_kept(board, options=QUICK, **others):
+    return cached_profile(chain(), board, options=options, **others)[1]
+
+
+def test_a_second_run_measures_nothing(reference_board, kept):
+    assert was_kept(reference_board)
+    assert not was_kept(reference_board, fresh=True)
+    assert not was_kept(reference_board, batch=2)
+
+
+def test_a_finer_tolerance_is_measured(reference_board, kept):
+    finer = attrs.evolve(QUICK, tolerance=0.4)
+    assert not was_kept(reference_board, finer)
+    assert was_kept(reference_board, QUICK)
+
+
+def test_a_larger_budget_goes_on_where_a_small_one_ran_out(reference_board, kept):
+    path, _ = kept
+    profile = load_profile(path)
+    how = attrs.evolve(profile.conditions, exhausted=True, seconds=1.0)
+    save_profile(attrs.evolve(profile, conditions=how), path)
+    assert was_kept(reference_board, attrs.evolve(QUICK, budget=1.0))
+    assert not was_kept(reference_board, attrs.evolve(QUICK, budget=2.0))
+
+
+def test_an_incomplete_or_broken_file_is_measured_again(reference_board, kept):
+    path, change = kept
+    change(complete=False)
+    assert not was_kept(reference_board)
+    path.write_text("{")
+    assert not was_kept(reference_board)
+    assert was_kept(reference_board)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda board, patch: attrs.evolve(
+            board, devices=[attrs.evolve(board.devices[0], properties={"driver": "2"})]
+        ),
+        lambda board, patch: patch.setattr(cache, "bnnplan_version", lambda: "9.9") or board,
+        lambda board, patch: patch.setenv("BNNPLAN_ISA", "portable") or board,
+    ],
+    ids=["driver", "version", "isa"],
+)
+def test_the_fingerprint_depends_on(reference_board, change, monkeypatch):
+    before = profile_path(chain(), reference_board, 1)
+    assert profile_path(chain(), change(reference_board, monkeypatch), 1) != before
+
+
+def test_the_name_of_a_network_never_leaves_the_folder(reference_board, folder):
+    network = attrs.evolve(chain(), name="../../etc/" + "x" * 300)
+    path = profile_path(network, reference_board, 1)
+    assert path.parent == folder / "profiles"
+    assert len(path.name) < 100
+
+
+def test_a_cache_that_cannot_be_written_matters_only_to_what_is_incomplete(
+    reference_board, folder, monkeypatch
+):
+    folder.write_text("a file where the folder should be")
+    profile, _ = cached_profile(chain(), reference_board, options=QUICK)
+    how = attrs.evolve(profile.conditions, complete=False)
+    part = attrs.evolve(profile, conditions=how)
+    monkeypatch.setattr(cache, "profile_network", lambda *_, **__: part)
+    with pytest.raises(FileError, match="interrupted, and nothing could be kept"):
+        cached_profile(chain(), reference_board, options=QUICK)
