@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import attrs
+import numpy as np
 
-from bnnplan.backends.reference import evaluate
 from bnnplan.models.graph import Network
 from bnnplan.models.tensors import encode
 from bnnplan.planner.baselines import SINGLE_DEVICE
@@ -19,7 +19,7 @@ from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.plan import Baseline, Plan, PlanError, Proof
 from bnnplan.planner.planning import SolveOptions, build_plan, plan_latency
 from bnnplan.planner.profile import Profile
-from bnnplan.planner.profiling.oracle import difference, random_feeds
+from bnnplan.planner.profiling.oracle import difference, reference_values
 from bnnplan.planner.solvers.evaluation import evaluate as evaluate_choice
 
 TOLERANCE = 0.05
@@ -41,10 +41,14 @@ def check_exact(bench: Workbench, runner: Runner, seed: int) -> None:
     PlanError
         If integers or bits differ at all, or floats beyond their tolerance.
     """
-    network = bench.network
-    feeds = random_feeds(network, bench.batch, seed)
+    _compare(runner, *reference_values(bench.network, bench.batch, seed))
+
+
+def _compare(
+    runner: Runner, feeds: Mapping[str, np.ndarray], wanted: Mapping[str, np.ndarray]
+) -> None:
+    network = runner.network
     got = runner.run(feeds)
-    wanted = evaluate(network, feeds)
     for name in network.outputs:
         kind = network.types[name]
         fault = difference(encode(got[name], kind), encode(wanted[name], kind), kind)
@@ -103,12 +107,14 @@ def solve_on_board(
     """
     bench = bench or Workbench(network, profile.board, profile.batch)
     tell = progress or (lambda share, text: None)
-    arrays = check_feeds(network, random_feeds(network, bench.batch, seed), bench.batch)
+    tell(0.0, "reference values")
+    feeds, wanted = reference_values(network, bench.batch, seed)
+    arrays = check_feeds(network, feeds, bench.batch)
     for turn in range(MAX_ROUNDS):
         tell(turn / MAX_ROUNDS, "solving and running the plan")
         plan = plan_latency(network, profile, source=source, options=options)
         runner = make_runner(bench, plan)
-        check_exact(bench, runner, seed + turn)
+        _compare(runner, feeds, wanted)
         runners = {PLAN: runner}
         single = plan.baseline(SINGLE_DEVICE)
         if single and single.placements and single.placements != plan.assignment:
@@ -124,7 +130,7 @@ def solve_on_board(
     plan = with_measurements(plan, measured)
     delivered = _deliver_faster(plan, network, profile, measured)
     if delivered.assignment != plan.assignment:
-        check_exact(bench, runners[SINGLE_DEVICE], seed)
+        _compare(runners[SINGLE_DEVICE], feeds, wanted)
     return delivered, profile
 
 

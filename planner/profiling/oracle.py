@@ -14,6 +14,8 @@ from bnnplan.planner.execution.workbench import Workbench
 FLOAT_TOLERANCE = 1e-4
 """Relative to the largest value of a tensor; only float32 outputs may differ at all."""
 FIRST_RUNS = 3
+DISTINCT_IMAGES = 3
+"""Odd, so that threads that share out a batch by halves do not all see the same images."""
 
 
 class MismatchError(BnnplanError):
@@ -37,6 +39,22 @@ def random_feeds(network: Network, batch: int, seed: int) -> dict[str, np.ndarra
     return feeds
 
 
+def reference_values(
+    network: Network, batch: int, seed: int
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Random feeds, and what the reference backend computes from them.
+
+    No layer mixes images, and the reference is slow: a large batch repeats a few images in turns.
+    """
+    few = random_feeds(network, min(batch, DISTINCT_IMAGES), seed)
+    values = evaluate(network, few)
+    feeds, repeated = (
+        {name: np.resize(array, (batch, *array.shape[1:])) for name, array in arrays.items()}
+        for arrays in (few, values)
+    )
+    return feeds, repeated
+
+
 class Oracle:
     """Holds the reference values of all tensors, on the host and in each device's space.
 
@@ -50,9 +68,8 @@ class Oracle:
     def __init__(self, bench: Workbench, seed: int) -> None:
         self.bench = bench
         network = bench.network
-        self.feeds = random_feeds(network, bench.batch, seed)
         everything = network.replace(network.nodes, outputs=tuple(network.types))
-        values = evaluate(everything, self.feeds)
+        self.feeds, values = reference_values(everything, bench.batch, seed)
         self.arrays = {name: encode(values[name], kind) for name, kind in network.types.items()}
         self._buffers: dict[tuple[str, str, str], Buffer] = {}
 

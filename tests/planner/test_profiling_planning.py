@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from networks import branches, chain
 
-from bnnplan.backends.reference import ReferenceBackend
+from bnnplan.backends.reference import ReferenceBackend, evaluate
 from bnnplan.models.errors import FileError
 from bnnplan.models.tensors import TensorType
 from bnnplan.planner import planning
@@ -25,7 +25,7 @@ from bnnplan.planner.profile import (
 )
 from bnnplan.planner.profiling import Options, profile_network
 from bnnplan.planner.profiling.candidates import survey
-from bnnplan.planner.profiling.oracle import Oracle, difference
+from bnnplan.planner.profiling.oracle import Oracle, difference, reference_values
 from bnnplan.planner.profiling.transfers import measure_transfers
 from bnnplan.planner.verification import check_exact, make_runner, solve_on_board
 
@@ -362,3 +362,11 @@ def test_interrupted_profile_goes_on_where_it_stopped(two_references, monkeypatc
     for name, costs in first.layers.items():
         for before, after in zip(costs.placements, second.layers[name].placements, strict=True):
             assert after.time.runs >= before.time.runs
+
+
+@pytest.mark.parametrize("batch", [1, 2, 8])
+def test_reference_values_of_a_batch_are_those_of_its_images(batch):
+    feeds, values = reference_values(chain(), batch, seed=4)
+    assert feeds["pixels"].shape[0] == batch
+    assert len(np.unique(feeds["pixels"], axis=0)) == min(batch, 3)
+    np.testing.assert_array_equal(values["logits"], evaluate(chain(), feeds)["logits"])
