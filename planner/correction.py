@@ -97,16 +97,21 @@ def _scaled(time: Time, factor: float) -> Time:
     )
 
 
-def _launches(profile: Profile, ran: Sequence[Ran]) -> tuple[LaunchCost, ...]:
-    seen = {}
+def _launches(profile: Profile, ran: Sequence[Ran]) -> list[LaunchCost]:
+    """Launches as they ran, by what ran before them; what no event explains counts as theirs."""
+    seen: dict[tuple[str, int, str], int] = {}
     for one in ran:
         widest = widest_teams(one.assignment)
-        for device, ns in one.measured.median_of(EventKind.LAUNCH).items():
-            seen[device, widest[device]] = ns
-    return tuple(
-        attrs.evolve(cost, ns=seen.get((cost.device, cost.threads), cost.ns))
-        for cost in profile.launches
-    )
+        events = one.measured.launches()
+        rest = max(0, one.measured.summary().unattributed_ns) // len(events)
+        taken: dict[tuple[str, int, str], list[int]] = defaultdict(list)
+        for source, device, ns in events:
+            taken[device, widest[device], source].append(ns + rest)
+        seen |= {key: sum(times) // len(times) for key, times in taken.items()}
+    kept = [c for c in profile.launches if (c.device, c.threads, c.source) not in seen]
+    return kept + [
+        LaunchCost(device, threads, ns, source) for (device, threads, source), ns in seen.items()
+    ]
 
 
 def _transfers(

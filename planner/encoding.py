@@ -82,7 +82,7 @@ def encode_problem(
     user = pure.Device(USER)
     names = [device.name for device in board.devices]
     entries = [
-        pure.Entry(source, target, profile.launch(target, most[target]))
+        pure.Entry(source, target, profile.launch(target, most[target], source))
         for target in names
         for source in [USER, *names]
         if source != target

@@ -156,12 +156,15 @@ class LaunchCost:
     """Starting and finishing one program whose layers use up to so many threads.
 
     A team of threads has to be woken, so this grows with them; on other devices it is one figure
-    with 1 thread.
+    with 1 thread. Right after another device has run it may cost more: caches are cold, teams
+    asleep, the other's threads not yet. Where that was seen in a running plan, `source` names
+    what ran before (``user``: nothing); empty, it holds for whatever did.
     """
 
     device: str
     threads: int
     ns: int
+    source: str = ""
 
     def __attrs_post_init__(self) -> None:
         _whole("a launch in nanoseconds", self.ns)
@@ -247,11 +250,24 @@ class Profile:
                 return cost
         return None
 
-    def launch(self, device: str, threads: int) -> int:
-        """Nanoseconds to start and finish a program with up to so many threads on a device."""
-        known = {cost.threads: cost.ns for cost in self.launches if cost.device == device}
-        fitting = [count for count in sorted(known) if count >= threads]
-        return known[fitting[0]] if fitting else max(known.values(), default=0)
+    def launch(self, device: str, threads: int, source: str = "") -> int:
+        """Nanoseconds to start and finish a program on a device, after `source` has run.
+
+        Parameters
+        ----------
+        device : str
+        threads : int
+            Most threads that a layer of the program uses.
+        source : str
+            The device that ran before, or ``user``.
+        """
+        mine = [cost for cost in self.launches if cost.device == device]
+        for seen in (source, ""):
+            known = {cost.threads: cost.ns for cost in mine if cost.source == seen}
+            fitting = [count for count in sorted(known) if count >= threads]
+            if fitting:
+                return known[fitting[0]]
+        return max((cost.ns for cost in mine), default=0)
 
     def thread_counts(self, device: str) -> tuple[int, ...]:
         """Thread counts that configurations of a device use, ascending; (1,) if none."""

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from attrs import frozen
 
+from bnnplan.planner.board import USER
 from bnnplan.planner.execution.trace import EventKind, Trace
 from bnnplan.planner.plan import Measured
 from bnnplan.planner.profile import Time
@@ -58,6 +59,17 @@ class Measurement:
         names = self.traces[0].by_name(kind)
         rows = [trace.by_name(kind) for trace in self.traces]
         return {name: round(statistics.median(row[name] for row in rows)) for name in names}
+
+    def launches(self) -> list[tuple[str, str, int]]:
+        """Median of every launch of a run: the device before (``user`` for none), device, ns."""
+        rows = [[e for e in t.events if e.kind is EventKind.LAUNCH] for t in self.traces]
+        devices = [event.device for event in rows[0]]
+        return [
+            (before, device, round(statistics.median(row[index].duration for row in rows)))
+            for index, (before, device) in enumerate(
+                zip([USER, *devices[:-1]], devices, strict=True)
+            )
+        ]
 
     def summary(self) -> Measured:
         """Medians of the parts, and what none of them explains."""

@@ -57,8 +57,12 @@ class Trace:
         return sum(event.duration for event in self.events if event.kind is kind)
 
     def by_name(self, kind: EventKind) -> dict[str, int]:
-        """Duration by name of all events of a kind."""
-        return {event.name: event.duration for event in self.events if event.kind is kind}
+        """Duration by name of all events of a kind; events of one name are added up."""
+        found: dict[str, int] = {}
+        for event in self.events:
+            if event.kind is kind:
+                found[event.name] = found.get(event.name, 0) + event.duration
+        return found
 
 
 def perfetto(traces: Sequence[Trace]) -> str:

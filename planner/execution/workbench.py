@@ -73,7 +73,3 @@ class Workbench:
                 bound, self.device(device), configuration
             )
         return self._kernels[key]
-
-    def forget(self, keep: set[tuple[str, str, Configuration]]) -> None:
-        """Release the memory of all kernels but some."""
-        self._kernels = {key: k for key, k in self._kernels.items() if key in keep}

@@ -57,12 +57,28 @@ def median(profile, layer, device):
 
 def test_what_ran_is_replaced_and_other_devices_stay(profile):
     found = corrected(
-        profile, (), [Ran(everywhere(chain(), "a"), ran(20_000, layer=3000, launch=70))]
+        profile, (), [Ran(everywhere(chain(), "a"), ran(18_070, layer=3000, launch=70))]
     )
     assert all(median(found, name, "a") == 3000 for name in LAYERS)
     assert all(median(found, name, "b") == 500 for name in LAYERS)
-    assert found.launch("a", 1) == 70
-    assert found.launch("b", 1) == 100
+    assert found.launch("a", 1, "user") == 70
+    assert found.launch("a", 1, "b") == 100
+    assert found.launch("b", 1, "user") == 100
+
+
+def test_time_that_no_event_explains_counts_as_launches(profile):
+    """Where devices take turns, caches and sleeping threads cost what no event shows."""
+    turns = [("a", 100), ("b", 200), ("a", 300)]
+    events = [Event(EventKind.LAYER, name, "a", 0, 1000) for name in LAYERS]
+    events += [Event(EventKind.LAUNCH, device, device, 0, ns) for device, ns in turns]
+    whole = 1000 * len(LAYERS) + 600 + 900
+    measured = Measurement([whole] * 20, [Trace(tuple(events), whole)] * 3)
+    mixed = everywhere(chain(), "a") | {"second": everywhere(chain(), "b")["second"]}
+    found = corrected(profile, (), [Ran(mixed, measured)])
+    assert found.launch("a", 1, "user") == 100 + 300
+    assert found.launch("b", 1, "a") == 200 + 300
+    assert found.launch("a", 1, "b") == 300 + 300
+    assert found.launch("b", 1, "user") == 100
 
 
 def test_other_costs_of_a_device_drift_with_those_that_ran(profile):
