@@ -20,6 +20,7 @@ from bnnplan.backends.registry import Backends, devices_of, load_backends
 from bnnplan.models.converters import as_tuple
 from bnnplan.models.errors import BnnplanError
 from bnnplan.models.files import converter, read_json, structure, write_json
+from bnnplan.planner.gpus import idle_gpus
 
 SCHEMA = "bnnplan.board"
 VERSION = 1
@@ -188,10 +189,29 @@ def detect_board(backends: Backends | None = None, *, oracles: bool = False) -> 
                 unavailable.append(Unavailable(f"{name} {device.name}", str(error)))
             else:
                 devices.append(device)
+    unavailable += idle_gpus(devices)
     if not devices:
         reasons = "; ".join(f"{lost.name}: {lost.reason}" for lost in unavailable)
         raise BoardError(f"no device can be used here: {reasons or 'no backend is installed'}")
     return Detection(Board(host, devices), tuple(unavailable))
+
+
+def dumped_board(root: Path) -> Board:
+    """The clusters of another machine, from a copy of its `/sys` and `/proc` below a folder.
+
+    Raises
+    ------
+    BoardError
+        If there are no cores below the folder.
+    FileError
+        If a file there is malformed.
+    """
+    # The cpu backend is native code, which other boards do without.
+    from bnnplan.backends.cpu.devices import dumped_devices
+
+    if not (root / "sys" / "devices" / "system" / "cpu").is_dir():
+        raise BoardError(f"{root}: no folder sys/devices/system/cpu below it; copy /sys there")
+    return Board(root.resolve().name or "dump", dumped_devices(root))
 
 
 def save_board(board: Board, path: Path) -> None:

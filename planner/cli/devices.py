@@ -8,21 +8,25 @@ from typing import Annotated
 import typer
 
 from bnnplan.models.files import converter
-from bnnplan.planner.board import detect_board, save_board
+from bnnplan.planner.board import Detection, detect_board, dumped_board, save_board
 from bnnplan.planner.cli.common import Json, console, print_json, table
 from bnnplan.planner.report.units import size
 
 
 def devices(
     json: Json = False,
+    root: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Read the clusters from a copy of a board's /sys."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the board to a file.")
     ] = None,
 ) -> None:
     """List the devices of this machine, with the reason where one is unavailable."""
-    found = detect_board(oracles=True)
+    found = Detection(dumped_board(root), ()) if root else detect_board(oracles=True)
     if output is not None:
-        save_board(detect_board().board, output)
+        save_board(found.board if root else detect_board().board, output)
     if json:
         print_json("bnnplan.devices", converter().unstructure(found))
         return
