@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import ClassVar
 
-import bnnplan.backends.cpu.binary
 import bnnplan.backends.cpu.numbers  # noqa: F401
+from bnnplan.backends.cpu.binary import product_variants
 from bnnplan.backends.cpu.configurations import worth_measuring
+from bnnplan.backends.cpu.devices import BACKEND, cluster_devices
 from bnnplan.backends.cpu.native import best_variant
 from bnnplan.backends.cpu.program import CpuKernel, CpuProgram, Team
 from bnnplan.backends.cpu.table import lookup
@@ -32,10 +32,10 @@ class CpuBackend(HostMemory, Backend):
 
     Every cluster of equal cores is a device with a team of pinned threads. Kernels use the
     fastest instruction set there is, or the one that the environment variable ``BNNPLAN_ISA``
-    (``portable``, ``avx2``, ``avx512``) forces.
+    (``portable``, ``avx2``, ``avx512``, ``neon``) forces.
     """
 
-    name: ClassVar[str] = "cpu"
+    name: ClassVar[str] = BACKEND
 
     def __init__(self) -> None:
         self._teams: dict[tuple[int, ...], Team] = {}
@@ -46,25 +46,7 @@ class CpuBackend(HostMemory, Backend):
             variant = best_variant()
         except BnnplanError as error:
             return [], [Unavailable(self.name, str(error))]
-        allowed = os.sched_getaffinity(0)
-        space = host_space()
-        found = []
-        for cluster in clusters():
-            cores = [core for core in cluster.cores if core in allowed]
-            if cores:
-                found.append(
-                    Device(
-                        name=cluster.name,
-                        backend=self.name,
-                        kind="cpu",
-                        description=cluster.description,
-                        space=space,
-                        resources=frozenset(f"core:{core}" for core in cores),
-                        threads=len(cores),
-                        properties={"isa": variant},
-                    )
-                )
-        return found, []
+        return cluster_devices(clusters(), host_space(), {"isa": variant}), []
 
     def supports(self, bound: BoundLayer, device: Device) -> str | None:
         """None if the device can run the layer, else the reason why not."""
@@ -73,8 +55,15 @@ class CpuBackend(HostMemory, Backend):
         return None
 
     def configurations(self, bound: BoundLayer, device: Device) -> list[Configuration]:
-        """One thread, and the shares of the layer's work that more threads can take."""
-        return worth_measuring(bound, device.threads, best_variant())
+        """One thread, and the shares of the layer's work that more threads can take.
+
+        All of that for every way there is to compute the layer's products.
+        """
+        return [
+            configuration
+            for variant in product_variants(bound, best_variant())
+            for configuration in worth_measuring(bound, device.threads, variant)
+        ]
 
     def prepare(self, bound: BoundLayer, device: Device, configuration: Configuration) -> Kernel:
         """Pack the weights for the instruction set and threads of a configuration."""

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnnplan.backends.cpu.native import ELEMENTS, CData, create, execution, ffi, lib, pointer
+from bnnplan.backends.cpu.native import (
+    ELEMENTS,
+    LOOKUP,
+    CData,
+    create,
+    execution,
+    ffi,
+    lib,
+    pointer,
+)
 from bnnplan.backends.cpu.table import prepares
 from bnnplan.backends.interface import Configuration
 from bnnplan.models.graph import BoundLayer
@@ -55,6 +64,33 @@ def _convolution(bound: BoundLayer, layer: BinaryConv2d | BinaryWeightConv2d) ->
         groups=layer.groups,
         **_window(layer.kernel, layer.strides, layer.pads),
     )
+
+
+def _pixel(bound: BoundLayer, layer: BinaryDense | BinaryWeightDense) -> CData:
+    """A dense layer as a convolution: a row of images of one pixel side by side."""
+    filters, channels = layer.weight.shape
+    image = TensorType((1, 1, channels), bound.inputs[0].element)
+    window = _window((1, 1), (1, 1), (0, 0, 0, 0))
+    return _shape(BoundLayer(layer, (image,), bound.batch), filters=filters, **window)
+
+
+def product_variants(bound: BoundLayer, isa: str) -> list[str]:
+    """The kernel variants of a layer that are worth measuring with an instruction set.
+
+    Looking up takes pairs of neighbouring outputs; for single ones, counting is as fast with half
+    the memory.
+    """
+    layer = bound.layer
+    if isa != "avx2" or bound.inputs[0].element is not ElementType.BIT:
+        return [isa]
+    if isinstance(layer, BinaryConv2d):
+        shape, neighbours = _convolution(bound, layer), bound.outputs[0].shape[1]
+    elif isinstance(layer, BinaryDense):
+        shape, neighbours = _pixel(bound, layer), bound.batch
+    else:
+        return [isa]
+    is_offered = neighbours > 1 and lib.bnn_lookup_fits(shape, layer.threshold is not None)
+    return [isa, LOOKUP] if is_offered else [isa]
 
 
 @prepares(BinaryConv2d, bits=True)
@@ -109,13 +145,10 @@ def binary_weight_dense(bound: BoundLayer, configuration: Configuration) -> CDat
     """Numbers × ±1 weights: a window as wide as a whole row of images side by side."""
     layer = bound.layer
     assert isinstance(layer, BinaryWeightDense)
-    filters, channels = layer.weight.shape
-    image = TensorType((1, 1, channels), bound.inputs[0].element)
-    window = _window((1, 1), (1, 1), (0, 0, 0, 0))
     return create(
         lib.bnn_input_conv_create,
-        _shape(BoundLayer(layer, (image,), bound.batch), filters=filters, **window),
-        ELEMENTS[image.element],
+        _pixel(bound, layer),
+        ELEMENTS[bound.inputs[0].element],
         pointer(layer.weight),
         *_limits(layer.threshold),
         execution(configuration),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from itertools import combinations
 
+from bnnplan.backends.cpu.native import LOOKUP
 from bnnplan.backends.interface import Configuration
 from bnnplan.models.graph import BoundLayer
 
 NEURON_BLOCK = 32
 """Output channels that a kernel computes together: fewer are not shared out."""
+LOOKUP_BLOCK = 64
+"""The same for kernels that look products up."""
 
 
 def _thread_counts(most: int) -> list[int]:
@@ -16,13 +19,13 @@ def _thread_counts(most: int) -> list[int]:
     return powers if most in (1, *powers) else [*powers, most]
 
 
-def _useful_axes(bound: BoundLayer) -> str:
+def _useful_axes(bound: BoundLayer, variant: str) -> str:
     """Axes along which there is more than one piece of work."""
     output = bound.outputs[0]
     extents = {
         "X": bound.batch,
         "Y": output.shape[0] if len(output.shape) == 3 else 1,
-        "Z": -(-output.channels // NEURON_BLOCK),
+        "Z": -(-output.channels // (LOOKUP_BLOCK if variant == LOOKUP else NEURON_BLOCK)),
     }
     return "".join(axis for axis, extent in extents.items() if extent > 1)
 
@@ -42,7 +45,7 @@ def worth_measuring(bound: BoundLayer, threads: int, variant: str) -> list[Confi
         The kernel variant to use.
     """
     found = [Configuration("", 1, variant)]
-    axes = _useful_axes(bound)
+    axes = _useful_axes(bound, variant)
     if not axes:
         return found
     has_products = bound.layer.macs(bound.inputs) > 0

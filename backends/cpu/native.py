@@ -28,8 +28,19 @@ ISAS = {
     "portable": lib.BNN_ISA_PORTABLE,
     "avx2": lib.BNN_ISA_AVX2,
     "avx512": lib.BNN_ISA_AVX512,
+    "neon": lib.BNN_ISA_NEON,
 }
-"""Instruction sets by the name of the kernel variant that uses them."""
+"""Instruction sets by name; none names the best."""
+LOOKUP = "avx2-lookup"
+"""The kernel variant that looks the products of bits up instead of counting them."""
+VARIANTS = {
+    **{
+        name: (isa, lib.BNN_METHOD_COUNT if name else lib.BNN_METHOD_BEST)
+        for name, isa in ISAS.items()
+    },
+    LOOKUP: (lib.BNN_ISA_AVX2, lib.BNN_METHOD_LOOKUP),
+}
+"""Instruction set and method of products of bits, by the name of the kernel variant."""
 
 _ERRORS: dict[int, type[BnnplanError]] = {
     lib.BNN_BAD_ARGUMENT: InputError,
@@ -74,13 +85,14 @@ def execution(configuration: Configuration) -> CData:
     UnsupportedError
         If it names an axis or a variant that there is not.
     """
-    if configuration.variant not in ISAS or set(configuration.axes) - set(AXES):
+    if configuration.variant not in VARIANTS or set(configuration.axes) - set(AXES):
         raise UnsupportedError(
             f"a CPU kernel cannot run as {configuration.label!r}; axes are of XYZ, variants are "
-            f"{', '.join(filter(None, ISAS))}"
+            f"{', '.join(filter(None, VARIANTS))}"
         )
     axes = sum(AXES[axis] for axis in configuration.axes)
-    return ffi.new("bnn_execution *", (ISAS[configuration.variant], axes, configuration.threads))
+    isa, method = VARIANTS[configuration.variant]
+    return ffi.new("bnn_execution *", (isa, axes, configuration.threads, method))
 
 
 def create(function: Callable[..., int], *arguments: object) -> CData:

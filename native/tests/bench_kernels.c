@@ -68,7 +68,7 @@ int main(int count, char **arguments)
 {
     static const size_t layers[][2] = {{56, 64}, {28, 128}, {14, 256}, {7, 512}};
     const bnn_execution execution = {BNN_ISA_BEST, BNN_Y | BNN_Z,
-                                     count > 1 ? atoi(arguments[1]) : 1};
+                                     count > 1 ? atoi(arguments[1]) : 1, BNN_METHOD_BEST};
     bnn_team *team = NULL;
     bnn_isa isa;
     if (bnn_isa_choose(BNN_ISA_BEST, &isa) != BNN_OK ||

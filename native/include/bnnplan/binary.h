@@ -33,6 +33,11 @@ bnn_status bnn_binary_dense_create(size_t batch, size_t channels, size_t filters
                                    const uint8_t *flips, const bnn_execution *execution,
                                    bnn_kernel **kernel);
 
+/* 1 if the bits * weights of a convolution can be looked up: at most 65,534 taps a filter, no
+ * depthwise convolution, and, to bits, groups of whole words; else 0. A dense layer is a
+ * convolution of one pixel. */
+int bnn_lookup_fits(const bnn_convolution *shape, int to_bits);
+
 /* Numbers * weights -> int32 sums, float32 sums of float32, or bits; zero padding. Thresholds
  * are of the type of the sums. Float sums go kernel row, kernel column, channel, each rounded. */
 bnn_status bnn_input_conv_create(const bnn_convolution *shape, bnn_element element,

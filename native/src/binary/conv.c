@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "core/kernel_base.h"
 #include "core/memory.h"
+#include "lookup/choose.h"
 
 /* Sums, and twice the mismatches, stay within 32 bits. */
 enum { MOST_TAPS = 1 << 29 };
@@ -11,6 +12,7 @@ enum { MOST_TAPS = 1 << 29 };
 static void destroy(bnn_kernel *kernel)
 {
     bnn_binary_conv *conv = (bnn_binary_conv *)kernel;
+    bnn_conv_lookup_destroy(conv->lookup);
     free(conv->run_offsets);
     free(conv->weights);
     free(conv->padding);
@@ -27,16 +29,17 @@ static void lay_out(bnn_binary_conv *conv)
     conv->group_channels = s->channels / s->groups;
     conv->group_filters = s->filters / s->groups;
     conv->group_words = bnn_words(conv->group_channels);
-    conv->group_blocks = (conv->group_filters + BNN_BLOCK - 1) / BNN_BLOCK;
+    conv->block = conv->lookup != NULL ? BNN_LOOKUP_BLOCK : BNN_BLOCK;
+    conv->group_blocks = (conv->group_filters + conv->block - 1) / conv->block;
     conv->blocks = conv->group_blocks * s->groups;
-    conv->loose = conv->to_bits && s->groups > 1 && conv->group_filters % BNN_BLOCK != 0;
+    conv->loose = conv->to_bits && s->groups > 1 && conv->group_filters % conv->block != 0;
     bool dense = s->groups == 1 && s->dilation_width == 1;
     conv->runs = dense ? s->kernel_height : s->kernel_height * s->kernel_width;
     conv->run_words = dense ? s->kernel_width * conv->group_words : conv->group_words;
     conv->words = conv->runs * conv->run_words;
     const size_t widest = conv->group_filters < BNN_BLOCK ? conv->group_filters : BNN_BLOCK;
     conv->block_words = conv->words * bnn_row_width(widest);
-    conv->limit_step = conv->loose ? s->filters : conv->blocks * BNN_BLOCK;
+    conv->limit_step = conv->loose ? s->filters : conv->blocks * conv->block;
     conv->row_words =
         (s->width + s->pad_left + s->pad_right) * conv->group_words * s->groups;
     conv->regroups = s->groups > 1 && conv->group_channels % BNN_WORD_BITS != 0;
@@ -63,7 +66,8 @@ static bool set_up(bnn_binary_conv *conv, int pad_value, const bnn_execution *ex
                            s->kernel_width, s->stride_width, s->dilation_width, zero))
         return false;
     const size_t classes = conv->vertical.count * conv->horizontal.count;
-    const size_t weights = conv->blocks * conv->block_words;
+    /* Look-up keeps its own weights, made from those of one filter after the other. */
+    const size_t weights = conv->lookup != NULL ? conv->words : conv->blocks * conv->block_words;
     const size_t limits = classes * conv->limit_step;
     if (classes > UINT16_MAX || limits > BNN_MOST_ELEMENTS || weights > BNN_MOST_ELEMENTS)
         return false;
@@ -83,12 +87,18 @@ static bool set_up(bnn_binary_conv *conv, int pad_value, const bnn_execution *ex
         size_t column = r % columns * s->dilation_width;
         conv->run_offsets[r] = row * conv->row_words + column * conv->group_words * s->groups;
     }
-    conv->base.weight_bytes = (weights + conv->row_words) * sizeof(uint64_t) +
-                              limits * sizeof(int32_t) +
+    conv->base.weight_bytes = conv->row_words * sizeof(uint64_t) +
                               conv->vertical.count * g->out_width * sizeof(uint16_t);
-    conv->base.workspace_bytes =
-        (size_t)execution->threads *
-        (conv->band_words * sizeof(uint64_t) + conv->sums * sizeof(int32_t));
+    size_t own = conv->band_words * sizeof(uint64_t) + conv->sums * sizeof(int32_t);
+    if (conv->lookup != NULL) {
+        if (!bnn_conv_lookup_create(conv))
+            return false;
+        conv->base.weight_bytes += conv->lookup->bytes;
+        own += conv->lookup->index_bytes + conv->lookup->counts_bytes;
+    } else {
+        conv->base.weight_bytes += weights * sizeof(uint64_t) + limits * sizeof(int32_t);
+    }
+    conv->base.workspace_bytes = (size_t)execution->threads * own;
     return true;
 }
 
@@ -113,6 +123,11 @@ bnn_status bnn_binary_conv_create(const bnn_convolution *shape, int pad_value,
     if (shape->kernel_height * shape->kernel_width > MOST_TAPS ||
         shape->kernel_height * shape->kernel_width * shape->channels > MOST_TAPS)
         return bnn_fail(BNN_UNSUPPORTED, "binary convolution: more than 2^29 taps a filter");
+    const bool to_bits = thresholds != NULL;
+    const bnn_lookup_kernels *lookup;
+    status = bnn_lookup_choose(execution, isa, shape, to_bits, geometry.out_width, &lookup);
+    if (status != BNN_OK)
+        return status;
     if (bnn_is_depthwise(shape))
         return bnn_depthwise_create(&geometry, pad_value, weights, thresholds, flips, execution,
                                     kernel);
@@ -127,8 +142,13 @@ bnn_status bnn_binary_conv_create(const bnn_convolution *shape, int pad_value,
     };
     conv->geometry = geometry;
     conv->rows = bnn_rows_select(isa);
-    conv->to_bits = thresholds != NULL;
-    if (!set_up(conv, pad_value, execution)) {
+    conv->to_bits = to_bits;
+    if (lookup != NULL) {
+        conv->lookup = bnn_allocate(sizeof *conv->lookup);
+        if (conv->lookup != NULL)
+            conv->lookup->kernels = lookup;
+    }
+    if ((lookup != NULL && conv->lookup == NULL) || !set_up(conv, pad_value, execution)) {
         destroy(&conv->base);
         return bnn_fail(BNN_NO_MEMORY, "no memory for the weights of a binary convolution");
     }

@@ -85,12 +85,23 @@ void bnn_binary_conv_pack(bnn_binary_conv *conv, int pad_value, const int8_t *we
     const packing p = {conv, weights, thresholds, flips, pad_value == 0};
     for (size_t filter = 0; filter < conv->geometry.shape.filters; filter++) {
         size_t group = filter / conv->group_filters, within = filter % conv->group_filters;
-        size_t block = group * conv->group_blocks + within / BNN_BLOCK;
-        size_t lane = within % BNN_BLOCK;
-        size_t left = conv->group_filters - within / BNN_BLOCK * BNN_BLOCK;
-        size_t width = bnn_row_width(left < BNN_BLOCK ? left : BNN_BLOCK);
-        pack_weights(&p, filter, conv->weights + block * conv->block_words + lane, width);
-        pack_limits(&p, filter, conv->loose ? filter : block * BNN_BLOCK + lane);
+        size_t block = group * conv->group_blocks + within / conv->block;
+        size_t lane = within % conv->block;
+        size_t left = conv->group_filters - within / conv->block * conv->block;
+        if (conv->lookup != NULL) {
+            pack_weights(&p, filter, conv->weights, 1);
+            bnn_lookup_weights_put(&conv->lookup->weights, block, left, lane, conv->weights);
+        } else {
+            size_t width = bnn_row_width(left < BNN_BLOCK ? left : BNN_BLOCK);
+            pack_weights(&p, filter, conv->weights + block * conv->block_words + lane, width);
+        }
+        pack_limits(&p, filter, conv->loose ? filter : block * conv->block + lane);
+    }
+    if (conv->lookup != NULL) {
+        free(conv->weights);
+        conv->weights = NULL;
+        if (conv->to_bits)
+            bnn_conv_lookup_limits(conv);
     }
     pack_classes(conv);
     uint64_t *to = conv->padding;

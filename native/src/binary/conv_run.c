@@ -10,17 +10,6 @@ typedef struct {
     int32_t *sums; /* of loose groups */
 } place;
 
-static size_t output_bytes(const bnn_binary_conv *conv)
-{
-    size_t filters = conv->geometry.shape.filters;
-    return conv->to_bits ? bnn_words(filters) * sizeof(uint64_t) : filters * sizeof(int32_t);
-}
-
-static const uint16_t *classes(const bnn_binary_conv *conv, size_t row)
-{
-    return conv->classes + conv->vertical.of[row] * conv->geometry.out_width;
-}
-
 static void run_block(const bnn_binary_conv *conv, const place *at, size_t block)
 {
     static const int32_t no_limits[BNN_BLOCK];
@@ -38,10 +27,10 @@ static void run_block(const bnn_binary_conv *conv, const place *at, size_t block
         .weights = conv->weights + block * conv->block_words,
         .limits = conv->limits + block * BNN_BLOCK,
         .limit_step = conv->limit_step,
-        .classes = classes(conv, at->row),
+        .classes = bnn_conv_classes(conv, at->row),
         .outputs = conv->geometry.out_width,
         .channels = left < BNN_BLOCK ? left : BNN_BLOCK,
-        .output_step = output_bytes(conv),
+        .output_step = bnn_conv_output_bytes(conv),
     };
     if (conv->loose) {
         row.limits = no_limits;
@@ -65,11 +54,11 @@ static void run_block(const bnn_binary_conv *conv, const place *at, size_t block
 static void pack_row(const bnn_binary_conv *conv, const place *at)
 {
     const size_t filters = conv->geometry.shape.filters;
-    const uint16_t *of = classes(conv, at->row);
+    const uint16_t *of = bnn_conv_classes(conv, at->row);
     for (size_t x = 0; x < conv->geometry.out_width; x++) {
         const int32_t *limits = conv->limits + of[x] * conv->limit_step;
         const int32_t *sums = at->sums + x * filters;
-        uint64_t *to = (uint64_t *)(void *)(at->output + x * output_bytes(conv));
+        uint64_t *to = (uint64_t *)(void *)(at->output + x * bnn_conv_output_bytes(conv));
         for (size_t f = 0; f < filters; f += BNN_WORD_BITS) {
             uint64_t word = 0;
             for (size_t i = f; i < filters && i < f + BNN_WORD_BITS; i++)
@@ -84,7 +73,7 @@ static void run_rows(const bnn_binary_conv *conv, const bnn_part *part, const ui
                      char *output, int32_t *sums)
 {
     const size_t row_step = conv->row_words * conv->geometry.shape.stride_height;
-    const size_t output_row = conv->geometry.out_width * output_bytes(conv);
+    const size_t output_row = conv->geometry.out_width * bnn_conv_output_bytes(conv);
     if (conv->loose) {
         for (size_t y = part->y.begin; y < part->y.end; y++) {
             const place at = {first + (y - part->y.begin) * row_step, output + y * output_row, y,
@@ -144,17 +133,20 @@ void bnn_binary_conv_run(const bnn_kernel *kernel, const bnn_call *call)
         .copy_row = copy_row,
         .context = conv,
     };
-    const size_t own = conv->band_words * sizeof(uint64_t) + conv->sums * sizeof(int32_t);
+    const size_t own = kernel->workspace_bytes / (size_t)kernel->threads;
     uint64_t *memory = (uint64_t *)(void *)((char *)call->workspace + own * (size_t)call->thread);
     for (size_t n = part.x.begin; n < part.x.end; n++) {
         const uint64_t *image = (const uint64_t *)call->inputs[0] + n * s->height * source_row;
         char *output = (char *)call->outputs[0] +
-                       n * geometry->out_height * geometry->out_width * output_bytes(conv);
+                       n * geometry->out_height * geometry->out_width * bnn_conv_output_bytes(conv);
         const uint64_t *first = image + part.y.begin * s->stride_height * source_row;
         if (!conv->in_place) {
             bnn_band_fill(&band, part.y, image, memory);
             first = memory;
         }
-        run_rows(conv, &part, first, output, (int32_t *)(void *)(memory + conv->band_words));
+        if (conv->lookup != NULL)
+            bnn_conv_lookup_run(conv, &part, first, output, (char *)(memory + conv->band_words));
+        else
+            run_rows(conv, &part, first, output, (int32_t *)(void *)(memory + conv->band_words));
     }
 }

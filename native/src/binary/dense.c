@@ -6,6 +6,8 @@
 #include "core/kernel_base.h"
 #include "core/memory.h"
 #include "core/split.h"
+#include "lookup/choose.h"
+#include "lookup/dense.h"
 
 #include <bnnplan/binary.h>
 
@@ -111,6 +113,18 @@ bnn_status bnn_binary_dense_create(size_t batch, size_t channels, size_t filters
     if (weights == NULL || kernel == NULL || (thresholds == NULL) != (flips == NULL))
         return bnn_fail(BNN_BAD_ARGUMENT,
                         "binary dense: weights, or one of thresholds and flips, are missing");
+    const bnn_convolution pixel = {.channels = channels,
+                                   .filters = filters,
+                                   .kernel_height = 1,
+                                   .kernel_width = 1,
+                                   .groups = 1};
+    const bnn_lookup_kernels *lookup;
+    status = bnn_lookup_choose(execution, isa, &pixel, thresholds != NULL, batch, &lookup);
+    if (status != BNN_OK)
+        return status;
+    if (lookup != NULL)
+        return bnn_lookup_dense_create(batch, channels, filters, weights, thresholds, flips,
+                                       execution, lookup, kernel);
     dense *self = bnn_allocate(sizeof *self);
     if (self == NULL)
         return bnn_fail(BNN_NO_MEMORY, "no memory for a binary dense layer");

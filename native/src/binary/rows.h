@@ -43,6 +43,8 @@ extern const bnn_row_kernels bnn_rows_portable;
 #if defined(__x86_64__)
 extern const bnn_row_kernels bnn_rows_avx2;
 extern const bnn_row_kernels bnn_rows_avx512;
+#elif defined(__aarch64__) || defined(__arm__)
+extern const bnn_row_kernels bnn_rows_neon;
 #endif
 
 const bnn_row_kernels *bnn_rows_select(bnn_isa isa);

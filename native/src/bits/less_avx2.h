@@ -1,4 +1,5 @@
-/* Bit i of the result: numbers[i] < limits[i]; 1 <= n <= 32. With AVX2. */
+/* Bit i of the result: numbers[i] < limits[i], floats with signs[i] turned over; 1 <= n <= 32. With
+ * AVX2. */
 #ifndef BNNPLAN_BITS_LESS_AVX2_H
 #define BNNPLAN_BITS_LESS_AVX2_H
 
@@ -23,17 +24,21 @@ BNN_INLINE uint32_t less_i32(const int32_t *numbers, const int32_t *limits, size
     return bits;
 }
 
-BNN_INLINE uint32_t less_f32(const float *numbers, const float *limits, size_t n)
+BNN_INLINE uint32_t less_signed_f32(const float *numbers, const uint32_t *signs,
+                                    const float *limits, size_t n)
 {
     uint32_t bits = 0;
     size_t i = 0;
     for (; i + 8 <= n; i += 8) {
-        __m256 x = _mm256_loadu_ps(numbers + i);
+        __m256 sign = _mm256_castsi256_ps(_mm256_loadu_si256((const void *)(signs + i)));
+        __m256 x = _mm256_xor_ps(_mm256_loadu_ps(numbers + i), sign);
         __m256 less = _mm256_cmp_ps(x, _mm256_loadu_ps(limits + i), _CMP_LT_OQ);
         bits |= (uint32_t)_mm256_movemask_ps(less) << i;
     }
-    for (; i < n; i++)
-        bits |= (uint32_t)(numbers[i] < limits[i]) << i;
+    for (; i < n; i++) {
+        float x = signs[i] != 0 ? -numbers[i] : numbers[i];
+        bits |= (uint32_t)(x < limits[i]) << i;
+    }
     return bits;
 }
 

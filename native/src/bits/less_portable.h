@@ -1,4 +1,5 @@
-/* Bit i of the result: numbers[i] < limits[i]; 1 <= n <= 32. In plain C. */
+/* Bit i of the result: numbers[i] < limits[i], floats with signs[i] turned over where asked for;
+ * 1 <= n <= 32. In plain C. */
 #ifndef BNNPLAN_BITS_LESS_PORTABLE_H
 #define BNNPLAN_BITS_LESS_PORTABLE_H
 
@@ -20,6 +21,17 @@ BNN_INLINE uint32_t less_f32(const float *numbers, const float *limits, size_t n
     uint32_t bits = 0;
     for (size_t i = 0; i < n; i++)
         bits |= (uint32_t)(numbers[i] < limits[i]) << i;
+    return bits;
+}
+
+BNN_INLINE uint32_t less_signed_f32(const float *numbers, const uint32_t *signs,
+                                    const float *limits, size_t n)
+{
+    uint32_t bits = 0;
+    for (size_t i = 0; i < n; i++) {
+        float x = signs[i] != 0 ? -numbers[i] : numbers[i];
+        bits |= (uint32_t)(x < limits[i]) << i;
+    }
     return bits;
 }
 

@@ -28,6 +28,8 @@ extern const bnn_threshold_loops bnn_threshold_portable;
 #if defined(__x86_64__)
 extern const bnn_threshold_loops bnn_threshold_avx2;
 extern const bnn_threshold_loops bnn_threshold_avx512;
+#elif defined(__aarch64__) || defined(__arm__)
+extern const bnn_threshold_loops bnn_threshold_neon;
 #endif
 
 /* NULL for an element that has no thresholds. */

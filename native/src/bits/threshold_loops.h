@@ -2,11 +2,10 @@
 #include "bits/threshold.h"
 #include "core/bits.h"
 
-#include <string.h>
-
 enum { CHUNK = 32 };
 
-/* One pixel; COMPARE gives the bits of channels at .. at + n - 1. */
+/* One pixel; COMPARE gives the bits of channels at .. at + n - 1. Whole chunks are compared with a
+ * constant n, for which compilers unroll all loops. */
 #define BNN_PIXEL(COMPARE)                                                                        \
     for (size_t c = 0; c < limits->channels; c += BNN_WORD_BITS) {                                \
         uint64_t word = 0;                                                                        \
@@ -14,8 +13,13 @@ enum { CHUNK = 32 };
              half += CHUNK) {                                                                     \
             const size_t at = c + half;                                                           \
             const size_t left = limits->channels - at;                                            \
-            const size_t n = left < CHUNK ? left : CHUNK;                                         \
-            word |= (uint64_t)(COMPARE) << half;                                                  \
+            if (left >= CHUNK) {                                                                  \
+                const size_t n = CHUNK;                                                           \
+                word |= (uint64_t)(COMPARE) << half;                                              \
+            } else {                                                                              \
+                const size_t n = left;                                                            \
+                word |= (uint64_t)(COMPARE) << half;                                              \
+            }                                                                                     \
         }                                                                                         \
         *bits++ = word;                                                                           \
     }
@@ -42,18 +46,6 @@ BNN_INLINE uint32_t less_i8(const int8_t *x, const int32_t *limits, size_t n)
     for (size_t i = 0; i < n; i++)
         wide[i] = x[i];
     return less_i32(wide, limits, n);
-}
-
-BNN_INLINE uint32_t less_signed_f32(const float *x, const uint32_t *signs, const float *limits,
-                                    size_t n)
-{
-    uint32_t raw[CHUNK];
-    float turned[CHUNK];
-    memcpy(raw, x, n * sizeof *raw);
-    for (size_t i = 0; i < n; i++)
-        raw[i] ^= signs[i];
-    memcpy(turned, raw, n * sizeof *raw);
-    return less_f32(turned, limits, n);
 }
 
 static void uint8_loop(const bnn_limits *limits, const void *numbers, uint64_t *bits,

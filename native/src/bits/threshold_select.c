@@ -7,6 +7,9 @@ static const bnn_threshold_loops *loops_of(bnn_isa isa)
         return &bnn_threshold_avx512;
     if (isa == BNN_ISA_AVX2)
         return &bnn_threshold_avx2;
+#elif defined(__aarch64__) || defined(__arm__)
+    if (isa == BNN_ISA_NEON)
+        return &bnn_threshold_neon;
 #endif
     (void)isa;
     return &bnn_threshold_portable;

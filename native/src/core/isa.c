@@ -24,7 +24,7 @@ static bool machine_runs(bnn_isa isa)
     unsigned a, b, c, d;
     if (isa == BNN_ISA_PORTABLE)
         return true;
-    if (!__get_cpuid(1, &a, &b, &c, &d))
+    if (isa == BNN_ISA_NEON || !__get_cpuid(1, &a, &b, &c, &d))
         return false;
     const unsigned need1 = bit_OSXSAVE | bit_AVX | bit_POPCNT;
     if ((c & need1) != need1)
@@ -39,6 +39,20 @@ static bool machine_runs(bnn_isa isa)
     return (b & bit_AVX2) != 0 && (b & need7b) == need7b && (c & need7c) == need7c &&
            (state & STATE_AVX512) == STATE_AVX512;
 }
+#elif defined(__aarch64__)
+static bool machine_runs(bnn_isa isa)
+{
+    return isa == BNN_ISA_PORTABLE || isa == BNN_ISA_NEON;
+}
+#elif defined(__arm__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+
+static bool machine_runs(bnn_isa isa)
+{
+    return isa == BNN_ISA_PORTABLE ||
+           (isa == BNN_ISA_NEON && (getauxval(AT_HWCAP) & HWCAP_NEON) != 0);
+}
 #else
 static bool machine_runs(bnn_isa isa)
 {
@@ -46,7 +60,7 @@ static bool machine_runs(bnn_isa isa)
 }
 #endif
 
-static const char *const names[] = {"best", "portable", "avx2", "avx512"};
+static const char *const names[] = {"best", "portable", "avx2", "avx512", "neon"};
 enum { NAMES = sizeof names / sizeof *names };
 
 const char *bnn_isa_name(bnn_isa isa)
@@ -75,7 +89,7 @@ static bnn_status read_environment(bnn_isa *forced)
             return require(*forced, "BNNPLAN_ISA");
         }
     return bnn_fail(BNN_BAD_ARGUMENT,
-                    "BNNPLAN_ISA is \"%.40s\"; it must be portable, avx2 or avx512", text);
+                    "BNNPLAN_ISA is \"%.40s\"; it must be portable, avx2, avx512 or neon", text);
 }
 
 bnn_status bnn_isa_choose(bnn_isa wanted, bnn_isa *chosen)
@@ -87,7 +101,7 @@ bnn_status bnn_isa_choose(bnn_isa wanted, bnn_isa *chosen)
     if (status != BNN_OK)
         return status;
     if (wanted == BNN_ISA_BEST && forced == BNN_ISA_BEST) {
-        wanted = BNN_ISA_AVX512;
+        wanted = (bnn_isa)(NAMES - 1);
         while (!machine_runs(wanted))
             wanted = (bnn_isa)(wanted - 1);
     } else if (wanted == BNN_ISA_BEST) {

@@ -16,6 +16,8 @@ bnn_status bnn_execution_check(const bnn_execution *execution, bnn_isa *isa)
     if ((execution->axes & ~(BNN_X | BNN_Y | BNN_Z)) != 0)
         return bnn_fail(BNN_BAD_ARGUMENT, "parallel axes %d are none of X, Y and Z",
                         execution->axes);
+    if ((unsigned)execution->method > BNN_METHOD_LOOKUP)
+        return bnn_fail(BNN_BAD_ARGUMENT, "there is no method number %d", (int)execution->method);
     return bnn_isa_choose(execution->isa, isa);
 }
 

@@ -11,7 +11,11 @@
 enum { BNN_ALIGNMENT = 64 };
 
 /* Largest product of extents that kernels index with. */
+#if SIZE_MAX > UINT32_MAX
 #define BNN_MOST_ELEMENTS ((size_t)1 << 40)
+#else
+#define BNN_MOST_ELEMENTS ((size_t)1 << 28)
+#endif
 
 /* *product *= factor; false if it would exceed BNN_MOST_ELEMENTS. */
 static inline bool bnn_multiply(size_t *product, size_t factor)

@@ -97,23 +97,25 @@ static void put(bnn_input_conv *conv, char *block, size_t run, size_t number, si
         ((int32_t *)(void *)block)[at] = weight;
 }
 
-static void pack(bnn_input_conv *conv, const int8_t *weights)
+/* `excess` is what every weight -1 adds too much. */
+static void pack(bnn_input_conv *conv, const int8_t *weights, int32_t excess)
 {
     const size_t filters = conv->geometry.shape.filters;
     const size_t taps = conv->runs * conv->run_numbers;
+    const int offset = conv->element == BNN_INT8 ? BYTE_OFFSET : 0;
     for (size_t f = 0; f < filters; f++, weights += taps) {
         const size_t within = f % conv->group_filters;
         const size_t block =
             f / conv->group_filters * conv->group_blocks + within / BNN_INPUT_BLOCK;
         const size_t lane = within % BNN_INPUT_BLOCK;
         char *to = (char *)conv->weights + block * conv->block_bytes;
-        int32_t sum = 0;
+        int64_t start = 0;
         for (size_t t = 0; t < taps; t++) {
             put(conv, to, t / conv->run_numbers, t % conv->run_numbers, lane, weights[t]);
-            sum += weights[t];
+            start -= (weights[t] < 0 ? excess : 0) + offset * weights[t];
         }
-        if (conv->element == BNN_INT8)
-            conv->starts[block * BNN_INPUT_BLOCK + lane] = -BYTE_OFFSET * sum;
+        if (is_bytes(conv))
+            conv->starts[block * BNN_INPUT_BLOCK + lane] = (int32_t)start;
     }
 }
 
@@ -186,7 +188,7 @@ bnn_status bnn_input_conv_create(const bnn_convolution *shape, bnn_element eleme
         destroy(&conv->base);
         return bnn_fail(BNN_NO_MEMORY, "no memory for the weights of a first layer");
     }
-    pack(conv, weights);
+    pack(conv, weights, bnn_input_select(isa)->excess);
     *kernel = &conv->base;
     return BNN_OK;
 }

@@ -34,12 +34,15 @@ typedef void (*bnn_input_loop)(const bnn_input_row *row);
 
 typedef struct {
     bnn_input_loop bytes, int32, float32;
+    int32_t excess; /* what every weight -1 adds too much to sums of bytes */
 } bnn_input_loops;
 
 extern const bnn_input_loops bnn_input_portable;
 #if defined(__x86_64__)
 extern const bnn_input_loops bnn_input_avx2;
 extern const bnn_input_loops bnn_input_avx512;
+#elif defined(__aarch64__) || defined(__arm__)
+extern const bnn_input_loops bnn_input_neon;
 #endif
 
 const bnn_input_loops *bnn_input_select(bnn_isa isa);

@@ -34,6 +34,7 @@ BNN_INLINE uint32_t block_less_f32(const vector_u32 *sums, const float *limits)
     return bits;
 }
 
+#include "input/quads_impl.h"
 #include "input/rows_impl.h"
 
-const bnn_input_loops bnn_input_avx512 = {bytes_loop, int32_loop, float32_loop};
+const bnn_input_loops bnn_input_avx512 = {bytes_loop, int32_loop, float32_loop, 0};

@@ -7,6 +7,9 @@ const bnn_input_loops *bnn_input_select(bnn_isa isa)
         return &bnn_input_avx512;
     if (isa == BNN_ISA_AVX2)
         return &bnn_input_avx2;
+#elif defined(__aarch64__) || defined(__arm__)
+    if (isa == BNN_ISA_NEON)
+        return &bnn_input_neon;
 #endif
     (void)isa;
     return &bnn_input_portable;

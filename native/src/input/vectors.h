@@ -5,6 +5,10 @@
 #include "core/unroll.h"
 #include "input/rows.h"
 
+#if defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
 enum {
     LANES = VECTOR_BYTES / 4,
     VECTORS = BNN_INPUT_BLOCK / LANES
@@ -20,5 +24,15 @@ typedef vector_f32 memory_f32 __attribute__((aligned(4), may_alias));
 
 #define LOAD_U32(address) (*(const memory_u32 *)(const void *)(address))
 #define LOAD_F32(address) (*(const memory_f32 *)(const void *)(address))
+
+/* sum + number * weights. Products with +1 and -1 are exact: fused or not, the sums are the same. */
+BNN_INLINE vector_f32 add_product(vector_f32 sum, float number, vector_f32 weights)
+{
+#if defined(__aarch64__)
+    return (vector_f32)vfmaq_n_f32((float32x4_t)sum, (float32x4_t)weights, number);
+#else
+    return sum + number * weights;
+#endif
+}
 
 #endif

@@ -6,7 +6,7 @@ import functools
 
 import numpy as np
 
-from bnnplan.backends.cpu.native import ISAS, CData, check, ffi, lib
+from bnnplan.backends.cpu.native import ISAS, LOOKUP, CData, check, ffi, lib
 from bnnplan.backends.cpu.table import lookup
 from bnnplan.backends.interface import Configuration
 from bnnplan.backends.reference import compute
@@ -25,6 +25,12 @@ def available_isas() -> list[str]:
             continue
         found.append(name)
     return found
+
+
+def available_variants() -> list[str]:
+    """Names of the kernel variants of products of bits that this machine runs."""
+    isas = available_isas()
+    return [*isas, LOOKUP] if "avx2" in isas else isas
 
 
 @functools.cache

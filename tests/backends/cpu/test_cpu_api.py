@@ -24,8 +24,8 @@ SHAPE = {
 WEIGHTS = pointer(np.ones((2, 3, 3, 4), np.int8))
 
 
-def execution(isa: int = lib.BNN_ISA_BEST, axes: int = 0, threads: int = 1):
-    return ffi.new("bnn_execution *", (isa, axes, threads))
+def execution(isa: int = lib.BNN_ISA_BEST, axes: int = 0, threads: int = 1, method: int = 0):
+    return ffi.new("bnn_execution *", (isa, axes, threads, method))
 
 
 def shape(**changes: int):
@@ -88,6 +88,7 @@ def test_missing_arguments_are_refused():
         ({"threads": 1025}, "1 to 1024 threads, not 1025"),
         ({"axes": 8}, "parallel axes 8"),
         ({"isa": 77}, "no instruction set number 77"),
+        ({"method": 3}, "no method number 3"),
     ],
 )
 def test_impossible_executions_are_refused(how, message):
@@ -153,6 +154,9 @@ def test_the_environment_forces_an_instruction_set(monkeypatch, isa):
     assert best_variant() == isa
     assert on.properties["isa"] == isa
     assert {c.variant for c in backend.configurations(DENSE, on)} == {isa}
+    two = BoundLayer(DENSE.layer, DENSE.inputs, 2)
+    lookup = {"avx2-lookup"} if isa == "avx2" else set()
+    assert {c.variant for c in backend.configurations(two, on)} == {isa, *lookup}
     backend.prepare(DENSE, on, Configuration("", 1, isa))
     other = next((name for name in available_isas() if name != isa), None)
     if other is not None:
@@ -165,7 +169,7 @@ def test_an_unknown_instruction_set_is_an_answer_and_an_error(monkeypatch):
     monkeypatch.setenv("BNNPLAN_ISA", "mmx")
     found, unavailable = CpuBackend().devices()
     assert found == []
-    assert 'BNNPLAN_ISA is "mmx"; it must be portable, avx2 or avx512' in unavailable[0].reason
+    assert 'BNNPLAN_ISA is "mmx"; it must be portable, avx2, avx512 or neon' in unavailable[0].reason
     with pytest.raises(InputError, match="mmx"):
         CpuBackend().prepare(DENSE, on, Configuration())
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cpu_harness import assert_exact, available_isas, random_values
+from cpu_harness import assert_exact, available_isas, available_variants, random_values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bnnplan.backends.cpu.binary import product_variants
+from bnnplan.backends.cpu.native import LOOKUP
 from bnnplan.backends.interface import Configuration
-from bnnplan.models.errors import NetworkError
+from bnnplan.models.errors import NetworkError, UnsupportedError
 from bnnplan.models.graph import BoundLayer
 from bnnplan.models.layers import (
     BinaryConv2d,
@@ -24,6 +26,8 @@ from bnnplan.models.layers import (
 )
 from bnnplan.models.tensors import ElementType, TensorType
 
+MOST_TAPS = 65_534
+"""Of a filter whose products are looked up."""
 SIGNS = np.array([-1, 1], np.int8)
 EXTREMES = np.array([-(2**31), 2**31 - 1, 0], np.int64)
 
@@ -34,6 +38,12 @@ configurations = st.builds(
     st.sampled_from(["", "X", "Y", "Z", "XY", "XZ", "YZ", "XYZ"]),
     st.integers(1, 4),
     st.sampled_from(available_isas()),
+)
+product_configurations = st.builds(
+    Configuration,
+    st.sampled_from(["", "X", "Y", "Z", "XY", "XZ", "YZ", "XYZ"]),
+    st.integers(1, 4),
+    st.sampled_from(available_variants()),
 )
 pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
@@ -72,7 +82,8 @@ def sums_reach(weight: np.ndarray) -> int:
 
 @settings(max_examples=300, deadline=None)
 @given(
-    windows(), channel_counts, channel_counts, st.integers(1, 3), configurations, seeds, st.data()
+    *(windows(), channel_counts, channel_counts, st.integers(1, 3)),
+    *(product_configurations, seeds, st.data()),
 )
 def test_binary_convolutions_are_exact(window, channels, filters, batch, configuration, seed, data):
     (kh, kw, height, width), geometry = window
@@ -92,7 +103,15 @@ def test_binary_convolutions_are_exact(window, channels, filters, batch, configu
     except NetworkError:
         return
     bound = BoundLayer(layer, (source,), batch)
-    assert_exact(bound, configuration, [random_values(random, source, batch)])
+    values = [random_values(random, source, batch)]
+    cannot_look_up = 1 < groups == channels * groups == filters * groups or (
+        to_bits and groups > 1 and filters % 64 != 0
+    )
+    if configuration.variant == LOOKUP and cannot_look_up:
+        with pytest.raises(UnsupportedError, match="by look-up is wanted"):
+            assert_exact(bound, configuration, values)
+        return
+    assert_exact(bound, configuration, values)
 
 
 @settings(max_examples=200, deadline=None)
@@ -127,11 +146,11 @@ def test_depthwise_convolutions_are_exact(
 
 @settings(max_examples=200, deadline=None)
 @given(
-    st.one_of(channel_counts, st.sampled_from([2048, 70000])),
+    st.one_of(channel_counts, st.sampled_from([2048, MOST_TAPS])),
     channel_counts,
-    st.integers(1, 9),
+    st.one_of(st.integers(1, 9), st.sampled_from([63, 64, 65, 130])),
     st.booleans(),
-    configurations,
+    product_configurations,
     seeds,
 )
 def test_binary_dense_layers_are_exact(channels, filters, batch, to_bits, configuration, seed):
@@ -141,6 +160,29 @@ def test_binary_dense_layers_are_exact(channels, filters, batch, to_bits, config
     source = TensorType((channels,), ElementType.BIT)
     bound = BoundLayer(BinaryDense(weight, threshold=threshold), (source,), batch)
     assert_exact(bound, configuration, [random_values(random, source, batch)])
+
+
+@pytest.mark.parametrize("variant", available_variants())
+@pytest.mark.parametrize("to_bits", [False, True])
+def test_counts_as_large_as_they_can_be_are_exact(variant, to_bits):
+    channels = MOST_TAPS
+    source = TensorType((channels,), ElementType.BIT)
+    weight = np.ones((7, channels), np.int8)
+    weight[4:] = -1
+    limits = np.array([-channels, -channels + 1, 0, -(2**31), channels, 2**31 - 1, -channels])
+    rule = Threshold(limits.astype(np.int32), np.arange(7) == 6) if to_bits else None
+    values = np.stack([-np.ones(channels), np.ones(channels)]).astype(np.int8)
+    assert_exact(
+        BoundLayer(BinaryDense(weight, threshold=rule), (source,), 2),
+        Configuration("", 1, variant),
+        [values],
+    )
+
+
+def test_larger_counts_are_not_looked_up():
+    source = TensorType((MOST_TAPS + 1,), ElementType.BIT)
+    bound = BoundLayer(BinaryDense(np.ones((1, MOST_TAPS + 1), np.int8)), (source,), 2)
+    assert product_variants(bound, "avx2") == ["avx2"]
 
 
 @pytest.mark.parametrize("isa", available_isas())

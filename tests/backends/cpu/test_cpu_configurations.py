@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from bnnplan.backends.cpu.binary import product_variants
 from bnnplan.backends.cpu.configurations import worth_measuring
+from bnnplan.backends.cpu.native import LOOKUP
 from bnnplan.models.graph import BoundLayer
 from bnnplan.models.layers import BinaryConv2d, BinaryDense, MaxPool2d
 from bnnplan.models.tensors import ElementType, TensorType
@@ -41,3 +43,20 @@ def test_axes_without_work_are_left_out():
 
 def test_layers_without_products_have_one_way_to_share():
     assert labels(BoundLayer(MaxPool2d((2, 2), (2, 2)), (IMAGE,)), 2) == ["-", "YZ 2t"]
+
+
+def test_looking_up_shares_out_larger_blocks_of_neurons():
+    found = worth_measuring(BoundLayer(CONVOLUTION, (IMAGE,)), 2, LOOKUP)
+    assert [configuration.label for configuration in found] == [f"- {LOOKUP}", f"Y 2t {LOOKUP}"]
+
+
+def test_looking_up_is_offered_for_pairs_of_outputs_with_avx2():
+    column = TensorType((4, 1, 64), ElementType.BIT)
+    both = ["avx2", LOOKUP]
+    assert product_variants(BoundLayer(CONVOLUTION, (IMAGE,)), "avx2") == both
+    assert product_variants(BoundLayer(CONVOLUTION, (column,)), "avx2") == ["avx2"]
+    assert product_variants(BoundLayer(CONVOLUTION, (IMAGE,)), "avx512") == ["avx512"]
+    dense = BinaryDense(np.ones((10, 64), np.int8))
+    vector = TensorType((64,), ElementType.BIT)
+    assert product_variants(BoundLayer(dense, (vector,)), "avx2") == ["avx2"]
+    assert product_variants(BoundLayer(dense, (vector,), 2), "avx2") == both

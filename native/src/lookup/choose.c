@@ -1,0 +1,41 @@
+#include "lookup/choose.h"
+
+#include "binary/depthwise.h"
+#include "core/error.h"
+#include "core/memory.h"
+
+/* Where look-up begins to be faster than counting: with a pair of outputs, and half a vector of
+ * filters. */
+enum { LEAST_OUTPUTS = 2, LEAST_FILTERS = 16 };
+
+int bnn_lookup_fits(const bnn_convolution *shape, int to_bits)
+{
+    if (shape == NULL || shape->groups == 0 || bnn_is_depthwise(shape))
+        return 0;
+    size_t taps = shape->channels / shape->groups;
+    if (!bnn_multiply(&taps, shape->kernel_height) || !bnn_multiply(&taps, shape->kernel_width) ||
+        taps > BNN_LOOKUP_MOST_TAPS)
+        return 0;
+    /* Blocks write whole words. */
+    return !to_bits || shape->groups == 1 ||
+           shape->filters / shape->groups % BNN_LOOKUP_BLOCK == 0;
+}
+
+bnn_status bnn_lookup_choose(const bnn_execution *execution, bnn_isa isa,
+                             const bnn_convolution *shape, bool to_bits, size_t outputs,
+                             const bnn_lookup_kernels **kernels)
+{
+    const bool fits = bnn_lookup_fits(shape, to_bits);
+    const size_t filters = shape->filters / shape->groups;
+    *kernels = bnn_lookup_select(isa);
+    if (execution->method == BNN_METHOD_LOOKUP && (*kernels == NULL || !fits))
+        return bnn_fail(BNN_UNSUPPORTED,
+                        "a product by look-up is wanted, which instruction set %s or this layer "
+                        "has not",
+                        bnn_isa_name(isa));
+    if (execution->method == BNN_METHOD_COUNT ||
+        (execution->method == BNN_METHOD_BEST &&
+         (!fits || outputs < LEAST_OUTPUTS || filters < LEAST_FILTERS)))
+        *kernels = NULL;
+    return BNN_OK;
+}
