@@ -12,7 +12,7 @@ from pathlib import Path
 from bnnplan.models.errors import InputError
 from bnnplan.models.graph import Network
 from bnnplan.models.network_file import load_network
-from bnnplan.models.zoo.building import Weights
+from bnnplan.models.zoo.building import RANDOM_WEIGHTS, Weights
 from bnnplan.models.zoo.plain import (
     btc_alexnet,
     btc_mlp,
@@ -85,6 +85,16 @@ def build(name: str, *, seed: int = 0, weights: Weights | None = None) -> Networ
     if name not in ZOO:
         raise InputError(unknown_name(name))
     return ZOO[name](seed, weights)
+
+
+def has_random_weights(network: Network) -> bool:
+    """Whether the notes say that nobody trained the network, so that its answers mean nothing."""
+    return any(note.startswith(RANDOM_WEIGHTS) for note in network.notes)
+
+
+def summary(name: str) -> str:
+    """What a network of the zoo is, in a line."""
+    return (ZOO[name].__doc__ or "").splitlines()[0]
 
 
 def unknown_name(name: str) -> str:

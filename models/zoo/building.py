@@ -45,6 +45,9 @@ PIXELS: tuple[float, float] = (127.5, 73.9)
 FLIPPED = 0.1
 """Share of channels that a random batch norm scales by a negative number."""
 
+RANDOM_WEIGHTS = "random weights"
+"""How the note of a network that nobody trained begins."""
+
 _SAMPLES = np.random.default_rng(0).standard_normal((1000, 9))
 
 
@@ -90,8 +93,9 @@ class Builder:
         """
         if unknown := sorted(set(self._weights or ()) - self._used):
             raise InputError(f"network {self.name!r} has no weights {unknown[0]!r}")
-        origin = "given weights" if self._weights is not None else f"random, seed {self._seed}"
-        notes = (f"zoo network {self.name}; {origin}",)
+        given = self._weights is not None
+        origin = "given weights" if given else f"{RANDOM_WEIGHTS}, seed {self._seed}"
+        notes = (f"zoo network {self.name}", origin)
         return Network(self.name, {"pixels": self.input}, self._nodes, [output], classes, notes)
 
     def conv(

@@ -5,7 +5,6 @@ follows. The first convolution sees the plain pixels, 0 to 255, so every sum is 
 """
 
 import argparse
-import os
 import platform
 import shlex
 import sys
@@ -149,7 +148,8 @@ def export(network: nn.Sequential, path: Path) -> None:
     arrays = {name: signs(weight).to(torch.int8).numpy() for name, weight in weights.items()}
     norms = [layer for layer in network if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d)]
     for number, norm in enumerate(norms, start=1):
-        assert norm.running_mean is not None and norm.running_var is not None
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
         arrays[f"bn{number}_gamma"] = norm.weight.numpy()
         arrays[f"bn{number}_beta"] = norm.bias.numpy()
         arrays[f"bn{number}_mean"] = norm.running_mean.numpy()
@@ -157,14 +157,14 @@ def export(network: nn.Sequential, path: Path) -> None:
         arrays[f"bn{number}_epsilon"] = np.array(norm.eps, dtype=np.float32)
     partial = path.with_suffix(".partial.npz")
     np.savez_compressed(partial, allow_pickle=False, **arrays)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def main() -> None:
     """Train, print a line per epoch, and export the network of the last epoch."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the idx files")
-    parser.add_argument("--epochs", type=int, default=80)
+    parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--batch", type=int, default=128, help="images per step")
     parser.add_argument("--rate", type=float, default=5e-3, help="learning rate at the start")
     parser.add_argument("--holdout", type=int, default=5000, help="last images, kept to validate")
@@ -187,8 +187,8 @@ def main() -> None:
     losses = train(network, pixels, labels, arguments.epochs, arguments.batch, arguments.rate)
     for epoch, loss in enumerate(losses, start=1):
         score = accuracy(network, *held_out)
-        seconds = time.monotonic() - started
-        print(f"epoch {epoch}: loss {loss:.4f}, validation {score:.2%}, {seconds:.0f} s", flush=True)
+        line = f"epoch {epoch}: loss {loss:.4f}, validation {score:.2%}"
+        print(f"{line}, {time.monotonic() - started:.0f} s", flush=True)
     estimate_statistics(network, pixels)
     print(f"statistics estimated: validation {accuracy(network, *held_out):.2%}")
     export(network, arguments.out)
