@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-
 from data import DATA, Bytes, read_split
+from numpy.typing import NDArray
 
 Array = NDArray[Any]
 

@@ -14,12 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
-
 from binary import BinaryConv2d, BinaryLinear, Sign, clip_latent_weights, signs
 from check import count_correct
 from data import DATA, read_split
+from torch import Tensor, nn
+from torch.nn import functional
 
 
 def build_network() -> nn.Sequential:
