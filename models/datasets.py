@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import math
 import os
-import zipfile
 import zlib
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -13,6 +12,7 @@ from typing import BinaryIO, cast
 import numpy as np
 from attrs import frozen
 
+from bnnplan.models.arrays import read_npz
 from bnnplan.models.errors import FileError, InputError
 
 SPLITS = {"test": ("t10k", "test"), "train": ("train",)}
@@ -126,10 +126,8 @@ def _read_idx(path: Path, ranks: tuple[int, ...]) -> np.ndarray:
 
 
 def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as opened:
-            if isinstance(opened, np.ndarray) or not {"images", "labels"} <= set(opened):
-                raise FileError(f"{path}: must hold the arrays images and labels")
-            return opened["images"], opened["labels"]
-    except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, MemoryError) as error:
-        raise FileError(f"{path}: not a whole .npz file: {error}") from error
+    found = read_npz(path)
+    if not {"images", "labels"} <= set(found):
+        listed = ", ".join(found) or "nothing"
+        raise FileError(f"{path}: must hold the arrays images and labels; it holds {listed}")
+    return found["images"], found["labels"]

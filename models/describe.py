@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import enum
+
 from attrs import frozen
 
 from bnnplan.models.graph import Network, Node
-from bnnplan.models.layers import Threshold
+from bnnplan.models.layers import Flatten, Reshape, Softmax, Threshold
+from bnnplan.models.tensors import WORD_BITS, ElementType
 
 
 @frozen
@@ -114,6 +117,32 @@ def describe(network: Network) -> Description:
         network.notes,
         rows,
         totals,
+    )
+
+
+class Answer(enum.StrEnum):
+    """What the numbers of an output are."""
+
+    PROBABILITIES = "probabilities"
+    LOG_PROBABILITIES = "log-probabilities"
+    LOGITS = "logits"
+
+
+def answer(network: Network, output: str) -> Answer:
+    """What the layer that makes an output says of its numbers, whatever its shape."""
+    node = network.producers.get(output)
+    while node is not None and isinstance(node.layer, Flatten | Reshape):
+        node = network.producers.get(node.inputs[0])
+    if node is None or not isinstance(node.layer, Softmax):
+        return Answer.LOGITS
+    return Answer.LOG_PROBABILITIES if node.layer.log else Answer.PROBABILITIES
+
+
+def pads_bits(network: Network) -> bool:
+    """Whether some tensor of bits fills its 64-bit words partly only."""
+    return any(
+        kind.element is ElementType.BIT and kind.channels % WORD_BITS
+        for kind in network.types.values()
     )
 
 

@@ -42,7 +42,8 @@ def check_feeds(network: Network, feeds: Mapping[str, np.ndarray], batch: int | 
         array, wanted = feeds[name], plain_dtype(type)
         if array.shape[1:] != type.shape or array.ndim == 0 or len(array) != (batch or len(array)):
             shape = ", ".join(map(str, (batch or "batch", *type.shape)))
-            raise InputError(f"input {name!r} must have shape ({shape}), not {array.shape}")
+            order = ": batch, height, width, channels" if len(type.shape) == 3 else ""
+            raise InputError(f"input {name!r} must have shape ({shape}), not {array.shape}{order}")
         if len(array) == 0:
             raise InputError(f"input {name!r} holds no images: its shape is {array.shape}")
         if array.dtype != wanted:
@@ -58,3 +59,20 @@ def check_feeds(network: Network, feeds: Mapping[str, np.ndarray], batch: int | 
 def plain_dtype(type: TensorType) -> np.dtype:
     """Element type of plain arrays of a tensor type: int8 for bits."""
     return np.dtype(np.int8) if type.element is ElementType.BIT else type.element.dtype
+
+
+def describe_input(type: TensorType) -> str:
+    """What to feed an input, in a line: element type, axes with their order, and range."""
+    images = len(type.shape) == 3
+    axes = "batch, height, width, channels" if images else "batch, elements"
+    shape = ", ".join(map(str, ("N", *type.shape)))
+    return f"{plain_dtype(type)} of shape ({shape}): {axes}; {_range(type)}"
+
+
+def _range(type: TensorType) -> str:
+    if type.element is ElementType.BIT:
+        return "every element +1 or -1"
+    if type.element is ElementType.FLOAT32:
+        return "scaled as in training"
+    limits = np.iinfo(type.element.dtype)
+    return f"from {limits.min} to {limits.max}"

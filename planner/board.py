@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,6 +25,10 @@ from bnnplan.planner.gpus import idle_gpus
 
 SCHEMA = "bnnplan.board"
 VERSION = 1
+MOST_THREADS = 4096
+"""Of one device: more is a mistake, and would be more than a machine can start."""
+MOST_BYTES = 2**53 - 1
+"""Of a memory space; solvers count in whole numbers that floats hold exactly."""
 USER = "user"
 """Where a caller's arrays are, as an end of transfers: no device and no space has this name."""
 
@@ -131,11 +136,13 @@ def _check_device(board: str, device: Device) -> None:
     for what, name in (("device", device.name), ("space", device.space.name)):
         if not name or name == USER:
             raise BoardError(f"{where}: a {what} cannot be called {name!r}")
-    if device.threads < 1:
-        raise BoardError(f"{where}: threads must be at least 1, not {device.threads}")
+    if not 1 <= device.threads <= MOST_THREADS:
+        raise BoardError(f"{where}: threads must be from 1 to {MOST_THREADS}, not {device.threads}")
     capacity = device.space.capacity
-    if capacity is not None and capacity < 0:
-        raise BoardError(f"{where}: capacity of space {device.space.name!r} is negative")
+    if capacity is not None and not 0 <= capacity <= MOST_BYTES:
+        raise BoardError(
+            f"{where}: capacity of space {device.space.name!r} is negative or above {MOST_BYTES}"
+        )
 
 
 @frozen
@@ -153,6 +160,8 @@ class Detection:
     unavailable: tuple[Unavailable, ...]
 
 
+FORCED_ISA = "BNNPLAN_ISA"
+"""Environment variable that forces an instruction set of the cpu backend."""
 ORACLES = frozenset({"reference", "onnxruntime"})
 """Backends that are not planned with unless a person asks for them by device name."""
 
@@ -189,11 +198,19 @@ def detect_board(backends: Backends | None = None, *, oracles: bool = False) -> 
                 unavailable.append(Unavailable(f"{name} {device.name}", str(error)))
             else:
                 devices.append(device)
+    _require_forced_instruction_set(unavailable)
     unavailable += idle_gpus(devices)
     if not devices:
         reasons = "; ".join(f"{lost.name}: {lost.reason}" for lost in unavailable)
         raise BoardError(f"no device can be used here: {reasons or 'no backend is installed'}")
     return Detection(Board(host, devices), tuple(unavailable))
+
+
+def _require_forced_instruction_set(unavailable: Iterable[Unavailable]) -> None:
+    """Planning goes on without a device that is missing, but not against what a person set."""
+    for missing in unavailable:
+        if FORCED_ISA in os.environ and FORCED_ISA in missing.reason:
+            raise BoardError(missing.reason)
 
 
 def dumped_board(root: Path) -> Board:
@@ -227,7 +244,8 @@ def load_board(path: Path) -> Board:
     FileError
         If the file cannot be read as a board; with file, field and reason.
     BoardError
-        If it names a backend that is not installed, or a device twice, or a negative figure.
+        If it names a backend that is not installed, or a device twice, or a negative figure, or
+        a processor without cores.
     """
     content = read_json(path, SCHEMA, VERSION)
     board: Board = structure(content, Board, path)
@@ -239,5 +257,10 @@ def load_board(path: Path) -> Board:
             reason = broken.get(device.backend, f"installed are {known}")
             raise BoardError(
                 f"{path}: device {device.name!r} needs backend {device.backend!r}: {reason}"
+            )
+        if device.kind == "cpu" and not device.resources:
+            raise BoardError(
+                f"{path}: device {device.name!r} names no core that it occupies; put names such as "
+                "'core:0' into its resources"
             )
     return board

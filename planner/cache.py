@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from bnnplan.models.errors import BnnplanError, FileError
@@ -45,11 +46,13 @@ def cached_profile(
     options: Options | None = None,
     progress: Progress | None = None,
     fresh: bool = False,
+    tell: Callable[[str], object] | None = None,
 ) -> tuple[Profile, bool]:
     """The profile of a network on a board, measured if it is not kept already.
 
     An incomplete one is completed; so is one that was measured with a wider tolerance, or that
-    ran out of a smaller budget. A kept file that cannot be read is measured again.
+    ran out of a smaller budget. A kept file that cannot be read is measured again. `tell` gets
+    one line if a whole profile cannot be kept.
 
     Returns
     -------
@@ -71,13 +74,26 @@ def cached_profile(
         network, board, batch=batch, options=wanted, earlier=kept, progress=progress
     )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         save_profile(profile, path)
-    except (BnnplanError, OSError) as error:
+    except BnnplanError as error:
         # A whole profile can be used without a cache, a part of one only from it.
         if not profile.conditions.complete:
             raise FileError(f"interrupted, and nothing could be kept: {error}") from error
+        if tell is not None:
+            tell(f"the profile is not kept, every command measures again: {error}")
     return profile, False
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the cache's folder, but no home for a user who has none."""
+    own = os.environ.get("BNNPLAN_CACHE") or os.environ.get("XDG_CACHE_HOME")
+    if not own and not Path.home().is_dir():
+        raise FileError(f"home folder {Path.home()} does not exist; set BNNPLAN_CACHE")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot make folder {folder}: {error.strerror}") from error
 
 
 def _is_enough(kept: Profile, wanted: Options) -> bool:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import statistics
-
 from attrs import frozen
 
 from bnnplan.models.errors import BnnplanError
 from bnnplan.models.graph import Network
 from bnnplan.planner.baselines import GREEDY, SINGLE_DEVICE
-from bnnplan.planner.execution.measure import Runnable, measure
+from bnnplan.planner.execution.measure import Runnable, measure, ratio_interval
 from bnnplan.planner.execution.runner import Runner, check_feeds
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.peers import OnnxRuntimePeer
-from bnnplan.planner.plan import Plan
+from bnnplan.planner.plan import Plan, Ratio
 from bnnplan.planner.profile import Time
 from bnnplan.planner.profiling.oracle import random_feeds
 from bnnplan.planner.verification import PLAN, make_runner
@@ -31,14 +29,14 @@ class Row:
     predicted_ns : int or None
     time : Time
         Measured, end to end.
-    ratio : float
-        Median over paired runs of this one's time by the plan's; above 1 where the plan wins.
+    ratio : Ratio
+        Of this one's time by the plan's, over paired runs; above 1 where the plan wins.
     """
 
     name: str
     predicted_ns: int | None
     time: Time
-    ratio: float
+    ratio: Ratio
 
 
 def compare_plan(
@@ -91,14 +89,8 @@ def compare_plan(
     except BnnplanError as error:
         missing.append(f"{PEER}: {error}")
     found = measure(runners, arrays, seconds=seconds)
-    mine = found[PLAN].samples
     rows = [
-        Row(
-            name,
-            predicted[name],
-            result.time(),
-            statistics.median(a / b for a, b in zip(result.samples, mine, strict=True)),
-        )
+        Row(name, predicted[name], result.time(), ratio_interval(result, found[PLAN]))
         for name, result in found.items()
     ]
     return rows, missing

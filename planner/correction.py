@@ -25,6 +25,15 @@ class Ran:
 
     assignment: Mapping[str, tuple[str, Configuration]]
     measured: Measurement
+    concurrent: bool = False
+
+    @property
+    def scale(self) -> float:
+        """What times of parts count for: no more together than runs whose parts are not timed."""
+        summary = self.measured.summary()
+        parts = summary.layers_ns + summary.transfers_ns + summary.launches_ns
+        # Parts that overlap add up to more than the whole rightly.
+        return 1.0 if self.concurrent else min(1.0, summary.end_to_end.median / max(parts, 1))
 
 
 def corrected(
@@ -56,7 +65,7 @@ def corrected(
             for name, costs in profile.layers.items()
         },
         launches=_launches(profile, ran),
-        transfers=_transfers(profile, transfers, ran[0].measured),
+        transfers=_transfers(profile, transfers, ran[0]),
     )
 
 
@@ -64,9 +73,10 @@ class _Layers:
     def __init__(self, profile: Profile, ran: Sequence[Ran]) -> None:
         self.own: dict[Placement, int] = {}
         for one in ran:
-            times = one.measured.median_of(EventKind.LAYER)
+            times = one.measured.mean_of(EventKind.LAYER)
+            scale = one.scale
             for name, (device, configuration) in one.assignment.items():
-                self.own[name, device, configuration] = times[name]
+                self.own[name, device, configuration] = round(times[name] * scale)
         predicted: dict[str, int] = defaultdict(int)
         measured: dict[str, int] = defaultdict(int)
         for name, costs in profile.layers.items():
@@ -103,10 +113,13 @@ def _launches(profile: Profile, ran: Sequence[Ran]) -> list[LaunchCost]:
     for one in ran:
         widest = widest_teams(one.assignment)
         events = one.measured.launches()
-        rest = max(0, one.measured.summary().unattributed_ns) // len(events)
+        summary = one.measured.summary()
+        # Plans are compared by runs of which only the whole is timed.
+        rest = max(0, summary.unattributed_ns - summary.timing_ns) // len(events)
         taken: dict[tuple[str, int, str], list[int]] = defaultdict(list)
+        scale = one.scale
         for source, device, ns in events:
-            taken[device, widest[device], source].append(ns + rest)
+            taken[device, widest[device], source].append(round(ns * scale) + rest)
         seen |= {key: sum(times) // len(times) for key, times in taken.items()}
     kept = [c for c in profile.launches if (c.device, c.threads, c.source) not in seen]
     return kept + [
@@ -115,16 +128,17 @@ def _launches(profile: Profile, ran: Sequence[Ran]) -> list[LaunchCost]:
 
 
 def _transfers(
-    profile: Profile, planned: Sequence[PlannedTransfer], measured: Measurement
+    profile: Profile, planned: Sequence[PlannedTransfer], ran: Ran
 ) -> tuple[TransferCost, ...]:
     """Scale each pair of spaces by what the plan's own transfers between them have shown."""
-    taken = measured.median_of(EventKind.TRANSFER)
-    sums: dict[tuple[str, str], tuple[int, int]] = {}
+    taken = ran.measured.mean_of(EventKind.TRANSFER)
+    scale = ran.scale
+    sums: dict[tuple[str, str], tuple[int, float]] = {}
     for row in planned:
         label = transfer_label(row.tensor, row.source, row.target)
         if label in taken:
             before, now = sums.get((row.source, row.target), (0, 0))
-            sums[row.source, row.target] = before + row.predicted_ns, now + taken[label]
+            sums[row.source, row.target] = before + row.predicted_ns, now + taken[label] * scale
 
     def correct(cost: TransferCost) -> TransferCost:
         before, now = sums.get((cost.source, cost.target), (1, 1))

@@ -13,7 +13,14 @@ from bnnplan.models.errors import BnnplanError
 from bnnplan.models.files import converter, read_json, structure, write_json
 from bnnplan.models.graph import Network
 from bnnplan.planner.board import Board
-from bnnplan.planner.profile import MOST_IMAGES, Time, shape_fingerprint
+from bnnplan.planner.profile import (
+    MOST,
+    MOST_IMAGES,
+    Time,
+    check_configuration,
+    check_figures,
+    shape_fingerprint,
+)
 
 SCHEMA = "bnnplan.plan"
 VERSION = 1
@@ -59,6 +66,11 @@ class PlannedLayer:
     predicted_ns: int
     measured_ns: int | None = None
 
+    def __attrs_post_init__(self) -> None:
+        figures = (self.start_ns, self.predicted_ns, self.measured_ns or 0)
+        check_figures(f"layer {self.name!r}: a time in nanoseconds", *figures)
+        check_configuration(self.configuration)
+
 
 @frozen
 class PlannedTransfer:
@@ -70,6 +82,10 @@ class PlannedTransfer:
     nbytes: int
     predicted_ns: int
     measured_ns: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        figures = (self.nbytes, self.predicted_ns, self.measured_ns or 0)
+        check_figures(f"transfer of {self.tensor!r}: bytes and nanoseconds", *figures)
 
 
 @frozen
@@ -94,12 +110,34 @@ class Proof:
     seconds: float
     message: str = ""
 
+    def __attrs_post_init__(self) -> None:
+        figures = (self.objective_ns, self.bound_ns or 0, self.seconds)
+        check_figures("objective, bound and seconds of a proof", *figures)
+
     @property
     def gap(self) -> float | None:
         """Share of the objective that is not proven necessary; 0 if optimal."""
         if self.bound_ns is None:
             return None
         return (self.objective_ns - self.bound_ns) / max(self.objective_ns, 1)
+
+
+@frozen
+class Ratio:
+    """Median of the ratios of paired runs, with the ends of its 95 % interval."""
+
+    median: float
+    low: float
+    high: float
+
+    def __attrs_post_init__(self) -> None:
+        if not all(0 <= figure <= MOST for figure in (self.median, self.low, self.high)):
+            raise PlanError(f"a ratio of times must be from 0 to {MOST}")
+
+    @property
+    def is_one(self) -> bool:
+        """Whether the interval includes 1: then nothing is known to be faster."""
+        return self.low <= 1.0 <= self.high
 
 
 @frozen
@@ -113,6 +151,8 @@ class Baseline:
         None if it is not feasible; `note` says why.
     measured : Time or None
     note : str
+    ratio : Ratio or None
+        Measured time by the plan's, over paired runs; above 1 where the plan is faster.
     placements : mapping of str to (str, Configuration)
         Device and configuration by layer; empty if not feasible.
     """
@@ -121,20 +161,32 @@ class Baseline:
     predicted_ns: int | None
     measured: Time | None = None
     note: str = ""
+    ratio: Ratio | None = None
     placements: Mapping[str, tuple[str, Configuration]] = field(factory=dict, converter=as_dict)
+
+    def __attrs_post_init__(self) -> None:
+        check_figures(f"baseline {self.name!r}: predicted nanoseconds", self.predicted_ns or 0)
+        for _, configuration in self.placements.values():
+            check_configuration(configuration)
 
 
 @frozen
 class Measured:
-    """The plan as it ran on the board; medians, nanoseconds.
+    """The plan as it ran on the board, nanoseconds.
+
+    ``layers + transfers + launches + unattributed - timing`` is the median end to end.
 
     Parameters
     ----------
     end_to_end : Time
+        Of runs in which only the whole is timed.
     layers_ns, transfers_ns, launches_ns : int
-        Sums over the plan.
+        Sums over the plan, of the runs in which every part is timed.
     unattributed_ns : int
-        End to end, less the three sums.
+        Of the same runs: end to end, less the three sums.
+    timing_ns : int
+        How much longer the runs took in which every part is timed. Part of it is timing itself; a
+        plan that runs devices at the same time runs them one after the other there.
     """
 
     end_to_end: Time
@@ -142,6 +194,12 @@ class Measured:
     transfers_ns: int
     launches_ns: int
     unattributed_ns: int
+    timing_ns: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        parts = (self.layers_ns, self.transfers_ns, self.launches_ns)
+        rest = (abs(self.unattributed_ns), abs(self.timing_ns))
+        check_figures("a measured time in nanoseconds", *parts, *rest)
 
 
 @frozen
@@ -186,6 +244,7 @@ class Plan:
     verdict: str = ""
 
     def __attrs_post_init__(self) -> None:
+        check_figures("launches in nanoseconds", self.launches_ns)
         if not 1 <= self.batch <= MOST_IMAGES:
             raise PlanError(f"the batch must be from 1 to {MOST_IMAGES}, not {self.batch}")
         names = [layer.name for layer in self.layers]
@@ -221,8 +280,8 @@ class Plan:
         """Raise PlanError unless the plan is of this network, and places its layers in order."""
         if self.network_fingerprint != shape_fingerprint(network):
             raise PlanError(
-                f"the plan is of network {self.network!r}, whose layers differ from those of "
-                f"{network.name!r}; solve for this network"
+                f"the plan is of another network, {self.network!r}: its layers differ from those "
+                f"of {network.name!r} here; solve for this network"
             )
         nodes = {node.name: node for node in network.nodes}
         if missing := [name for name in nodes if name not in self.assignment]:

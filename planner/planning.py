@@ -27,6 +27,10 @@ from bnnplan.planner.solvers import solve
 from bnnplan.planner.solvers.base import SolverResult, Status
 
 SHOWN_REASONS = 3
+PROVING = ("auto", "cpsat", "exhaustive")
+"""Methods that find a plan if there is one, given time; the others may miss it."""
+PROOF_SECONDS = 10.0
+"""For finding out whether there is a plan at all that the others have missed."""
 
 
 @frozen
@@ -75,12 +79,20 @@ def plan_latency(
     chosen = options or SolveOptions()
     encodings = _encodings(network, profile)
     encoding, result = _best(_solve_all(encodings, chosen))
+    heuristic = chosen.method not in PROVING
+    if result.status is Status.UNKNOWN and heuristic:
+        result = _infeasible_if_proven(encodings[-1], result, chosen)
     if result.status is Status.INFEASIBLE:
         more = len(result.reasons) - SHOWN_REASONS
         listed = [*result.reasons[:SHOWN_REASONS], *([f"and {more} more"] if more > 0 else [])]
         reasons = "; ".join(listed) or result.message
         raise InfeasibleError(f"no plan exists for {network.name!r}: {reasons}")
     if result.solution is None or result.objective is None:
+        if heuristic:
+            raise NoPlanError(
+                f"method {chosen.method!r} finds no plan for {network.name!r}: {result.message}; "
+                "another --method, such as auto, may"
+            )
         raise NoPlanError(
             f"no plan for {network.name!r} by method {result.method!r} within "
             f"{chosen.time_limit:g} s{': ' if result.message else ''}{result.message}; raise "
@@ -102,6 +114,23 @@ def plan_latency(
         ),
         baselines=baselines_of(encodings),
     )
+
+
+def _infeasible_if_proven(
+    encoding: Encoding, result: SolverResult, options: SolveOptions
+) -> SolverResult:
+    """What a method that proves nothing has found, unless another one proves that nothing is.
+
+    The encoding must be the one without limits on threads: infeasible there is infeasible at all.
+    """
+    proof = solve(
+        encoding.problem,
+        "cpsat",
+        time_limit=min(PROOF_SECONDS, options.time_limit),
+        workers=options.workers,
+        seed=options.seed,
+    )
+    return proof if proof.status is Status.INFEASIBLE else result
 
 
 def _encodings(network: Network, profile: Profile) -> list[Encoding]:

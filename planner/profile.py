@@ -13,7 +13,7 @@ from bnnplan.models.converters import as_dict, as_tuple
 from bnnplan.models.errors import BnnplanError
 from bnnplan.models.files import converter, read_json, structure, write_json
 from bnnplan.models.graph import Network
-from bnnplan.planner.board import Board
+from bnnplan.planner.board import MOST_THREADS, Board
 
 SCHEMA = "bnnplan.profile"
 VERSION = 1
@@ -27,9 +27,21 @@ class ProfileError(BnnplanError):
     """A profile that cannot be, or that does not belong to the network or board at hand."""
 
 
-def _whole(what: str, *figures: int) -> None:
+def check_figures(what: str, *figures: float) -> None:
+    """Raise ProfileError for a negative figure, or one above any that can be measured."""
     if any(not 0 <= figure <= MOST for figure in figures):
         raise ProfileError(f"{what} must be from 0 to {MOST}, not {min(figures)} to {max(figures)}")
+
+
+def check_configuration(configuration: Configuration) -> None:
+    """Raise ProfileError for a configuration that no kernel can have."""
+    axes = configuration.axes
+    if axes != "".join(axis for axis in "XYZ" if axis in axes):
+        raise ProfileError(f"axes must be some of X, Y and Z in this order, not {axes!r}")
+    if not 1 <= configuration.threads <= MOST_THREADS:
+        raise ProfileError(f"threads must be from 1 to {MOST_THREADS}, not {configuration.threads}")
+    if not all(0 <= size <= MOST for size in configuration.tile):
+        raise ProfileError(f"tile sizes must be from 0 to {MOST}, not {configuration.tile}")
 
 
 @frozen
@@ -57,8 +69,8 @@ class Time:
     stable: bool = True
 
     def __attrs_post_init__(self) -> None:
-        _whole("a time in nanoseconds", self.median, self.low, self.high, self.p90)
-        _whole("the number of runs", self.runs)
+        check_figures("a time in nanoseconds", self.median, self.low, self.high, self.p90)
+        check_figures("the number of runs", self.runs)
 
 
 @frozen
@@ -85,9 +97,8 @@ class PlacementCost:
     output_formats: tuple[str, ...] = field(converter=as_tuple)
 
     def __attrs_post_init__(self) -> None:
-        _whole("memory in bytes", self.weight_bytes, self.workspace_bytes)
-        if self.configuration.threads < 1:
-            raise ProfileError(f"threads must be at least 1, not {self.configuration.threads}")
+        check_figures("memory in bytes", self.weight_bytes, self.workspace_bytes)
+        check_configuration(self.configuration)
 
 
 @frozen
@@ -167,7 +178,9 @@ class LaunchCost:
     source: str = ""
 
     def __attrs_post_init__(self) -> None:
-        _whole("a launch in nanoseconds", self.ns)
+        check_figures("a launch in nanoseconds", self.ns)
+        if self.threads < 1:
+            raise ProfileError(f"threads of a launch must be at least 1, not {self.threads}")
 
 
 @frozen
@@ -283,8 +296,8 @@ class Profile:
         """Raise ProfileError unless the profile is of this network and batch size, and whole."""
         if self.network_fingerprint != shape_fingerprint(network):
             raise ProfileError(
-                f"the profile is of network {self.network!r}, whose layers differ from those of "
-                f"{network.name!r}; profile this network"
+                f"the profile is of another network, {self.network!r}: its layers differ from "
+                f"those of {network.name!r} here; profile this network"
             )
         if self.batch != batch:
             raise ProfileError(

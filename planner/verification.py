@@ -20,6 +20,7 @@ from bnnplan.planner.plan import Baseline, Plan, PlanError, Proof
 from bnnplan.planner.planning import SolveOptions, build_plan, plan_latency
 from bnnplan.planner.profile import Profile
 from bnnplan.planner.profiling.oracle import difference, reference_values
+from bnnplan.planner.report.units import interval_text, times
 from bnnplan.planner.solvers.evaluation import evaluate as evaluate_choice
 
 TOLERANCE = 0.05
@@ -124,7 +125,7 @@ def solve_on_board(
         agreed = _as_predicted(plan, measured) and not _slower(measured)
         if agreed or turn == MAX_ROUNDS - 1:
             break
-        ran = [Ran(plan.assignment, measured[PLAN])]
+        ran = [Ran(plan.assignment, measured[PLAN], plan.concurrent)]
         if single and SINGLE_DEVICE in measured:
             ran.append(Ran(dict(single.placements), measured[SINGLE_DEVICE]))
         profile = corrected(profile, plan.transfers, ran)
@@ -157,14 +158,14 @@ def _slower(measured: dict[str, Measurement]) -> bool:
     """Whether the plan is slower than the best single device, beyond doubt."""
     if SINGLE_DEVICE not in measured:
         return False
-    return ratio_interval(measured[SINGLE_DEVICE], measured[PLAN])[2] < 1.0
+    return ratio_interval(measured[SINGLE_DEVICE], measured[PLAN]).high < 1.0
 
 
 def with_measurements(plan: Plan, measured: dict[str, Measurement]) -> Plan:
     """The plan with the measured times of its layers, transfers and baselines filled in."""
     mine = measured[PLAN]
-    layers = mine.median_of(EventKind.LAYER)
-    transfers = mine.median_of(EventKind.TRANSFER)
+    layers = mine.mean_of(EventKind.LAYER)
+    transfers = mine.mean_of(EventKind.TRANSFER)
     return attrs.evolve(
         plan,
         layers=[attrs.evolve(row, measured_ns=layers[row.name]) for row in plan.layers],
@@ -181,7 +182,10 @@ def with_measurements(plan: Plan, measured: dict[str, Measurement]) -> Plan:
 
 
 def _measured_baseline(row: Baseline, measured: dict[str, Measurement]) -> Baseline:
-    return attrs.evolve(row, measured=measured[row.name].time()) if row.name in measured else row
+    if row.name not in measured:
+        return row
+    mine = measured[row.name]
+    return attrs.evolve(row, measured=mine.time(), ratio=ratio_interval(mine, measured[PLAN]))
 
 
 def _deliver_faster(
@@ -195,10 +199,12 @@ def _deliver_faster(
         return attrs.evolve(plan, verdict="no single device can hold the whole network")
     if SINGLE_DEVICE not in measured:
         return attrs.evolve(plan, verdict="the plan is the best single device itself")
-    ratio, low, high = ratio_interval(measured[SINGLE_DEVICE], measured[PLAN])
-    interval = f"{ratio:.3f}× (95 % {low:.3f} to {high:.3f})"
+    ratio = ratio_interval(measured[SINGLE_DEVICE], measured[PLAN])
+    interval = f"{times(ratio.median)} ({interval_text(ratio)})"
     if not _slower(measured):
         text = f"measured interleaved, the best single device takes {interval} the plan's time"
+        if ratio.is_one:
+            text += ": no difference is certain"
         return attrs.evolve(plan, verdict=text)
     fallback = _as_plan(single, plan, network, profile)
     remeasured = {PLAN: measured[SINGLE_DEVICE], SINGLE_DEVICE: measured[SINGLE_DEVICE]}

@@ -10,6 +10,7 @@ from typing import TypeVar
 import hypothesis
 from attrs import frozen
 from hypothesis import HealthCheck, Phase, assume
+from hypothesis.reporting import with_reporter
 from hypothesis.strategies import SearchStrategy
 
 from bnnplan.backends.conformance.comparing import LawBrokenError
@@ -80,7 +81,9 @@ def search(
     if seed is not None:
         test = hypothesis.seed(seed)(test)
     try:
-        test()
+        # What it would print, such as a seed after Ctrl-C, is of no use outside a test.
+        with with_reporter(lambda text: None):
+            test()
     except hypothesis.errors.Unsatisfiable:
         return Search(0)
     except Exception:

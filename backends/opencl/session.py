@@ -14,6 +14,7 @@ from attrs import frozen
 from bnnplan.backends.interface import DeviceError
 
 CORRECT_DIVISION = "-cl-fp32-correctly-rounded-divide-sqrt"
+NO_WARNINGS = "-w"
 
 
 @frozen
@@ -81,7 +82,8 @@ class Session:
             with warnings.catch_warnings():
                 # Notes of a compiler that succeeded are none of the user's business.
                 warnings.simplefilter("ignore", self.cl.CompilerWarning)
-                return self.cl.Program(self.context, source).build(options)
+                # PoCL counts them on standard error, where no handler of ours stands.
+                return self.cl.Program(self.context, source).build([*options, NO_WARNINGS])
         except self.cl.Error as error:
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
             reason = next((line for line in lines if "error:" in line), lines[0])

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from bnnplan.models.graph import Network
 from bnnplan.models.lowering.batch_norms import fold_batch_norms
 from bnnplan.models.lowering.dead_layers import remove_dead_layers
+from bnnplan.models.lowering.early_flattens import flatten_early
 from bnnplan.models.lowering.early_signs import move_signs_forward
 from bnnplan.models.lowering.fuse_threshold import fuse_thresholds
 from bnnplan.models.lowering.identities import remove_identities
@@ -27,6 +28,7 @@ PASSES: tuple[Callable[[Network], Network], ...] = (
     move_signs_forward,
     fold_thresholds,
     pool_bits,
+    flatten_early,
     fuse_thresholds,
     remove_transposes,
     fold_batch_norms,
@@ -37,8 +39,9 @@ PASSES: tuple[Callable[[Network], Network], ...] = (
 def lower(network: Network) -> Network:
     """Run all passes until none finds anything to do.
 
-    Each pass makes the network smaller, or moves a decision or an integer sum towards the
-    inputs, so this ends.
+    Each pass makes the network smaller, or moves a decision, a flattening or an integer sum
+    towards the inputs, so this ends: which of a decision and a flattening stands first depends on
+    what is before both.
     """
     while True:
         before = network

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import evolve, field, frozen
 
-from bnnplan.models.errors import BnnplanError, NetworkError, UnsupportedError
+from bnnplan.models.errors import BnnplanError, InputError, NetworkError, UnsupportedError
 from bnnplan.models.graph import Network, Node
 from bnnplan.models.onnx.building import Builder
 from bnnplan.models.onnx.cleaning import renamed, with_images_as_inputs, without_dead
@@ -89,6 +89,8 @@ def import_onnx(
         For operators that have no equivalent; all of them are named.
     NetworkError
         If the graph contradicts itself.
+    InputError
+        If there are more or fewer classes than the network has outputs.
     """
     path = Path(path)
     graph = read_graph(path)
@@ -113,6 +115,9 @@ class _Import:
             raise NetworkError("the graph has no inputs, only constants")
         if normalization is not None and len(graph.inputs) > 1:
             raise UnsupportedError(f"a normalization, but {len(graph.inputs)} inputs")
+        self.normalized = (
+            (f"pixels are normalized inside: {normalization}",) if normalization else ()
+        )
         self.inputs = [trace_input(graph, given, normalization) for given in graph.inputs]
         batches = {given.extents[0] for given in graph.inputs} - {None}
         self.builder = Builder(graph.opset, batches.pop() if batches else None)
@@ -145,8 +150,9 @@ class _Import:
             nodes=renamed(nodes, names),
             outputs=[names.get(tensor, tensor) for tensor in wanted],
             classes=classes,
-            notes=(f"imported from {Path(self.graph.source).name}", *assumptions),
+            notes=(f"imported from {Path(self.graph.source).name}", *self.normalized, *assumptions),
         )
+        _check_classes(network)
         return Imported(network, report_on(network, assumptions, self.folded))
 
     def _trace(self, operation: Operation) -> _Unsupported | None:
@@ -231,6 +237,16 @@ class _Import:
         if self.estimators:
             found[ESTIMATOR_ASSUMPTION].extend(self.estimators)
         return tuple(f"{line} ({', '.join(names)})" for line, names in found.items())
+
+
+def _check_classes(network: Network) -> None:
+    """Every element of the first output must have a name if any has."""
+    count = network.types[network.outputs[0]].elements
+    if network.classes and len(network.classes) != count:
+        raise InputError(
+            f"{len(network.classes)} names of classes, but output {network.outputs[0]!r} has "
+            f"{count} elements"
+        )
 
 
 def _elements(value: object) -> int:

@@ -79,7 +79,7 @@ def read_graph(path: Path) -> OnnxGraph:
     FileError
         If it cannot be read, is no ONNX model, is truncated, or contradicts itself.
     UnsupportedError
-        If its operator set is older than 9.
+        If its operator set is older than 9, or newer than the installed onnx.
     """
     source = str(path)
     model = onnx.ModelProto()
@@ -95,6 +95,12 @@ def read_graph(path: Path) -> OnnxGraph:
         raise UnsupportedError(
             f"{source}: operator set {opset} is older than {OLDEST_OPSET}; "
             "export the network with a newer one"
+        )
+    newest = onnx.defs.onnx_opset_version()
+    if opset > newest:
+        raise UnsupportedError(
+            f"{source}: operator set {opset} is newer than {newest}, the newest that onnx "
+            f"{onnx.__version__} knows; upgrade onnx or export the network with an older one"
         )
     if graph.sparse_initializer:
         raise UnsupportedError(f"{source}: sparse initialisers are not supported; make them dense")

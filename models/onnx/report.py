@@ -43,11 +43,21 @@ class ImportReport:
     def lines(self) -> list[str]:
         """The report as lines of text."""
         parts = (
-            ("binary layers", self.binary),
-            ("layers with binary weights only", self.binary_weight),
-            ("layers that stayed float", self.floating),
+            ("binary layer", "binary layers", self.binary),
+            (
+                "layer with binary weights only",
+                "layers with binary weights only",
+                self.binary_weight,
+            ),
+            ("layer that stayed float", "layers that stayed float", self.floating),
         )
-        found = [f"{len(names)} {what}: {', '.join(names)}" for what, names in parts if names]
+        found = [
+            f"{len(names)} {one if len(names) == 1 else many}: {', '.join(names)}"
+            for one, many, names in parts
+            if names
+        ]
+        if not self.binary:
+            found.insert(0, "no layer multiplies bits by bits")
         if self.folded:
             found.append(f"computed while importing: {', '.join(self.folded)}")
         return found + [f"assumed: {line}" for line in self.assumptions]

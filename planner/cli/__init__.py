@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import signal
 import sys
+import time
+from types import FrameType
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+BURST_SECONDS = 1.0
 
 
 def main() -> None:
@@ -11,29 +20,78 @@ def main() -> None:
     Exit codes: 0 done, 1 error, 2 misuse, 3 infeasible, 4 no plan within the time limit, 130
     after Ctrl-C.
     """
+    _open_standard_streams()
     try:
         _run()
     except KeyboardInterrupt:
-        sys.exit(130)
+        _tell_interrupted()
+        sys.exit(INTERRUPTED)
+
+
+def _open_standard_streams() -> None:
+    """Give what was closed (``>&-``) to nobody, so that no file gets its number and its output."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+
+
+def _end_at_once(_number: int, _frame: FrameType | None) -> None:
+    _tell_interrupted()
+    # Native modules answer an exception in the middle of their import in ways of their own.
+    os._exit(INTERRUPTED)
+
+
+class _InterruptOnce:
+    """Ctrl-C pressed several times in a row counts once: what was measured is being kept."""
+
+    def __init__(self) -> None:
+        self.last = -BURST_SECONDS
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        if time.monotonic() - self.last >= BURST_SECONDS:
+            self.last = time.monotonic()
+            raise KeyboardInterrupt
+
+
+def _tell_interrupted() -> None:
+    print("bnnplan: interrupted", file=sys.stderr, flush=True)
 
 
 def _run() -> None:
+    # Where Ctrl-C is ignored (nohup, a job in the background), it stays so.
+    heeded = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    if heeded:
+        signal.signal(signal.SIGINT, _end_at_once)
+        # Once the command is over, its exit code is that of what it did.
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
     from bnnplan.models.errors import BnnplanError
     from bnnplan.planner.cli.app import app
+    from bnnplan.planner.report.terminal import one_line
 
+    if heeded:
+        signal.signal(signal.SIGINT, _InterruptOnce())
     debug = "--debug" in sys.argv
     try:
         app()
     except BnnplanError as error:
         if debug:
             raise
-        print(f"bnnplan: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"bnnplan: {one_line(error)}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except SystemExit as end:
+        # Typer turns Ctrl-C into this, and says nothing.
+        if end.code == INTERRUPTED:
+            _tell_interrupted()
+        raise
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
     except (OSError, MemoryError) as error:
         if debug:
             raise
-        print(f"bnnplan: {type(error).__name__}: {error}", file=sys.stderr)
+        print(f"bnnplan: {type(error).__name__}: {one_line(error)}", file=sys.stderr)
         sys.exit(1)

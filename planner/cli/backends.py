@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
 from typing import Annotated
 
 import typer
 
-from bnnplan.backends.registry import devices_of, get_backend, load_backends
+from bnnplan.backends.interface import DeviceError
+from bnnplan.backends.registry import GROUP, devices_of, get_backend, load_backends
 from bnnplan.planner.cli.common import Json, console, print_json, progress_bar, table
 
 app = typer.Typer(help="List backends, or check one.", invoke_without_command=True)
@@ -44,16 +46,26 @@ def backends(context: typer.Context, json: Json = False) -> None:
     console.print(rows)
 
 
+def _complete_backend(incomplete: str) -> list[str]:
+    """Names that a shell completes to."""
+    return [entry.name for entry in entry_points(group=GROUP) if entry.name.startswith(incomplete)]
+
+
 @app.command()
 def check(
-    name: Annotated[str, typer.Argument(help="A backend that is installed.")],
+    name: Annotated[
+        str, typer.Argument(help="A backend that is installed.", autocompletion=_complete_backend)
+    ],
     examples: Annotated[int, typer.Option(min=1, help="Examples a law.")] = 200,
     json: Json = False,
 ) -> None:
     """Run the conformance kit on a backend."""
     from bnnplan.backends.conformance import check_backend
 
-    get_backend(name)
+    usable, missing = devices_of(get_backend(name))
+    if not usable:
+        reasons = "; ".join(f"{lost.name}: {lost.reason}" for lost in missing) or "it names none"
+        raise DeviceError(f"backend {name!r} has no device here to check: {reasons}")
     with progress_bar(f"checking {name}", enabled=not json) as progress:
         report = check_backend(name, examples=examples, progress=progress)
     if json:

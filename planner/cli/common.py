@@ -4,27 +4,63 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.table import Column
+from rich.text import Text
 
-from bnnplan.models.errors import BnnplanError
+from bnnplan.models.errors import BnnplanError, FileError
 from bnnplan.models.graph import Network
 from bnnplan.models.load import DEFAULT, open_network
 from bnnplan.models.lowering import lower
-from bnnplan.planner.board import Board, Detection, detect_board, load_board
+from bnnplan.models.zoo import ZOO
+from bnnplan.planner.board import Board, BoardError, Detection, detect_board, load_board
 from bnnplan.planner.profile import MOST_IMAGES
 from bnnplan.planner.profiling import Progress as Tell
+from bnnplan.planner.report.tables import Rows
+from bnnplan.planner.report.terminal import PlainConsole, printable
+
+
+def complete_network(incomplete: str) -> list[str]:
+    """Names of the zoo and files that a shell completes a network's beginning to."""
+    return [name for name in ZOO if name.startswith(incomplete)] + _files(
+        incomplete, (".bnn", ".onnx", ".onnx.gz")
+    )
+
+
+def complete_plan(incomplete: str) -> list[str]:
+    """What a shell completes to where a plan stands, or a network to plan for."""
+    return complete_network(incomplete) + _files(incomplete, (".json",))
+
+
+def _files(incomplete: str, suffixes: tuple[str, ...]) -> list[str]:
+    folder, beginning = os.path.split(incomplete)
+    try:
+        entries = sorted(os.scandir(folder or "."), key=lambda entry: entry.name)
+    except OSError:
+        return []
+    wanted = [
+        entry.name + ("/" if entry.is_dir() else "")
+        for entry in entries
+        if entry.name.startswith(beginning) and (entry.is_dir() or entry.name.endswith(suffixes))
+    ]
+    return [os.path.join(folder, name) for name in wanted]
+
 
 NetworkText = Annotated[
     str,
-    typer.Argument(metavar="NET", help="Zoo name, .bnn or .onnx file.", show_default=DEFAULT),
+    typer.Argument(
+        metavar="NET",
+        help=f"Zoo name ({', '.join(ZOO)}), or a .bnn or .onnx file.",
+        show_default=DEFAULT,
+        autocompletion=complete_network,
+    ),
 ]
 BoardFile = Annotated[
     Path | None,
@@ -49,8 +85,9 @@ WIDE = 160
 """Columns of tables that go into a file or pipe."""
 
 # Names and messages may hold brackets: nothing that is printed is markup.
-console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDE)
-notes = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+_is_terminal = sys.stdout is not None and sys.stdout.isatty()
+console = PlainConsole(highlight=False, markup=False, width=None if _is_terminal else WIDE)
+notes = PlainConsole(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
 def open_lowered(text: str) -> Network:
@@ -66,7 +103,12 @@ def open_board(file: Path | None, names: str | None) -> Detection:
         found = detect_board(oracles=names is not None)
     if names is None:
         return found
-    return Detection(found.board.only(_split(names)), found.unavailable)
+    try:
+        # What was not asked for needs no excuse.
+        return Detection(found.board.only(_split(names)), ())
+    except BoardError as error:
+        why = "".join(f"; not used: {m.name}: {m.reason}" for m in found.unavailable)
+        raise BoardError(f"{error}{why}") from error
 
 
 def _split(names: str) -> list[str]:
@@ -86,22 +128,31 @@ def board_of(detection: Detection, *, quiet: bool) -> Board:
 
 @contextlib.contextmanager
 def progress_bar(title: str, *, enabled: bool = True) -> Iterator[Tell]:
-    """A progress bar with the time left, on standard error."""
+    """A progress bar with the time left once that is known, on standard error."""
     bar = Progress(
         TextColumn("{task.fields[title]}", style="bold", markup=False),
         BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        _Times(Column(no_wrap=True)),
         TextColumn("{task.description}", style="dim", markup=False),
         console=notes,
         transient=True,
         disable=not (enabled and notes.is_terminal),
     )
     with bar:
-        task = bar.add_task("", total=1.0, title=title)
-        yield lambda share, text: bar.update(task, completed=share, description=text)
+        task = bar.add_task("", total=None, title=printable(title))
+        yield lambda share, text: bar.update(
+            task, total=1.0 if share else None, completed=share, description=printable(text)
+        )
+
+
+class _Times(ProgressColumn):
+    """Time spent, and about how much is left where a share of the work is done."""
+
+    def render(self, task: Task) -> Text:
+        """What stands beside the bar."""
+        spent = f"{task.elapsed or 0:.0f} s"
+        left = "" if task.time_remaining is None else f", about {task.time_remaining:.0f} s left"
+        return Text(f"{spent}{left}")
 
 
 def print_json(schema: str, content: dict[str, Any]) -> None:
@@ -111,9 +162,25 @@ def print_json(schema: str, content: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 
-def table(*columns: str, left: int = 1) -> Table:
+def table(
+    *columns: str, left: int = 1, optional: Sequence[str] = (), wrapped: str | None = None
+) -> Rows:
     """A plain table; the first columns are text, the others figures."""
-    made = Table(box=None, pad_edge=False, header_style="bold")
-    for index, column in enumerate(columns):
-        made.add_column(column, justify="left" if index < left else "right", overflow="fold")
-    return made
+    return Rows(*columns, left=left, optional=optional, wrapped=wrapped)
+
+
+def require_writable(*files: Path | None) -> None:
+    """Raise FileError where a file that is asked for can certainly not be written.
+
+    To be called before anything takes long; None stands for a file that is not asked for.
+    """
+    for file in files:
+        if file is None:
+            continue
+        if file.exists() and not file.is_file():
+            raise FileError(f"cannot write {file}: it exists and is not an ordinary file")
+        folder = file.absolute().parent
+        if not folder.is_dir():
+            raise FileError(f"cannot write {file}: there is no folder {folder}")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise FileError(f"cannot write {file}: folder {folder} is not writable")

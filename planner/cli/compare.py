@@ -13,18 +13,26 @@ from bnnplan.planner.cli.common import (
     DeviceNames,
     Json,
     Seed,
+    complete_plan,
     console,
     print_json,
     table,
 )
 from bnnplan.planner.cli.planned import open_plan
 from bnnplan.planner.comparison import compare_plan
-from bnnplan.planner.report.units import duration
+from bnnplan.planner.plan import Ratio
+from bnnplan.planner.report.units import duration, interval_text, times
+from bnnplan.planner.verification import PLAN
 
 
 def compare(
     plan: Annotated[
-        str, typer.Argument(metavar="PLAN", help="Plan file (.json), or a network to plan for.")
+        str,
+        typer.Argument(
+            metavar="PLAN",
+            help="Plan file (.json), or a network to plan for.",
+            autocompletion=complete_plan,
+        ),
     ] = DEFAULT,
     network: Annotated[
         str | None, typer.Option(metavar="NET", help="Open the plan's network from here.")
@@ -56,7 +64,9 @@ def compare(
                         "low_ns": row.time.low,
                         "high_ns": row.time.high,
                         "predicted_ns": row.predicted_ns,
-                        "ratio": row.ratio,
+                        "ratio": row.ratio.median,
+                        "ratio_low": row.ratio.low,
+                        "ratio_high": row.ratio.high,
                         "runs": row.time.runs,
                     }
                     for row in rows
@@ -65,7 +75,10 @@ def compare(
             },
         )
         return
-    shown = table("what", "predicted", "measured", "95 % low", "high", "plan is faster by")
+    shown = table(
+        *("what", "predicted", "measured", "95 % low", "high", "plan is faster by", "95 %"),
+        optional=("95 % low", "high"),
+    )
     for row in rows:
         shown.add_row(
             row.name,
@@ -73,8 +86,15 @@ def compare(
             duration(row.time.median),
             duration(row.time.low),
             duration(row.time.high),
-            f"{row.ratio:.2f}×",
+            times(row.ratio.median),
+            "" if row.name == PLAN else _certainty(row.ratio),
         )
     console.print(shown)
+    console.print("ratios are medians over paired runs, not of the medians shown")
     for line in missing:
         console.print(f"not compared: {line}")
+
+
+def _certainty(ratio: Ratio) -> str:
+    text = interval_text(ratio).removeprefix("95 % ")
+    return f"{text}, no difference" if ratio.is_one else text

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from bnnplan.models.files import converter
-from bnnplan.planner.board import Detection, detect_board, dumped_board, save_board
-from bnnplan.planner.cli.common import Json, console, print_json, table
+from bnnplan.planner.board import ORACLES, Detection, detect_board, dumped_board, save_board
+from bnnplan.planner.cli.common import Json, console, print_json, require_writable, table
 from bnnplan.planner.report.units import size
 
 
@@ -24,13 +24,25 @@ def devices(
     ] = None,
 ) -> None:
     """List the devices of this machine, with the reason where one is unavailable."""
+    require_writable(output)
     found = Detection(dumped_board(root), ()) if root else detect_board(oracles=True)
     if output is not None:
         save_board(found.board if root else detect_board().board, output)
     if json:
         print_json("bnnplan.devices", converter().unstructure(found))
         return
-    rows = table("device", "backend", "what", "space", "occupies", "threads", "memory", left=5)
+    rows = table(
+        "device",
+        "backend",
+        "what",
+        "space",
+        "occupies",
+        "threads",
+        "memory",
+        left=5,
+        optional=("backend", "threads", "space"),
+        wrapped="what",
+    )
     for device in found.board.devices:
         capacity = device.space.capacity
         rows.add_row(
@@ -46,4 +58,6 @@ def devices(
     for missing in found.unavailable:
         console.print(f"unavailable: {missing.name}: {missing.reason}")
     if output is not None:
-        console.print(f"board written to {output}")
+        left_out = [d.name for d in found.board.devices if d.backend in ORACLES]
+        note = f" without {', '.join(left_out)}, planned with only if named" if left_out else ""
+        console.print(f"board written to {output}{note}")

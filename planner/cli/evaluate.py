@@ -23,8 +23,10 @@ from bnnplan.planner.cli.common import (
     console,
     print_json,
     progress_bar,
+    require_writable,
 )
 from bnnplan.planner.cli.planned import open_plan, open_runner
+from bnnplan.planner.cli.untrained import warn_of_random_weights
 from bnnplan.planner.execution.runner import run_arrays
 
 CHUNK = 256
@@ -48,11 +50,13 @@ def evaluate(
     """Print the accuracy of a network on the test images of a data set."""
     if data is None:
         raise typer.BadParameter("say where the data set is: --data DIR")
+    require_writable(predictions)
     dataset = load_dataset(data, limit=limit)
     plan, network = open_plan(net, board=board, devices=devices, batch=batch, budget=10, quiet=json)
     name, images = _images_for(network, dataset, data)
     kind = network.inputs[name]
     _check_labels(network, dataset, data)
+    warn_of_random_weights(network)
     runner = open_runner(plan, network)
     start = time.perf_counter()
     logits = []

@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
-from bnnplan.models.network_file import save_network
-from bnnplan.models.normalization import parse_normalization
-from bnnplan.planner.cli.common import Json, console, print_json
+from bnnplan.models.feeds import describe_input
+from bnnplan.models.graph import Network
+from bnnplan.models.network_file import SUFFIX, save_network
+from bnnplan.models.normalization import EXAMPLES, parse_normalization
+from bnnplan.models.tensors import ElementType
+from bnnplan.planner.cli.common import Json, console, print_json, require_writable
 
 
 def import_network(
@@ -29,6 +32,9 @@ def import_network(
     json: Json = False,
 ) -> None:
     """Import an ONNX or QONNX model and say which layers became binary."""
+    if output.suffix != SUFFIX:
+        raise typer.BadParameter(f"-o {output}: the name of a network file ends in {SUFFIX}")
+    require_writable(output)
     from bnnplan.models.onnx import import_onnx
 
     imported = import_onnx(
@@ -49,10 +55,28 @@ def import_network(
                 "binary_weight": list(report.binary_weight),
                 "float": list(report.floating),
                 "assumptions": list(report.assumptions),
+                "inputs": _inputs(imported.network),
             },
         )
         return
     console.print(f"{imported.network.name}:")
     for line in report.lines():
         console.print(f"  {line}")
+    for line in _inputs(imported.network):
+        console.print(f"  input: {line}")
+    if normalize is None and _takes_float_images(imported.network):
+        console.print(
+            "  hint: to feed plain pixels (uint8, 0 to 255), import again with --normalize and "
+            f"what the training did to them: {EXAMPLES}",
+            soft_wrap=True,
+        )
     console.print(f"written to {output}")
+
+
+def _inputs(network: Network) -> list[str]:
+    return [f"{name}: {describe_input(kind)}" for name, kind in network.inputs.items()]
+
+
+def _takes_float_images(network: Network) -> bool:
+    kinds = network.inputs.values()
+    return any(kind.element is ElementType.FLOAT32 and len(kind.shape) == 3 for kind in kinds)

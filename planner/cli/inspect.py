@@ -7,9 +7,11 @@ from typing import Annotated
 import attrs
 import typer
 
-from bnnplan.models.describe import describe
+from bnnplan.models import zoo
+from bnnplan.models.describe import describe, pads_bits
 from bnnplan.models.load import DEFAULT, open_network
 from bnnplan.models.lowering import lower
+from bnnplan.models.tensors import WORD_BITS
 from bnnplan.planner.cli.common import Json, NetworkText, console, print_json, table
 from bnnplan.planner.report.units import size
 
@@ -19,9 +21,15 @@ def inspect(
     lowered: Annotated[
         bool, typer.Option("--lowered", help="Show the layers that backends run.")
     ] = False,
+    list_zoo: Annotated[
+        bool, typer.Option("--zoo", help="List the networks that have a name instead.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show a network's layers: type, shapes, bits, multiply-accumulates, bytes; and totals."""
+    if list_zoo:
+        _print_zoo(json=json)
+        return
     network = open_network(net)
     if lowered:
         network = lower(network)
@@ -39,6 +47,7 @@ def inspect(
         "weights",
         "activations",
         left=4,
+        optional=("weight bits", "weights", "inputs"),
     )
     for row in description.rows:
         rows.add_row(
@@ -59,5 +68,26 @@ def inspect(
         f"{len(description.rows)} layers, {total.macs:,} MACs ({share:.1%} binary), "
         f"weights {size(total.weight_bytes)}, largest activation {size(total.largest_activation)}"
     )
+    if pads_bits(network):
+        console.print(
+            f"note: bits are packed along the channels into whole words of {WORD_BITS}, so images "
+            "of few channels take more bytes than they have bits"
+        )
     for line in network.notes:
         console.print(f"note: {line}")
+
+
+def _print_zoo(*, json: bool) -> None:
+    """The names of the zoo, what each network is, and where its weights come from."""
+    weights = {name: "trained" if name == zoo.TRAINED else "random weights" for name in zoo.ZOO}
+    if json:
+        listed = [
+            {"name": name, "weights": origin, "summary": zoo.summary(name)}
+            for name, origin in weights.items()
+        ]
+        print_json("bnnplan.zoo", {"networks": listed})
+        return
+    rows = table("network", "weights", "what it is", left=3)
+    for name, origin in weights.items():
+        rows.add_row(name, origin, zoo.summary(name))
+    console.print(rows)

@@ -12,6 +12,7 @@ from bnnplan.models.graph import Network
 from bnnplan.models.zoo import ZOO
 from bnnplan.planner.board import Board
 from bnnplan.planner.cache import cached_profile
+from bnnplan.planner.cli import INTERRUPTED
 from bnnplan.planner.cli.common import board_of, notes, open_board, open_lowered, progress_bar
 from bnnplan.planner.execution.runner import Runner
 from bnnplan.planner.execution.workbench import Workbench
@@ -21,8 +22,11 @@ from bnnplan.planner.profile import Profile
 from bnnplan.planner.profiling import Options
 from bnnplan.planner.verification import make_runner
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+
+class InterruptedByUserError(BnnplanError):
+    """Ctrl-C, where it can be said what becomes of the work."""
+
+    exit_code = INTERRUPTED
 
 
 def open_plan(
@@ -83,14 +87,22 @@ def whole_profile(
     try:
         with progress_bar(f"profiling {network.name}", enabled=not quiet) as progress:
             profile, kept = cached_profile(
-                network, board, batch=batch, options=options, progress=progress, fresh=fresh
+                network,
+                board,
+                batch=batch,
+                options=options,
+                progress=progress,
+                fresh=fresh,
+                tell=notes.print,
             )
     except KeyboardInterrupt:
-        notes.print("bnnplan: interrupted before layers were timed; nothing new is kept")
-        raise typer.Exit(INTERRUPTED) from None
+        raise InterruptedByUserError(
+            "interrupted before layers were timed; nothing new is kept"
+        ) from None
     if not profile.conditions.complete:
-        notes.print("bnnplan: interrupted; what was measured is kept, the same command goes on")
-        raise typer.Exit(INTERRUPTED)
+        raise InterruptedByUserError(
+            "interrupted; what was measured is kept, the same command goes on"
+        )
     return profile, kept
 
 

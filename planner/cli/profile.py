@@ -24,10 +24,11 @@ from bnnplan.planner.cli.common import (
     open_board,
     open_lowered,
     print_json,
+    require_writable,
     table,
 )
 from bnnplan.planner.cli.planned import whole_profile
-from bnnplan.planner.profile import Profile, save_profile
+from bnnplan.planner.profile import Profile, Rejection, save_profile
 from bnnplan.planner.profiling import Options
 from bnnplan.planner.report.units import duration
 
@@ -50,6 +51,7 @@ def profile(
     json: Json = False,
 ) -> None:
     """Measure every layer on every device in every configuration, and every transfer."""
+    require_writable(output)
     network = open_lowered(net)
     detected = board_of(open_board(board, devices), quiet=json)
     options = Options(tolerance=tolerance, budget=budget, seed=seed)
@@ -83,6 +85,7 @@ def print_profile(profile: Profile, *, verbose: bool) -> None:
         "runs",
         "weights",
         left=3,
+        optional=("weights", "p90", "runs"),
     )
     for name, costs in profile.layers.items():
         ordered = sorted(costs.placements, key=lambda cost: (cost.device, cost.time.median))
@@ -94,7 +97,7 @@ def print_profile(profile: Profile, *, verbose: bool) -> None:
                 "" if shown else name,
                 cost.device,
                 cost.configuration.label,
-                duration(cost.time.median) + ("" if cost.time.stable else " unstable"),
+                duration(cost.time.median) + ("" if cost.time.stable else "*"),
                 duration(cost.time.low),
                 duration(cost.time.high),
                 duration(cost.time.p90),
@@ -102,19 +105,24 @@ def print_profile(profile: Profile, *, verbose: bool) -> None:
                 f"{cost.weight_bytes:,} B",
             )
             shown.add(cost.device)
-        for rejection in costs.rejections:
-            label = f" {rejection.configuration}" if rejection.configuration else ""
-            rows.add_row("", rejection.device, f"not offered{label}: {rejection.reason}")
     console.print(rows)
-    for move in profile.transfers:
-        speed = 1 / move.ns_per_byte if move.ns_per_byte else float("inf")
+    every = [cost for costs in profile.layers.values() for cost in costs.placements]
+    if any(not cost.time.stable for cost in every):
         console.print(
-            f"transfer {move.source} → {move.target}: {duration(move.overhead_ns)} "
-            f"+ bytes at {speed:.2f} GB/s (fit within {move.residual:.0%})"
+            "* not stable: half the 95 % interval is more than "
+            f"{profile.conditions.tolerance:.1%} of the median"
+        )
+    _print_rejections(profile)
+    for move in profile.transfers:
+        speed = f"+ bytes at {1 / move.ns_per_byte:.2f} GB/s" if move.ns_per_byte else "of any size"
+        console.print(
+            f"transfer {move.source} → {move.target}: {duration(move.overhead_ns)} {speed} "
+            f"(fit within {move.residual:.0%})"
         )
     for launch in profile.launches:
         console.print(
-            f"launch of a program on {launch.device}, {launch.threads} threads: "
+            f"launch of a program on {launch.device}, {launch.threads} "
+            f"{'thread' if launch.threads == 1 else 'threads'}: "
             f"{duration(launch.ns)}"
         )
     how = profile.conditions
@@ -122,3 +130,15 @@ def print_profile(profile: Profile, *, verbose: bool) -> None:
         f"measured {how.date} in {how.seconds:.1f} s, load {how.load:.2f}, "
         f"governor {how.governor}, bnnplan {how.bnnplan}"
     )
+
+
+def _print_rejections(profile: Profile) -> None:
+    """Print each reason why layers are not offered somewhere once, with the layers' number."""
+    layers: dict[Rejection, list[str]] = {}
+    for name, costs in profile.layers.items():
+        for rejection in costs.rejections:
+            layers.setdefault(rejection, []).append(name)
+    for rejection, names in layers.items():
+        where = f"{rejection.device} {rejection.configuration}".strip()
+        what = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more layers"
+        console.print(f"not offered on {where}: {what}: {rejection.reason}")

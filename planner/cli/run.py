@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from bnnplan.models.feeds import check_feeds
+from bnnplan.models.describe import Answer, answer
 from bnnplan.models.files import write_atomically
 from bnnplan.models.graph import Network
 from bnnplan.models.load import DEFAULT
@@ -18,27 +18,43 @@ from bnnplan.planner.cli.common import (
     DeviceNames,
     Json,
     Seed,
+    complete_plan,
     console,
     print_json,
+    require_writable,
 )
 from bnnplan.planner.cli.inputs import RANDOM, read_feeds
 from bnnplan.planner.cli.planned import open_plan, open_runner
-from bnnplan.planner.execution.measure import Measurement, measure
-from bnnplan.planner.execution.runner import check_feeds as encode_feeds
-from bnnplan.planner.execution.runner import run_arrays
-from bnnplan.planner.execution.trace import EventKind, perfetto
+from bnnplan.planner.cli.untrained import warn_of_random_weights
+from bnnplan.planner.execution.measure import Measurement, Runnable, measure
+from bnnplan.planner.execution.runner import check_feeds, run_arrays
+from bnnplan.planner.execution.trace import EventKind, Trace, perfetto
 from bnnplan.planner.report.units import duration
 
 TOP = 5
+TRACED = 7
+"""Runs of which one is traced: the first ones are slower than those that follow."""
 
 
 def run(
     plan: Annotated[
-        str, typer.Argument(metavar="PLAN", help="Plan file (.json), or a network to plan for.")
+        str,
+        typer.Argument(
+            metavar="PLAN",
+            help="Plan file (.json), or a network to plan for.",
+            autocompletion=complete_plan,
+        ),
     ] = DEFAULT,
     input: Annotated[
-        str, typer.Option("--input", "-i", help=".npy, .npz or image file, or 'random'.")
-    ] = RANDOM,
+        list[str] | None,
+        typer.Option(
+            "--input",
+            "-i",
+            metavar="FILE",
+            help=".npy (images, height, width, channels), .npz or image file, or 'random'.",
+            show_default=RANDOM,
+        ),
+    ] = None,
     network: Annotated[
         str | None, typer.Option(metavar="NET", help="Open the plan's network from here.")
     ] = None,
@@ -55,20 +71,24 @@ def run(
     json: Json = False,
 ) -> None:
     """Run a plan; prints the top classes of each image, and latency with --repeat."""
+    if input and len(input) > 1:
+        raise typer.BadParameter("one --input is run; several images go into one .npy file")
+    require_writable(trace)
     opened, net = open_plan(
         plan, network=network, board=board, devices=devices, batch=batch, seed=seed, quiet=json
     )
-    feeds = read_feeds(net, input, batch=opened.batch, seed=seed)
-    check_feeds(net, feeds)
+    (source,) = input or [RANDOM]
+    feeds = read_feeds(net, source, batch=opened.batch, seed=seed)
+    warn_of_random_weights(net)
     runner = open_runner(opened, net)
     outputs = run_arrays(runner, feeds)
     first = {name: np.resize(a, (opened.batch, *a.shape[1:])) for name, a in feeds.items()}
-    arrays = encode_feeds(net, first, opened.batch)
+    arrays = check_feeds(net, first, opened.batch)
     timing = None
     if repeat:
         timing = measure({"plan": runner}, arrays, seconds=0.0, min_runs=repeat)["plan"]
     if trace is not None:
-        write_atomically(trace, perfetto([runner.run_timed(arrays)]).encode())
+        write_atomically(trace, perfetto([_warm_trace(runner, arrays)]).encode())
     if json:
         print_json("bnnplan.run", _document(net, outputs, timing))
         return
@@ -79,10 +99,27 @@ def run(
         console.print(f"trace written to {trace}; open it in ui.perfetto.dev")
 
 
+def _warm_trace(runner: Runnable, arrays: dict[str, np.ndarray]) -> Trace:
+    """The later run that took the middle time; the earlier half only warms up."""
+    traces = [runner.run_timed(arrays) for _ in range(2 * TRACED)][TRACED:]
+    return sorted(traces, key=lambda trace: trace.total)[TRACED // 2]
+
+
 def _top(network: Network, scores: np.ndarray) -> list[tuple[str, float]]:
+    """The best classes, by name or number, with their scores; NaN stands last."""
     best = np.argsort(-scores, kind="stable")[:TOP]
     names = network.classes
     return [(names[i] if i < len(names) else str(i), float(scores[i])) for i in best]
+
+
+def _top_documents(network: Network, array: np.ndarray) -> list[list[dict[str, object]]]:
+    return [
+        [
+            {"class": label, "score": score if np.isfinite(score) else None}
+            for label, score in _top(network, scores)
+        ]
+        for scores in array
+    ]
 
 
 def _document(
@@ -91,6 +128,12 @@ def _document(
     document: dict[str, object] = {
         "network": network.name,
         "outputs": {name: _plain(array) for name, array in outputs.items()},
+        "scores": {name: answer(network, name).value for name in outputs},
+        "top": {
+            name: _top_documents(network, array)
+            for name, array in outputs.items()
+            if array.ndim == 2
+        },
     }
     if timing is not None:
         document["latency_ns"] = {
@@ -112,14 +155,22 @@ def _plain(array: np.ndarray) -> object:
     return plain.tolist()
 
 
+_MEANING = {
+    Answer.PROBABILITIES: "probabilities, from 0 to 1",
+    Answer.LOG_PROBABILITIES: "natural logarithms of probabilities, 0 for a sure class",
+    Answer.LOGITS: "logits (plain scores): the largest wins, no probabilities",
+}
+
+
 def _print_outputs(network: Network, outputs: dict[str, np.ndarray]) -> None:
     for name, array in outputs.items():
         if array.ndim != 2:
             console.print(f"{name}: shape {array.shape}, {array.dtype}")
             continue
         for index, scores in enumerate(array):
-            listed = ", ".join(f"{label} {score:.4g}" for label, score in _top(network, scores))
+            listed = ", ".join(f"{label} ({score:.4g})" for label, score in _top(network, scores))
             console.print(f"image {index}: {listed}")
+        console.print(f"numbers: {_MEANING[answer(network, name)]}")
 
 
 def _print_timing(timing: Measurement, batch: int) -> None:
@@ -132,8 +183,9 @@ def _print_timing(timing: Measurement, batch: int) -> None:
     console.print(
         f"of which layers {duration(summary.layers_ns)}, transfers "
         f"{duration(summary.transfers_ns)}, launches {duration(summary.launches_ns)}, "
-        f"unattributed {duration(summary.unattributed_ns)}"
+        f"unattributed {duration(summary.unattributed_ns)}, timing the parts "
+        f"{duration(-summary.timing_ns)}"
     )
-    slowest = sorted(timing.median_of(EventKind.LAYER).items(), key=lambda item: -item[1])[:TOP]
+    slowest = sorted(timing.mean_of(EventKind.LAYER).items(), key=lambda item: -item[1])[:TOP]
     listed = ", ".join(f"{name} {duration(ns)}" for name, ns in slowest)
     console.print(f"slowest layers: {listed}")

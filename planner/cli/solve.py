@@ -23,10 +23,12 @@ from bnnplan.planner.cli.common import (
     Verbose,
     board_of,
     console,
+    notes,
     open_board,
     open_lowered,
     print_json,
     progress_bar,
+    require_writable,
 )
 from bnnplan.planner.cli.planned import source_of, whole_profile
 from bnnplan.planner.plan import Plan, save_plan
@@ -37,11 +39,19 @@ from bnnplan.planner.report.plan_text import print_plan
 from bnnplan.planner.solvers import METHODS
 from bnnplan.planner.verification import solve_on_board
 
+MOST_WORKERS = 256
+"""More threads than any machine needs; CP-SAT has a limit of its own."""
+
 
 class Objective(StrEnum):
     """What to make as small as possible."""
 
     LATENCY = "latency"
+
+
+def _complete_method(incomplete: str) -> list[str]:
+    """Names that a shell completes to."""
+    return [name for name in METHODS if name.startswith(incomplete)]
 
 
 def solve(
@@ -56,9 +66,17 @@ def solve(
     run: Annotated[
         bool, typer.Option("--run/--no-run", help="Run the plan on the board and measure it.")
     ] = True,
-    method: Annotated[str, typer.Option(help="Solver; auto chooses by structure.")] = "auto",
+    method: Annotated[
+        str,
+        typer.Option(
+            help=f"Solver: {', '.join(METHODS)}; auto chooses by structure.",
+            autocompletion=_complete_method,
+        ),
+    ] = "auto",
     time_limit: Annotated[float, typer.Option(min=0.001, help="Seconds for the solver.")] = 60.0,
-    workers: Annotated[int, typer.Option(min=1, help="Threads of the solver.")] = 2,
+    workers: Annotated[
+        int, typer.Option(min=1, max=MOST_WORKERS, help="Threads of the solver.")
+    ] = 2,
     budget: Budget = 60.0,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the plan to a file.")
@@ -71,6 +89,7 @@ def solve(
     """Profile, solve, run the plan, and print it with its proof and baselines."""
     if method not in METHODS:
         raise typer.BadParameter(f"no method {method!r}; there are {', '.join(METHODS)}")
+    require_writable(output)
     network, source = open_lowered(net), source_of(net)
     options = SolveOptions(method=method, time_limit=time_limit, workers=workers, seed=seed)
     if profile is not None:
@@ -78,6 +97,8 @@ def solve(
             raise typer.BadParameter("--profile states the board, and nothing is measured")
         used = load_profile(profile)
         used.require(network, batch)
+        if not used.conditions.complete:
+            notes.print(f"{profile}: measuring was interrupted, its costs may be far off")
         plan = plan_latency(network, used, source=source, options=options)
     else:
         detected = board_of(open_board(board, devices), quiet=json)

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from bnnplan.planner.board import USER
 from bnnplan.planner.execution.trace import EventKind, Trace
-from bnnplan.planner.plan import Measured
+from bnnplan.planner.plan import Measured, Ratio
 from bnnplan.planner.profile import Time
 from bnnplan.planner.statistics import percentile, summarize
 
@@ -54,32 +54,42 @@ class Measurement:
         """Nearest-rank percentile of the runs, nanoseconds."""
         return percentile(sorted(self.samples), percent)
 
-    def median_of(self, kind: EventKind) -> dict[str, int]:
-        """Median duration by name of the events of a kind."""
-        names = self.traces[0].by_name(kind)
-        rows = [trace.by_name(kind) for trace in self.traces]
-        return {name: round(statistics.median(row[name] for row in rows)) for name in names}
+    def typical(self) -> list[Trace]:
+        """The middle half of the traces by their totals; every figure of parts is their mean.
+
+        Means of the same runs add up, which medians of single parts do not.
+        """
+        ordered = sorted(self.traces, key=lambda trace: trace.total)
+        aside = len(ordered) // 4
+        return ordered[aside : len(ordered) - aside]
+
+    def mean_of(self, kind: EventKind) -> dict[str, int]:
+        """Mean duration by name of the events of a kind in the typical traces."""
+        rows = [trace.by_name(kind) for trace in self.typical()]
+        return {name: round(statistics.fmean(row[name] for row in rows)) for name in rows[0]}
 
     def launches(self) -> list[tuple[str, str, int]]:
-        """Median of every launch of a run: the device before (``user`` for none), device, ns."""
-        rows = [[e for e in t.events if e.kind is EventKind.LAUNCH] for t in self.traces]
+        """Mean of every launch of a run: the device before (``user`` for none), device, ns."""
+        rows = [[e for e in t.events if e.kind is EventKind.LAUNCH] for t in self.typical()]
         devices = [event.device for event in rows[0]]
         return [
-            (before, device, round(statistics.median(row[index].duration for row in rows)))
+            (before, device, round(statistics.fmean(row[index].duration for row in rows)))
             for index, (before, device) in enumerate(
                 zip([USER, *devices[:-1]], devices, strict=True)
             )
         ]
 
     def summary(self) -> Measured:
-        """Medians of the parts, and what none of them explains."""
+        """The whole, the sums of its parts, and what none of them explains."""
         whole = self.time()
         layers, transfers, launches = (
-            round(statistics.median(trace.sum(kind) for trace in self.traces))
+            sum(self.mean_of(kind).values())
             for kind in (EventKind.LAYER, EventKind.TRANSFER, EventKind.LAUNCH)
         )
-        rest = whole.median - layers - transfers - launches
-        return Measured(whole, layers, transfers, launches, rest)
+        parts = layers + transfers + launches
+        # Devices have clocks of their own: their parts may seem to take more than the whole.
+        timed = max(parts, round(statistics.fmean(trace.total for trace in self.typical())))
+        return Measured(whole, layers, transfers, launches, timed - parts, timed - whole.median)
 
 
 def measure(
@@ -123,11 +133,11 @@ def measure(
     return found
 
 
-def ratio_interval(first: Measurement, second: Measurement) -> tuple[float, float, float]:
+def ratio_interval(first: Measurement, second: Measurement) -> Ratio:
     """Median of first / second over paired runs, with the ends of its 95 % interval."""
     scale = 10**9
     ratios = [
         round(scale * a / max(b, 1)) for a, b in zip(first.samples, second.samples, strict=True)
     ]
     spread = summarize(ratios, tolerance=0)
-    return spread.median / scale, spread.low / scale, spread.high / scale
+    return Ratio(spread.median / scale, spread.low / scale, spread.high / scale)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from attrs import field, frozen
@@ -244,49 +244,56 @@ class Runner:
 
         Stages run one after the other, also those that a plan runs at the same time.
         """
-        events: list[Event] = []
-        begin = time.perf_counter_ns()
-
-        def timed(kind: EventKind, name: str, device: str, action: Callable[[], object]) -> None:
-            start = time.perf_counter_ns()
-            action()
-            end = time.perf_counter_ns()
-            events.append(Event(kind, name, device, start - begin, end - start))
-
+        clock = time.perf_counter_ns
+        # Events are made afterwards: that takes longer than a small layer.
+        moves: list[tuple[str, str, str, str, int, int]] = []
+        runs: list[tuple[Stage, int, int, list[int]]] = []
+        begin = clock()
         for tensor, place in self._uploads:
-            label = transfer_label(tensor, USER, place[1])
-            timed(
-                EventKind.TRANSFER,
-                label,
-                place[1],
-                lambda t=tensor, p=place: self._upload(t, p, arrays),  # type: ignore[misc]
-            )
+            start = clock()
+            self._upload(tensor, place, arrays)
+            moves.append((tensor, USER, place[1], place[1], start, clock()))
         for stage in self.stages:
             for copy in stage.copies:
-                timed(EventKind.TRANSFER, copy.label, stage.segment.device, copy.run)
-            self._run_stage_timed(stage, begin, events)
-        for name, where in self._outputs:
+                start = clock()
+                copy.run()
+                end = clock()
+                places = copy.source.space.name, copy.target.space.name
+                moves.append((copy.tensor, *places, stage.segment.device, start, end))
+            start = clock()
+            times = stage.program.run_timed()
+            runs.append((stage, start, clock(), times))
+        for tensor, where in self._outputs:
             if where:
-                label = transfer_label(name, where[1], USER)
-                timed(
-                    EventKind.TRANSFER,
-                    label,
-                    where[1],
-                    lambda p=where: self._download(p),  # type: ignore[misc]
-                )
-        return Trace(tuple(events), time.perf_counter_ns() - begin)
+                start = clock()
+                self._download(where)
+                moves.append((tensor, where[1], USER, where[1], start, clock()))
+        total = clock() - begin
+        events = [
+            Event(
+                EventKind.TRANSFER,
+                transfer_label(tensor, source, target),
+                device,
+                start - begin,
+                end - start,
+            )
+            for tensor, source, target, device, start, end in moves
+        ]
+        for stage, start, end, times in runs:
+            events += _stage_events(stage, start - begin, end - begin, times)
+        return Trace(tuple(sorted(events, key=lambda event: event.start)), total)
 
-    def _run_stage_timed(self, stage: Stage, begin: int, events: list[Event]) -> None:
-        start = time.perf_counter_ns()
-        times = stage.program.run_timed()
-        whole = time.perf_counter_ns() - start
-        device = stage.segment.device
-        launch = max(0, whole - sum(times))
-        events.append(Event(EventKind.LAUNCH, device, device, start - begin, launch))
-        moment = start - begin + launch
-        for node, duration in zip(stage.segment.nodes, times, strict=True):
-            events.append(Event(EventKind.LAYER, node.name, device, moment, duration))
-            moment += duration
+
+def _stage_events(stage: Stage, start: int, end: int, times: list[int]) -> list[Event]:
+    """The launch of a stage's program, and its layers one after the other."""
+    device = stage.segment.device
+    launch = max(0, end - start - sum(times))
+    events = [Event(EventKind.LAUNCH, device, device, start, launch)]
+    moment = start + launch
+    for node, duration in zip(stage.segment.nodes, times, strict=True):
+        events.append(Event(EventKind.LAYER, node.name, device, moment, duration))
+        moment += duration
+    return events
 
 
 def check_feeds(

@@ -297,4 +297,4 @@ def _governor() -> str:
     try:
         return path.read_text().strip()
     except OSError:
-        return "unknown: the kernel does not tell"
+        return "unknown"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 
+import attrs
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from bnnplan.planner.plan import Baseline, Plan, PlannedTransfer
 from bnnplan.planner.profile import Profile
-from bnnplan.planner.report.units import duration, percent
+from bnnplan.planner.report.tables import Rows
+from bnnplan.planner.report.units import duration, percent, times
 
 SHOWN_BASELINES = 6
 
@@ -36,7 +37,8 @@ def print_plan(
     console.print(_sums(plan))
     console.print()
     _proof(plan, console)
-    console.print(_baselines(plan, verbose=verbose))
+    for part in _baselines(plan, verbose=verbose):
+        console.print(part)
     if plan.verdict:
         console.print(plan.verdict)
 
@@ -86,21 +88,11 @@ def _why_unused(plan: Plan, device: str, profile: Profile | None) -> str:
     return f"none on {device}: no layer gains from it"
 
 
-def _table(*columns: tuple[str, str]) -> Table:
-    made = Table(box=None, pad_edge=False, header_style="bold")
-    for title, justify in columns:
-        made.add_column(title, justify=justify, no_wrap=justify == "right")  # type: ignore[arg-type]
-    return made
-
-
-def _layers(plan: Plan) -> Table:
-    rows = _table(
-        ("layer", "left"),
-        ("type", "left"),
-        ("device", "left"),
-        ("configuration", "left"),
-        ("predicted", "right"),
-        ("measured", "right"),
+def _layers(plan: Plan) -> Rows:
+    rows = Rows(
+        *("layer", "type", "device", "configuration", "predicted", "measured"),
+        left=4,
+        optional=("type",),
     )
     for transfer in plan.transfers:
         if transfer.source == "user":
@@ -120,7 +112,7 @@ def _layers(plan: Plan) -> Table:
     return rows
 
 
-def _add_transfer(rows: Table, transfer: PlannedTransfer) -> None:
+def _add_transfer(rows: Rows, transfer: PlannedTransfer) -> None:
     rows.add_row(
         transfer.tensor,
         "transfer",
@@ -132,23 +124,31 @@ def _add_transfer(rows: Table, transfer: PlannedTransfer) -> None:
     )
 
 
-def _sums(plan: Plan) -> Table:
+def _sums(plan: Plan) -> Rows:
     layers = sum(row.predicted_ns for row in plan.layers)
     transfers = sum(row.predicted_ns for row in plan.transfers)
     rest = plan.predicted_ns - layers - transfers - plan.launches_ns
-    predicted = (layers, transfers, plan.launches_ns, rest)
-    measured: tuple[int | None, ...] = (None,) * 4
-    whole = None
-    if plan.measured is not None:
-        m = plan.measured
-        measured = (m.layers_ns, m.transfers_ns, m.launches_ns, m.unattributed_ns)
-        whole = m.end_to_end.median
-    overlap = "overlap and waiting" if plan.concurrent else "unattributed overhead"
-    names = ("sum of layers", "transfers", "program launches", overlap)
-    rows = _table(("", "left"), ("predicted", "right"), ("measured", "right"))
-    for name, before, after in zip(names, predicted, measured, strict=True):
+    parts = [
+        ("sum of layers", layers),
+        ("transfers", transfers),
+        ("program launches", plan.launches_ns),
+    ]
+    m = plan.measured
+    measured = (m.layers_ns, m.transfers_ns, m.launches_ns) if m else (None,) * 3
+    whole = m.end_to_end.median if m else None
+    rows = Rows("", "predicted", "measured")
+    for (name, before), after in zip(parts, measured, strict=True):
         rows.add_row(name, duration(before), duration(after))
-    rows.add_row(Text("end to end", style="bold"), duration(plan.predicted_ns), duration(whole))
+    if plan.concurrent:
+        # Timed runs do one thing after the other, so only the whole tells what overlaps.
+        after = m.unattributed_ns - m.timing_ns if m else None
+        rows.add_row("overlap and waiting", duration(rest), duration(after))
+    else:
+        after = m.unattributed_ns if m else None
+        rows.add_row("unattributed overhead", duration(rest), duration(after))
+        if m:
+            rows.add_row("timing the parts", duration(None), duration(-m.timing_ns))
+    rows.add_row("end to end", duration(plan.predicted_ns), duration(whole), style="bold")
     if plan.batch > 1:
         each = whole / plan.batch if whole is not None else None
         rows.add_row("per image", duration(plan.predicted_ns / plan.batch), duration(each))
@@ -174,32 +174,47 @@ def _proof(plan: Plan, console: Console) -> None:
         )
 
 
-def _baselines(plan: Plan, *, verbose: bool) -> Table:
-    rows = _table(
-        ("baseline", "left"),
-        ("predicted", "right"),
-        ("measured", "right"),
-        ("plan is faster by", "right"),
-        ("note", "left"),
+def _baselines(plan: Plan, *, verbose: bool) -> Iterator[Rows | str]:
+    """The baselines that differ, and a line that names those that are the plan itself."""
+    rows = Rows(
+        *("baseline", "note", "predicted", "measured", "plan is faster by"),
+        left=2,
+        optional=("measured",),
     )
-    shown = plan.baselines if verbose else plan.baselines[:SHOWN_BASELINES]
-    for baseline in shown:
+    same = [b.name for b in plan.baselines if b.placements == plan.assignment]
+    shown: list[Baseline] = []
+    for baseline in plan.baselines:
+        known = [index for index, other in enumerate(shown) if _are_same(other, baseline)]
+        if known:
+            before = shown[known[0]]
+            note = "; ".join(filter(None, (before.note, f"same as {baseline.name!r}")))
+            shown[known[0]] = attrs.evolve(before, note=note)
+        elif baseline.name not in same:
+            shown.append(baseline)
+    for baseline in shown if verbose else shown[:SHOWN_BASELINES]:
         rows.add_row(
             baseline.name,
+            baseline.note,
             duration(baseline.predicted_ns),
             duration(baseline.measured.median if baseline.measured else None),
             gain(plan, baseline),
-            baseline.note,
         )
-    if hidden := len(plan.baselines) - len(shown):
-        rows.add_row(f"({hidden} more with --verbose)")
-    return rows
+    if rows.rows:
+        yield rows
+    if not verbose and len(shown) > SHOWN_BASELINES:
+        yield f"({len(shown) - SHOWN_BASELINES} more with --verbose)"
+    if same:
+        yield f"the plan itself: {', '.join(same)}"
+
+
+def _are_same(one: Baseline, other: Baseline) -> bool:
+    return bool(one.placements) and one.placements == other.placements
 
 
 def gain(plan: Plan, baseline: Baseline) -> str:
-    """How many times faster the plan is, measured if both were measured, else predicted."""
-    if baseline.measured and plan.measured:
-        return f"{baseline.measured.median / plan.measured.end_to_end.median:.2f}× measured"
+    """How many times faster the plan is, over paired runs if both were measured, else predicted."""
+    if baseline.ratio is not None:
+        return f"{times(baseline.ratio.median)} measured"
     if baseline.predicted_ns is None:
         return "–"
-    return f"{baseline.predicted_ns / max(plan.predicted_ns, 1):.2f}×"
+    return times(baseline.predicted_ns / max(plan.predicted_ns, 1))

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bnnplan.planner.plan import Ratio
+
 
 def duration(ns: float | None) -> str:
     """Nanoseconds as ns, µs, ms or s with three digits; a dash for None."""
@@ -25,3 +30,17 @@ def size(nbytes: float) -> str:
 def percent(share: float | None) -> str:
     """A share in percent with up to two digits behind the point; a dash for None."""
     return "–" if share is None else f"{100 * share:.3g} %"
+
+
+def times(ratio: float) -> str:
+    """A ratio with three digits, and no more than two of them behind the point."""
+    if ratio >= 1000:
+        return f"{float(f'{ratio:.3g}'):,.0f}×"
+    digits = 2 if ratio < 10 else 1 if ratio < 100 else 0
+    return f"{ratio:.{digits}f}×"
+
+
+def interval_text(ratio: Ratio) -> str:
+    """The 95 % interval of a ratio; three decimals near 1, where the side of it matters."""
+    digits = 3 if abs(ratio.median - 1) < 0.1 else 2
+    return f"95 % {ratio.low:.{digits}f} to {ratio.high:.{digits}f}"

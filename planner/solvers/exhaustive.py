@@ -45,7 +45,8 @@ def solve(
     if choices > MOST_CHOICES or activities > MOST_ACTIVITIES:
         raise SolverError(
             f"method {METHOD!r} is for small problems: at most {MOST_CHOICES} choices and "
-            f"{MOST_ACTIVITIES} tasks and edges, not {choices} and {activities}; use 'cpsat'"
+            f"{MOST_ACTIVITIES} tasks and edges, not about 10^{math.log10(choices):.0f} and "
+            f"{activities}; use 'cpsat'"
         )
     graph = Graph(problem)
     best: Solution | None = None

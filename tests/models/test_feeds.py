@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bnnplan.models.errors import InputError
-from bnnplan.models.feeds import check_feeds
+from bnnplan.models.feeds import check_feeds, describe_input
 from bnnplan.models.graph import Network, Node
 from bnnplan.models.layers import Concat, ScaleBias
 from bnnplan.models.tensors import TensorType
@@ -51,3 +51,21 @@ def test_what_does_not_fit_is_refused(changes, batch, words):
     with pytest.raises(InputError, match=words) as caught:
         check_feeds(small_network(), feeds(**changes), batch)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("type", "text"),
+    [
+        (
+            TensorType((2, 3, 1), "uint8"),
+            "uint8 of shape (N, 2, 3, 1): batch, height, width, channels; from 0 to 255",
+        ),
+        (TensorType((7,), "bit"), "int8 of shape (N, 7): batch, elements; every element +1 or -1"),
+        (
+            TensorType((7,), "float32"),
+            "float32 of shape (N, 7): batch, elements; scaled as in training",
+        ),
+    ],
+)
+def test_what_to_feed_is_told(type, text):
+    assert describe_input(type) == text

@@ -27,6 +27,8 @@ PATTERNS = [
     ["Transpose", "Transpose", "Reshape"],
     ["dense", "elementwise", "Sign", "dense"],
     ["Flatten", "Flatten"],
+    ["ScaleBias", "Threshold", "Flatten", "dense"],
+    ["Threshold", "Flatten", "Threshold"],
 ]
 
 
@@ -36,8 +38,8 @@ def a_layer(draw, choice, source):
     rng, channels = draw(GENERATORS), source.channels
     if choice == "elementwise":
         return draw(elementwise(source, ["ScaleBias"] if source.element is BIT else NUMERIC))
-    if choice in ("Sign", "BatchNorm"):
-        usable = choice == "BatchNorm" or source.element is not BIT
+    if choice in ("Sign", "Threshold", "BatchNorm", "ScaleBias"):
+        usable = choice in ("BatchNorm", "ScaleBias") or source.element is not BIT
         return draw(elementwise(source, [choice])) if usable else None
     if choice == "Flatten":
         return layers.Flatten()
@@ -252,6 +254,44 @@ def test_float_sums_are_not_reordered():
         layers.BinaryWeightDense(weight),
     )
     assert kinds(lower(network)) == ["Transpose", "Flatten", "BinaryWeightDense"]
+
+
+@pytest.mark.parametrize("element", [UINT8, INT8, FLOAT32])
+@pytest.mark.parametrize("channels", [1, 3, 65])
+@pytest.mark.parametrize("reshaped", [False, True])
+def test_images_of_few_channels_are_flattened_before_they_become_bits(element, channels, reshaped):
+    rng = np.random.default_rng(channels)
+    source = TensorType((3, 4, channels), element)
+    flatten = layers.Reshape((source.elements,)) if reshaped else layers.Flatten()
+    rule = layers.Threshold(
+        rng.integers(-9, 99, channels).astype(np.float32 if element is FLOAT32 else np.int32),
+        rng.random(channels) < 0.5,
+    )
+    weight = signs(rng, 5, source.elements)
+    network = chain(source, rule, flatten, layers.BinaryDense(weight))
+    lowered = lower(network)
+    assert [lowered.types[node.outputs[0]].shape for node in lowered.nodes[:2]] == [
+        (source.elements,),
+        (source.elements,),
+    ]
+    assert kinds(lowered)[1:] == ["Threshold", "BinaryDense"]
+    assert_same_values(network, lowered)
+
+
+@pytest.mark.parametrize("shape", [(4, 4, 64), (1, 1, 3)])
+def test_bits_that_lie_well_are_flattened_as_bits(shape):
+    source = TensorType(shape, "int32")
+    network = chain(source, layers.Sign(), layers.Flatten())
+    assert kinds(lower(network)) == ["Sign", "Flatten"]
+
+
+def test_a_decision_that_others_read_stays_an_image():
+    image = TensorType((4, 4, 3), "uint8")
+    rule = layers.Threshold(np.array([1, 2, 3], np.int32), [False] * 3)
+    for made in (["t0", "t1"], ["t1"]):
+        network = chain(image, rule, layers.Flatten(), outputs=made)
+        wanted = ["Threshold", "Flatten"] if "t0" in made else ["Flatten", "Threshold"]
+        assert kinds(lower(network)) == wanted
 
 
 @settings(max_examples=50, deadline=None)

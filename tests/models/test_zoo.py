@@ -9,7 +9,7 @@ from bnnplan.models.errors import InputError
 from bnnplan.models.layers import BatchNorm, FloatConv2d
 from bnnplan.models.lowering import lower
 from bnnplan.models.network_file import load_network
-from bnnplan.models.zoo import TRAINED, ZOO, build, default_network
+from bnnplan.models.zoo import TRAINED, ZOO, build, default_network, has_random_weights
 
 ROOT = Path(__file__).parents[2]
 HUGE = {"btc-alexnet", "btc-vgg16"}
@@ -152,3 +152,10 @@ def test_the_packed_network_holds_the_trained_weights(tmp_path, monkeypatch):
 
     pack.main()
     assert load_network(tmp_path / "packed.bnn") == default_network()
+
+
+def test_who_trained_a_network_is_noted():
+    assert has_random_weights(build("hep-fashion"))
+    assert not has_random_weights(build("fashion"))
+    given = weights_of(build("hep-fashion"))
+    assert not has_random_weights(build("hep-fashion", weights=given))

@@ -41,6 +41,8 @@ def test_file_round_trip(tmp_path):
         (lambda: Board("b", []), "no devices"),
         (lambda: Board("b", [device("x"), device("x")]), "'x' twice"),
         (lambda: Board("b", [device(threads=0)]), "threads"),
+        (lambda: Board("b", [device(threads=10**30)]), "threads"),
+        (lambda: Board("b", [device(space=MemorySpace("host", 10**30))]), "capacity"),
         (lambda: Board("b", [device(space=MemorySpace("host", -1))]), "negative"),
         (lambda: Board("b", [device("user")]), "cannot be called 'user'"),
         (lambda: Board("b", [device(space=MemorySpace("user"))]), "cannot be called 'user'"),
@@ -63,6 +65,13 @@ def test_unknown_backend_in_a_file(tmp_path):
     path = tmp_path / "board.json"
     save_board(Board("b", [device(backend="quantum")]), path)
     with pytest.raises(BoardError, match="needs backend 'quantum'"):
+        load_board(path)
+
+
+def test_a_processor_without_cores_in_a_file(tmp_path):
+    path = tmp_path / "board.json"
+    save_board(Board("b", [device(resources=())]), path)
+    with pytest.raises(BoardError, match="names no core"):
         load_board(path)
 
 
@@ -125,3 +134,11 @@ def test_a_device_that_cannot_stand_beside_the_others_is_left_out_with_a_reason(
 def test_a_machine_without_devices_says_why():
     with pytest.raises(BoardError, match="no device can be used here: gpu: the driver is missing"):
         detect_board(Backends({}, [Unavailable("gpu", "the driver is missing")]))
+
+
+def test_an_instruction_set_that_cannot_be_forced_is_an_error(monkeypatch):
+    faulty = Backends({"one": Plugin()}, [Unavailable("cpu", 'BNNPLAN_ISA is "x"')])
+    assert detect_board(faulty).unavailable
+    monkeypatch.setenv("BNNPLAN_ISA", "x")
+    with pytest.raises(BoardError, match="BNNPLAN_ISA"):
+        detect_board(faulty)

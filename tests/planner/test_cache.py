@@ -93,9 +93,22 @@ def test_a_cache_that_cannot_be_written_matters_only_to_what_is_incomplete(
     reference_board, folder, monkeypatch
 ):
     folder.write_text("a file where the folder should be")
-    profile, _ = cached_profile(chain(), reference_board, options=QUICK)
+    told = []
+    profile, _ = cached_profile(chain(), reference_board, options=QUICK, tell=told.append)
+    assert len(told) == 1
+    assert "measures again" in told[0]
     how = attrs.evolve(profile.conditions, complete=False)
     part = attrs.evolve(profile, conditions=how)
     monkeypatch.setattr(cache, "profile_network", lambda *_, **__: part)
     with pytest.raises(FileError, match="interrupted, and nothing could be kept"):
         cached_profile(chain(), reference_board, options=QUICK)
+
+
+def test_no_home_is_made_for_a_user_who_has_none(reference_board, monkeypatch, tmp_path):
+    monkeypatch.delenv("BNNPLAN_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
+    told = []
+    cached_profile(chain(), reference_board, options=QUICK, tell=told.append)
+    assert "does not exist" in told[0]
+    assert not (tmp_path / "nobody").exists()

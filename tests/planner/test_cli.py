@@ -433,3 +433,181 @@ def test_compare_without_onnxruntime_says_what_is_missing(bnnplan, plan, monkeyp
     document = json.loads(out)
     assert document["rows"][0]["name"] == "plan"
     assert any("onnxruntime is not installed" in line for line in document["missing"])
+
+
+def test_ctrl_c_is_one_line_wherever_it_strikes(bnnplan, net, monkeypatch):
+    from bnnplan.planner.cli import solve
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(solve, "solve_on_board", interrupt)
+    code, out, err = bnnplan("solve", net, *QUICK)
+    assert (code, out, err) == (130, "", "bnnplan: interrupted\n")
+
+
+MAIN = "from bnnplan.planner.cli import main; main()"
+
+
+def test_ctrl_c_while_modules_are_imported_is_one_line():
+    # The module that sends the signal stands for one that is slow to import.
+    program = (
+        "import os, signal, sys, types\n"
+        "class Slow:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'bnnplan.planner.cli.app':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Slow())\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program + MAIN, "devices"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "bnnplan: interrupted\n")
+
+
+def test_closed_standard_output_is_no_fault(net, tmp_path):
+    ran = subprocess.run(
+        ["/bin/sh", "-c", f'exec "{sys.executable}" -c "{MAIN}" inspect "{net}" >&-'],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_an_unknown_instruction_set_is_an_error_of_every_command():
+    environment = {**os.environ, "BNNPLAN_ISA": "nonsense"}
+    ran = subprocess.run(
+        [sys.executable, "-c", MAIN, "solve"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 1
+    assert "BNNPLAN_ISA" in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+
+
+def test_checking_a_backend_without_devices_says_why_it_has_none(bnnplan, monkeypatch):
+    from bnnplan.backends.interface import Unavailable
+    from bnnplan.backends.reference import ReferenceBackend
+
+    lost = [Unavailable("reference", "numpy is asleep")]
+    monkeypatch.setattr(ReferenceBackend, "devices", lambda self: ([], lost))
+    code, out, err = bnnplan("backends", "check", "reference")
+    assert (code, out) == (1, "")
+    assert "numpy is asleep" in err
+
+
+def test_devices_that_were_not_asked_for_are_not_excused(bnnplan, net, monkeypatch):
+    from bnnplan.backends.interface import Unavailable
+    from bnnplan.planner.board import Detection, detect_board
+    from bnnplan.planner.cli import common
+
+    found = Detection(detect_board().board, (Unavailable("gpu", "it is raining"),))
+    monkeypatch.setattr(common, "detect_board", lambda **_: found)
+    assert "raining" not in bnnplan("profile", net, *QUICK)[2]
+    code, _, err = bnnplan("profile", net, "--devices", "gpu0")
+    assert code == 1
+    assert "no device 'gpu0'" in err
+    assert "raining" in err
+
+
+def test_names_in_files_cannot_control_the_terminal(bnnplan, net, tmp_path):
+    board = tmp_path / "board.json"
+    assert bnnplan("devices", "-o", board)[0] == 0
+    content = json.loads(board.read_text())
+    content["devices"][0]["name"] = "\x1b[31mred"
+    board.write_text(json.dumps(content))
+    code, _, err = bnnplan("solve", net, "--board", board, "--devices", "gpu9")
+    assert code == 1
+    assert "\\x1b[31mred" in err
+    assert "\x1b" not in err
+    code, out, err = bnnplan("profile", net, "--board", board, "--budget", "0.1")
+    assert code == 0, err
+    assert "\\x1b[31mred" in out
+    assert "\x1b" not in out
+
+
+def test_files_that_cannot_be_written_are_refused_before_anything_is_measured(
+    bnnplan, net, tmp_path, monkeypatch
+):
+    from bnnplan.planner import cache
+
+    monkeypatch.setattr(cache, "profile_network", lambda *_, **__: pytest.fail("measured"))
+    for command in ("solve", "profile"):
+        for place in (tmp_path, tmp_path / "no" / "x.json"):
+            code, _, err = bnnplan(command, net, *QUICK, "-o", place)
+            assert code == 1
+            assert "cannot write" in err
+
+
+def test_an_incomplete_profile_is_told(bnnplan, net, tmp_path):
+    profile = tmp_path / "profile.json"
+    assert bnnplan("profile", net, *QUICK, "-o", profile)[0] == 0
+    assert bnnplan("solve", net, "--profile", profile)[2] == ""
+    content = json.loads(profile.read_text())
+    content["conditions"]["complete"] = False
+    profile.write_text(json.dumps(content))
+    code, _, err = bnnplan("solve", net, "--profile", profile)
+    assert code == 0
+    assert "was interrupted" in err
+
+
+def test_more_workers_than_any_machine_needs_are_misuse(bnnplan, net):
+    code, _, err = bnnplan("solve", net, "--workers", "1000000")
+    assert code == 2
+    assert "--workers" in err
+
+
+def test_shells_complete_networks_methods_and_backends(tmp_path, monkeypatch):
+    from bnnplan.planner.cli.backends import _complete_backend
+    from bnnplan.planner.cli.common import complete_network, complete_plan
+    from bnnplan.planner.cli.solve import _complete_method
+
+    monkeypatch.chdir(tmp_path)
+    for name in ("fast.bnn", "fast.json", "fast.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "fastfolder").mkdir()
+    assert complete_network("fas") == ["fashion", "fast.bnn", "fastfolder/"]
+    assert complete_plan("fast.j") == ["fast.json"]
+    assert complete_network("nowhere/x") == []
+    assert _complete_method("gre") == ["greedy"]
+    assert "reference" in _complete_backend("ref")
+
+
+def test_compare_tells_the_interval_of_every_ratio(bnnplan, net):
+    code, out, err = bnnplan("compare", net, "--devices", "cpu0", "--seconds", "0.1", "--json")
+    assert code == 0, err
+    for row in json.loads(out)["rows"]:
+        assert row["ratio_low"] <= row["ratio"] <= row["ratio_high"]
+
+
+def test_ctrl_c_while_a_backend_is_checked_is_one_line(bnnplan, monkeypatch):
+    from bnnplan.backends.reference import ReferenceBackend
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ReferenceBackend, "supports", interrupt)
+    code, out, err = bnnplan("backends", "check", "reference", "--examples", "5")
+    assert (code, out, err) == (130, "", "bnnplan: interrupted\n")
+
+
+def test_several_ctrl_c_in_a_row_count_once(monkeypatch):
+    from bnnplan.planner import cli
+
+    now = [100.0]
+    monkeypatch.setattr(cli.time, "monotonic", lambda: now[0])
+    press = cli._InterruptOnce()
+    with pytest.raises(KeyboardInterrupt):
+        press(2, None)
+    now[0] += cli.BURST_SECONDS / 2
+    press(2, None)
+    now[0] += cli.BURST_SECONDS
+    with pytest.raises(KeyboardInterrupt):
+        press(2, None)

@@ -13,7 +13,7 @@ from bnnplan.planner.baselines import SINGLE_DEVICE
 from bnnplan.planner.board import Link
 from bnnplan.planner.encoding import encode_problem
 from bnnplan.planner.execution.workbench import Workbench
-from bnnplan.planner.plan import InfeasibleError, PlanError, load_plan, save_plan
+from bnnplan.planner.plan import InfeasibleError, NoPlanError, PlanError, load_plan, save_plan
 from bnnplan.planner.planning import SolveOptions, plan_latency
 from bnnplan.planner.profile import (
     LaunchCost,
@@ -27,6 +27,7 @@ from bnnplan.planner.profiling import Options, profile_network
 from bnnplan.planner.profiling.candidates import survey
 from bnnplan.planner.profiling.oracle import Oracle, difference, reference_values
 from bnnplan.planner.profiling.transfers import measure_transfers
+from bnnplan.planner.solvers.base import SolverResult, Status
 from bnnplan.planner.verification import check_exact, make_runner, solve_on_board
 
 QUICK = Options(tolerance=0.5, budget=3.0)
@@ -147,6 +148,31 @@ def test_plan_of_another_network_is_refused(profile):
         plan.require(branches())
 
 
+def with_capacity(profile, capacity):
+    devices = tuple(
+        attrs.evolve(device, space=attrs.evolve(device.space, capacity=capacity))
+        for device in profile.board.devices
+    )
+    return attrs.evolve(profile, board=attrs.evolve(profile.board, devices=devices))
+
+
+@pytest.mark.parametrize("method", ["greedy", "single-device", "dynamic-programming"])
+def test_methods_that_prove_nothing_still_tell_what_is_infeasible(profile, method):
+    with pytest.raises(InfeasibleError, match="no plan exists"):
+        plan_latency(
+            chain(), with_capacity(profile, 10), source="chain", options=SolveOptions(method)
+        )
+
+
+def test_a_heuristic_that_finds_nothing_blames_no_time_limit(profile, monkeypatch):
+    unknown = SolverResult(Status.UNKNOWN, None, None, None, 0.0, "greedy", "22 bytes too few")
+    monkeypatch.setattr(planning, "solve", lambda *_, **__: unknown)
+    with pytest.raises(NoPlanError) as caught:
+        plan_latency(chain(), profile, source="chain", options=SolveOptions("greedy"))
+    assert "method 'greedy' finds no plan for 'chain': 22 bytes too few" in str(caught.value)
+    assert "time-limit" not in str(caught.value)
+
+
 def test_too_little_memory_is_infeasible_with_the_space_named(profile):
     devices = tuple(
         attrs.evolve(device, space=attrs.evolve(device.space, capacity=10))
@@ -206,6 +232,11 @@ def test_overlaps_count_the_launch_of_a_program():
     assert not planning._overlaps([(0, 10, "a"), (5, 5, "b")])
 
 
+def with_configuration(profile, **changes):
+    cost = profile.layers["first"].placements[0]
+    return attrs.evolve(cost, configuration=attrs.evolve(cost.configuration, **changes))
+
+
 def spoiled_time(profile):
     return attrs.evolve(profile.layers["first"].placements[0].time, median=-5)
 
@@ -217,6 +248,11 @@ def spoiled_time(profile):
         (lambda p: attrs.evolve(p.transfers[0], overhead_ns=float("inf")), "not inf"),
         (lambda p: attrs.evolve(p.transfers[0], ns_per_byte=float("nan")), "nan"),
         (lambda p: attrs.evolve(p.launches[0], ns=10**30), "from 0 to"),
+        (lambda p: attrs.evolve(p.launches[0], threads=0), "threads"),
+        (lambda p: with_configuration(p, axes="XXY"), "axes"),
+        (lambda p: with_configuration(p, axes="YX"), "axes"),
+        (lambda p: with_configuration(p, threads=10**9), "threads"),
+        (lambda p: with_configuration(p, tile=(-1,)), "tile"),
         (lambda p: attrs.evolve(p, batch=0), "batch"),
         (lambda p: attrs.evolve(p, board=p.board.only(["b"])), "no device of board"),
         (lambda p: attrs.evolve(p, layers={}).require(chain(), 1), "no layer 'first'"),

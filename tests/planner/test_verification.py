@@ -3,6 +3,7 @@
 import itertools
 
 import attrs
+import numpy as np
 import pytest
 from networks import chain, everywhere
 
@@ -13,7 +14,7 @@ from bnnplan.planner.execution.measure import Measurement, measure, ratio_interv
 from bnnplan.planner.execution.runner import transfer_label
 from bnnplan.planner.execution.trace import Event, EventKind, Trace
 from bnnplan.planner.execution.workbench import Workbench
-from bnnplan.planner.plan import PlanError
+from bnnplan.planner.plan import PlanError, Ratio
 from bnnplan.planner.planning import plan_latency
 from bnnplan.planner.profiling import Options, profile_network
 
@@ -134,7 +135,9 @@ def decided(profile, plan_ns, single_ns):
 def test_the_faster_plan_is_delivered(profile):
     plan, delivered = decided(profile, 5000, 6000)
     assert delivered.assignment == plan.assignment
-    assert "takes 1.200× (95 % 1.200 to 1.200) the plan's time" in delivered.verdict
+    assert delivered.baseline(SINGLE_DEVICE).ratio == Ratio(1.2, 1.2, 1.2)
+    assert "no difference" not in delivered.verdict
+    assert "takes 1.20× (95 % 1.20 to 1.20) the plan's time" in delivered.verdict
 
 
 def test_the_best_single_device_is_delivered_where_it_measures_faster(profile):
@@ -144,6 +147,11 @@ def test_the_best_single_device_is_delivered_where_it_measures_faster(profile):
     assert delivered.measured.end_to_end.median == 5000
     assert all(row.measured_ns == 20 for row in delivered.layers)
     assert "is delivered instead" in delivered.verdict
+
+
+def test_a_difference_that_is_not_certain_is_not_claimed(profile):
+    _, delivered = decided(profile, 5000, 5000)
+    assert delivered.verdict.endswith("the plan's time: no difference is certain")
 
 
 def test_without_a_single_device_the_verdict_says_so(profile):
@@ -167,12 +175,57 @@ def test_the_sum_of_the_parts_is_the_whole():
     summary = ran(10_000, layer=1000, launch=300, transfers=[("x", 200)]).summary()
     assert (summary.layers_ns, summary.transfers_ns, summary.launches_ns) == (6000, 200, 300)
     assert summary.unattributed_ns == 10_000 - 6000 - 200 - 300
+    assert summary.timing_ns == 0
+
+
+def noisy(seed):
+    """A measurement whose parts are slow in turns, so that medians of parts do not add up."""
+    random = np.random.default_rng(seed)
+    traces = []
+    for _ in range(21):
+        times = random.integers(100, 10_000, len(LAYERS) + 2)
+        events = [
+            Event(EventKind.LAYER, name, "a", 0, int(ns))
+            for name, ns in zip(LAYERS, times, strict=False)
+        ]
+        events.append(Event(EventKind.LAUNCH, "a", "a", 0, int(times[-1])))
+        events.append(Event(EventKind.TRANSFER, "x: user → host", "a", 0, int(times[-2])))
+        traces.append(Trace(tuple(events), int(times.sum()) + 50))
+    return Measurement([30_000 + n for n in range(21)], traces)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_add_up_to_sums_and_sums_to_the_whole(seed):
+    measured = noisy(seed)
+    summary = measured.summary()
+    assert sum(measured.mean_of(EventKind.LAYER).values()) == summary.layers_ns
+    assert sum(measured.mean_of(EventKind.TRANSFER).values()) == summary.transfers_ns
+    assert sum(ns for _, _, ns in measured.launches()) == summary.launches_ns
+    assert summary.unattributed_ns == pytest.approx(50, abs=len(LAYERS))
+    parts = summary.layers_ns + summary.transfers_ns + summary.launches_ns
+    whole = parts + summary.unattributed_ns - summary.timing_ns
+    assert whole == summary.end_to_end.median
+
+
+def test_parts_of_a_slow_clock_leave_nothing_negative():
+    events = (Event(EventKind.LAYER, "x", "a", 0, 500),)
+    summary = Measurement([400] * 20, [Trace(events, 450)] * 3).summary()
+    assert (summary.unattributed_ns, summary.timing_ns) == (0, 100)
+
+
+def test_what_timing_adds_to_parts_is_not_planned_with(profile):
+    slow = attrs.evolve(ran(9000, layer=2000, launch=3000), samples=[7500] * 20)
+    found = corrected(profile, (), [Ran(everywhere(chain(), "a"), slow)])
+    assert all(median(found, name, "a") == 1000 for name in LAYERS)
+    assert found.launch("a", 1, "user") == 1500
+    overlapping = Ran(everywhere(chain(), "a"), slow, concurrent=True)
+    assert median(corrected(profile, (), [overlapping]), "first", "a") == 2000
 
 
 def test_ratios_are_of_paired_runs():
     first = Measurement([200, 20, 2000], [])
     second = Measurement([100, 10, 1000], [])
-    assert ratio_interval(first, second) == (2.0, 2.0, 2.0)
+    assert ratio_interval(first, second) == Ratio(2.0, 2.0, 2.0)
 
 
 def test_measuring_takes_turns():

@@ -39,6 +39,9 @@ def _convolution(builder: Builder, operation: Operation, inputs: Sequence[Value]
         raise UnsupportedError(f"weights of shape {weight.shape}: only 2-D images are supported")
     source = builder.arranged(source, NCHW)
     taps, strides = weight.shape[2:], pair(operation, "strides")
+    declared = pair(operation, "kernel_shape", taps)
+    if declared != taps:
+        raise NetworkError(f"kernel_shape {declared}, but the weights are of kernels {taps}")
     dilations = pair(operation, "dilations")
     groups = int(operation.attributes.get("group", 1))
     channels = source.type.channels

@@ -169,7 +169,9 @@ def test_an_unknown_instruction_set_is_an_answer_and_an_error(monkeypatch):
     monkeypatch.setenv("BNNPLAN_ISA", "mmx")
     found, unavailable = CpuBackend().devices()
     assert found == []
-    assert 'BNNPLAN_ISA is "mmx"; it must be portable, avx2, avx512 or neon' in unavailable[0].reason
+    assert (
+        'BNNPLAN_ISA is "mmx"; it must be portable, avx2, avx512 or neon' in unavailable[0].reason
+    )
     with pytest.raises(InputError, match="mmx"):
         CpuBackend().prepare(DENSE, on, Configuration())
 

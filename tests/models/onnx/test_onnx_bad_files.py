@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from onnx_graphs import Graph, import_model, signs
 
-from bnnplan.models.errors import BnnplanError, FileError, NetworkError, UnsupportedError
+from bnnplan.models.errors import (
+    BnnplanError,
+    FileError,
+    InputError,
+    NetworkError,
+    UnsupportedError,
+)
 from bnnplan.models.normalization import parse_normalization
 from bnnplan.models.onnx import import_onnx
 
@@ -142,6 +148,30 @@ def test_an_old_operator_set(tmp_path):
     model = good()
     model.opset_import[0].version = 7
     refused(model, tmp_path, UnsupportedError, "operator set 7 is older than 9")
+
+
+def test_an_operator_set_that_onnx_does_not_know(tmp_path):
+    model = good()
+    model.opset_import[0].version = 99
+    refused(model, tmp_path, UnsupportedError, "operator set 99 is newer than")
+
+
+@pytest.mark.parametrize("declared", [(3, 3), (5, 5)])
+def test_a_kernel_shape_that_is_not_that_of_the_weights(declared, tmp_path):
+    graph = Graph((2, 6, 6))
+    conv = graph.op("Conv", graph.op("Sign", "x"), WEIGHT, kernel_shape=declared)
+    model = graph.model(graph.op("Flatten", conv))
+    if declared == (3, 3):
+        import_model(model, tmp_path)
+    else:
+        refused(model, tmp_path, NetworkError, r"kernel_shape \(5, 5\)")
+
+
+def test_names_for_another_number_of_classes(tmp_path):
+    names = tuple(map(str, range(12)))
+    assert import_model(good(), tmp_path, classes=names).network.classes == names
+    with pytest.raises(InputError, match=r"2 names of classes, but output .* has 12 elements"):
+        import_model(good(), tmp_path, classes=("a", "b"))
 
 
 def test_open_height(tmp_path):

@@ -198,9 +198,9 @@ def test_the_report_tells_people_what_became_of_the_layers(tmp_path):
     scaled = graph.op("Mul", last, graph.op("Neg", np.ones(1, np.float32)))
     report = import_model(graph.model(scaled), tmp_path).report
     assert report.lines() == [
-        "1 binary layers: Conv_2",
-        "1 layers with binary weights only: Conv_0",
-        "1 layers that stayed float: Conv_3",
+        "1 binary layer: Conv_2",
+        "1 layer with binary weights only: Conv_0",
+        "1 layer that stayed float: Conv_3",
         "computed while importing: 1 Neg",
         "assumed: Sign(0) taken as +1, where ONNX has 0 (Sign_1)",
     ]
