@@ -60,9 +60,10 @@ def check(
     json: Json = False,
 ) -> None:
     """Run the conformance kit on a backend."""
+    usable, missing = devices_of(get_backend(name))
+    # Only now: the kit needs hypothesis, and an unknown name should be told first.
     from bnnplan.backends.conformance import check_backend
 
-    usable, missing = devices_of(get_backend(name))
     if not usable:
         reasons = "; ".join(f"{lost.name}: {lost.reason}" for lost in missing) or "it names none"
         raise DeviceError(f"backend {name!r} has no device here to check: {reasons}")
