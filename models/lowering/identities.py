@@ -24,7 +24,12 @@ from bnnplan.models.tensors import TensorType
 
 def remove_identities(network: Network) -> Network:
     """Remove every layer whose output equals its input."""
-    return everywhere(everywhere(network, _join_reshapes), _remove)
+    while True:
+        smaller = everywhere(everywhere(network, _join_reshapes), _remove)
+        # What stood between two reshapes may be gone now.
+        if len(smaller.nodes) == len(network.nodes):
+            return smaller
+        network = smaller
 
 
 def _join_reshapes(network: Network, node: Node) -> Network | None:

@@ -65,16 +65,35 @@ class Schedule:
         for resources, indices in devices.items():
             if not resources:
                 continue
-            present = placement.group(task, indices)
-            interval = model.new_optional_interval_var(start, span, end, present, f"run_{task}")
             load: Expression = sum(
                 self.graph.tasks[task].options[index].duration * placement.option[task][index]
                 for index in indices
             )
             if len(devices) == 1:
                 load = span
-            for resource in sorted(resources):
-                self._occupy(resource, interval, load)
+            for present in self._presences(task, indices):
+                interval = model.new_optional_interval_var(start, span, end, present, f"run_{task}")
+                for resource in sorted(resources):
+                    self._occupy(resource, interval, load)
+                load = 0
+
+    def _presences(self, task: int, indices: list[int]) -> Iterator[cp_model.LiteralT]:
+        """When a task occupies the resources that some of its options share.
+
+        What takes no time occupies nothing, and may happen while others run; but an interval of
+        no length may not lie inside another one. So it is absent where the span is 0.
+        """
+        options = self.graph.tasks[task].options
+        long = [index for index in indices if options[index].duration]
+        if long:
+            yield self.placement.group(task, long)
+        brief = [index for index in indices if not options[index].duration]
+        if brief:
+            takes_time = self.model.new_bool_var(f"entry_{task}_{brief[0]}")
+            chosen = self.placement.group(task, brief)
+            self.model.add_implication(takes_time, chosen)
+            self.model.add(self.span[task] == 0).only_enforce_if(chosen, ~takes_time)
+            yield takes_time
 
     def _occupy(self, resource: str, interval: cp_model.IntervalVar, load: Expression) -> None:
         self.busy.setdefault(resource, []).append(interval)

@@ -334,3 +334,19 @@ def test_a_float_stem_behind_pixels_folds_into_one_threshold():
     wanted = evaluate(network, {"pixels": pixels})["bits"]
     np.testing.assert_array_equal(evaluate(lowered, {"pixels": pixels})["bits"], wanted)
     assert (wanted[..., 3] == -1).all()
+
+
+def test_reshapes_join_when_what_stood_between_them_is_gone():
+    network = Network(
+        "shapes",
+        {"x": TensorType((1, 2, 1), UINT8)},
+        [
+            Node("there", layers.Reshape((2, 1, 1)), ["x"], ["a"]),
+            Node("same", layers.Transpose((0, 1, 2)), ["a"], ["b"]),
+            Node("back", layers.Reshape((1, 2, 1)), ["b"], ["c"]),
+            Node("sign", layers.Sign(), ["c"], ["y"]),
+        ],
+        ["y"],
+    )
+    (run,) = [run for run in PASSES if run.__name__ == "remove_identities"]
+    assert [node.name for node in run(network).nodes] == ["sign"]

@@ -364,3 +364,13 @@ def test_a_tensor_may_be_made_smaller_before_it_is_needed():
         result = solvers.solve(problem, name)
         assert (result.status, result.objective) == (Status.OPTIMAL, 33)
         assert result.solution.transfers[0].end <= result.solution.starts[1]
+
+
+def test_a_task_of_no_duration_may_run_while_another_one_does():
+    """An interval of no length inside another one was taken for an overlap."""
+    problem = make_problem(
+        10566, shape="dag", devices="mixed", limited=False, entries=False, tasks=4, options=3
+    )
+    wanted = exhaustive.solve(problem)
+    found = solvers.solve(problem, "cpsat")
+    assert (found.status, found.objective) == (Status.OPTIMAL, wanted.objective)
