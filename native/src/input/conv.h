@@ -2,7 +2,7 @@
 #ifndef BNNPLAN_INPUT_CONV_H
 #define BNNPLAN_INPUT_CONV_H
 
-#include "bits/limits.h"
+#include "threshold/limits.h"
 #include "core/geometry.h"
 #include "input/rows.h"
 

@@ -6,7 +6,7 @@
 #ifndef BNNPLAN_INPUT_ROWS_H
 #define BNNPLAN_INPUT_ROWS_H
 
-#include "bits/threshold.h"
+#include "threshold/threshold.h"
 
 #include <bnnplan/isa.h>
 #include <stdbool.h>

@@ -5,7 +5,7 @@
 #define TILE_OUTPUTS 1
 #endif
 
-#include "bits/less_neon.h"
+#include "threshold/less_neon.h"
 #include "input/vectors.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 #define VECTOR_BYTES 16
 #define TILE_OUTPUTS 1
 
-#include "bits/less_portable.h"
+#include "threshold/less_portable.h"
 #include "input/vectors.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "lookup/choose.h"
 
-#include "binary/depthwise.h"
+#include "conv/depthwise.h"
 #include "core/error.h"
 #include "core/memory.h"
 

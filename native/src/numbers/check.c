@@ -1,4 +1,4 @@
-#include "check.h"
+#include "numbers/check.h"
 
 #include "core/error.h"
 #include "core/memory.h"

@@ -1,6 +1,6 @@
 /* Checks and allocation that every create function shares. */
-#ifndef BNN_NUMBERS_CHECK_H
-#define BNN_NUMBERS_CHECK_H
+#ifndef BNNPLAN_NUMBERS_CHECK_H
+#define BNNPLAN_NUMBERS_CHECK_H
 
 #include "bnnplan/numbers.h"
 

@@ -3,7 +3,7 @@
  * Lanes are filters, so every lane adds its products in the order that is defined: kernel row,
  * kernel column, input channel. Products and sums are rounded apart (never fused).
  */
-#include "lanes.h"
+#include "numbers/lanes.h"
 
 /* Add taps to the sums [window][vector] of some windows: `rows` runs, row_step apart in the input,
  * of `count` taps that lie side by side. The weights of all of them follow each other. */

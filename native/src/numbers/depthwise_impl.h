@@ -1,5 +1,5 @@
 /* Depthwise float convolution: channels side by side in the lanes, window after window. */
-#include "conv_impl.h"
+#include "numbers/conv_impl.h"
 
 /* A block is one vector of channels, each with its own filter. */
 static void depthwise_row(const bnn_conv *conv, const float *image, float *output, int64_t block,

@@ -1,7 +1,7 @@
 /* Makers of the kernels that treat every element alone. */
-#include "check.h"
+#include "numbers/check.h"
 #include "core/error.h"
-#include "map.h"
+#include "numbers/map.h"
 
 static const bnn_element number = BNN_FLOAT32;
 

@@ -2,10 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
+#include "numbers/check.h"
 #include "core/error.h"
 #include "core/split.h"
-#include "loops.h"
+#include "numbers/loops.h"
 
 typedef struct {
     bnn_kernel base;

@@ -1,4 +1,4 @@
-#include "check.h"
+#include "numbers/check.h"
 
 /* A dense layer is a convolution of 1 x 1 over a row whose pixels are the images. */
 bnn_status bnn_float_dense_create(const bnn_float_dense_spec *spec, const float *weight,

@@ -1,7 +1,7 @@
 /* Concatenation and splitting along the channels, of numbers and of bits. */
 #include <string.h>
 
-#include "check.h"
+#include "numbers/check.h"
 #include "core/bits.h"
 #include "core/error.h"
 #include "core/kernel_base.h"

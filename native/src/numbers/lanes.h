@@ -1,6 +1,6 @@
 /* Vectors as wide as the instruction set that this file is compiled for. */
-#ifndef BNN_NUMBERS_LANES_H
-#define BNN_NUMBERS_LANES_H
+#ifndef BNNPLAN_NUMBERS_LANES_H
+#define BNNPLAN_NUMBERS_LANES_H
 
 #include <stdint.h>
 #include <string.h>

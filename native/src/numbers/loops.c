@@ -1,4 +1,4 @@
-#include "loops.h"
+#include "numbers/loops.h"
 
 #include "core/kernel_base.h"
 

@@ -2,8 +2,8 @@
  *
  * A loop works on one run: what a thread has to do, cut so that elements lie side by side.
  */
-#ifndef BNN_NUMBERS_LOOPS_H
-#define BNN_NUMBERS_LOOPS_H
+#ifndef BNNPLAN_NUMBERS_LOOPS_H
+#define BNNPLAN_NUMBERS_LOOPS_H
 
 #include "bnnplan/numbers.h"
 

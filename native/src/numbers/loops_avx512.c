@@ -1,6 +1,6 @@
-#include "loops.h"
+#include "numbers/loops.h"
 
 #if defined(__x86_64__)
 #define BNN_LOOPS bnn_loops_avx512
-#include "loops_impl.h"
+#include "numbers/loops_impl.h"
 #endif

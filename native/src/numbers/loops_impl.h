@@ -1,9 +1,9 @@
 /* One instruction set's table of loops; BNN_LOOPS names it. */
-#include "loops.h"
+#include "numbers/loops.h"
 
-#include "depthwise_impl.h"
-#include "map_impl.h"
-#include "pool_impl.h"
+#include "numbers/depthwise_impl.h"
+#include "numbers/map_impl.h"
+#include "pool/numbers_impl.h"
 
 const bnn_loops BNN_LOOPS = {
     .lanes = LANES,

@@ -1,2 +1,2 @@
 #define BNN_LOOPS bnn_loops_portable
-#include "loops_impl.h"
+#include "numbers/loops_impl.h"

@@ -1,6 +1,6 @@
-#include "map.h"
+#include "numbers/map.h"
 
-#include "check.h"
+#include "numbers/check.h"
 #include "core/memory.h"
 
 enum {

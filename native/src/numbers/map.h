@@ -1,9 +1,9 @@
 /* Kernels that treat every element alone: what they share, and how their work is cut into runs. */
-#ifndef BNN_NUMBERS_MAP_H
-#define BNN_NUMBERS_MAP_H
+#ifndef BNNPLAN_NUMBERS_MAP_H
+#define BNNPLAN_NUMBERS_MAP_H
 
 #include "core/split.h"
-#include "loops.h"
+#include "numbers/loops.h"
 
 typedef struct {
     bnn_kernel base;

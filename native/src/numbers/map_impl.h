@@ -1,7 +1,7 @@
 /* Loops over elements with parameters per channel, written for the compiler to vectorise. */
 #include <math.h>
 
-#include "lanes.h"
+#include "numbers/lanes.h"
 
 /* Run BODY for element i of every row of T inputs x and float outputs y. */
 #define MAP(NAME, T, BODY)                                                                  \

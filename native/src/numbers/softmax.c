@@ -1,6 +1,6 @@
 #include <math.h>
 
-#include "check.h"
+#include "numbers/check.h"
 #include "core/kernel_base.h"
 #include "core/split.h"
 

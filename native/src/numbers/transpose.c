@@ -1,5 +1,5 @@
 /* Permutation of the axes of images. */
-#include "check.h"
+#include "numbers/check.h"
 #include "core/bits.h"
 #include "core/error.h"
 #include "core/kernel_base.h"

@@ -1,4 +1,0 @@
-#include "bits/less_portable.h"
-#include "bits/threshold_loops.h"
-
-const bnn_threshold_loops bnn_threshold_portable = {uint8_loop, int8_loop, int32_loop, float32_loop};

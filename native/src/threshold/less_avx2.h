@@ -1,0 +1,45 @@
+/* Bit i of the result: numbers[i] < limits[i], floats with signs[i] turned over; 1 <= n <= 32. With
+ * AVX2. */
+#ifndef BNNPLAN_THRESHOLD_LESS_AVX2_H
+#define BNNPLAN_THRESHOLD_LESS_AVX2_H
+
+#include "core/unroll.h"
+
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+BNN_INLINE uint32_t less_i32(const int32_t *numbers, const int32_t *limits, size_t n)
+{
+    uint32_t bits = 0;
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m256i x = _mm256_loadu_si256((const void *)(numbers + i));
+        __m256i t = _mm256_loadu_si256((const void *)(limits + i));
+        __m256 less = _mm256_castsi256_ps(_mm256_cmpgt_epi32(t, x));
+        bits |= (uint32_t)_mm256_movemask_ps(less) << i;
+    }
+    for (; i < n; i++)
+        bits |= (uint32_t)(numbers[i] < limits[i]) << i;
+    return bits;
+}
+
+BNN_INLINE uint32_t less_signed_f32(const float *numbers, const uint32_t *signs,
+                                    const float *limits, size_t n)
+{
+    uint32_t bits = 0;
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m256 sign = _mm256_castsi256_ps(_mm256_loadu_si256((const void *)(signs + i)));
+        __m256 x = _mm256_xor_ps(_mm256_loadu_ps(numbers + i), sign);
+        __m256 less = _mm256_cmp_ps(x, _mm256_loadu_ps(limits + i), _CMP_LT_OQ);
+        bits |= (uint32_t)_mm256_movemask_ps(less) << i;
+    }
+    for (; i < n; i++) {
+        float x = signs[i] != 0 ? -numbers[i] : numbers[i];
+        bits |= (uint32_t)(x < limits[i]) << i;
+    }
+    return bits;
+}
+
+#endif
