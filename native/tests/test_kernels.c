@@ -22,6 +22,14 @@ static void test_errors(bnn_team *team)
     CHECK(bnn_binary_dense_create(1, 1, 1, &weight, NULL, NULL, &impossible, &kernel) ==
           BNN_BAD_ARGUMENT);
     CHECK(bnn_program_create(NULL, 0, team, &program) == BNN_BAD_ARGUMENT);
+    CHECK(bnn_copy_create(8, &execution, &kernel) == BNN_OK);
+    uint64_t words[2] = {0};
+    const void *inputs[] = {(char *)words + 1};
+    void *outputs[] = {words};
+    const bnn_step unaligned = {kernel, inputs, outputs, 1, 1};
+    CHECK(bnn_program_create(&unaligned, 1, team, &program) == BNN_BAD_ARGUMENT);
+    bnn_kernel_destroy(kernel);
+    kernel = NULL;
     CHECK(strlen(bnn_last_error()) > 0);
     CHECK(kernel == NULL && program == NULL);
 }

@@ -18,6 +18,9 @@ typedef enum {
 
 typedef enum { BNN_BIT = 0, BNN_UINT8 = 1, BNN_INT8 = 2, BNN_INT32 = 3, BNN_FLOAT32 = 4 } bnn_element;
 
+/* What the address of every tensor must be a multiple of; a cache line, 64, is faster. */
+enum { BNN_BUFFER_ALIGNMENT = 8 };
+
 /* Parallel axes, or-ed: X images, Y windows (output pixels), Z neurons (output channels). */
 enum { BNN_X = 1, BNN_Y = 2, BNN_Z = 4 };
 

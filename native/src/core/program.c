@@ -78,6 +78,16 @@ bnn_status bnn_program_run(bnn_program *program, uint64_t *nanoseconds)
     return bnn_team_run(program->team, program->members, walk, &self);
 }
 
+static bnn_status check_buffer(const void *buffer, const char *which, size_t number, size_t step)
+{
+    if (buffer == NULL)
+        return bnn_fail(BNN_BAD_ARGUMENT, "step %zu of a program lacks a buffer", step);
+    if ((uintptr_t)buffer % BNN_BUFFER_ALIGNMENT != 0)
+        return bnn_fail(BNN_BAD_ARGUMENT, "%s %zu of step %zu is not aligned to %d bytes", which,
+                        number, step, BNN_BUFFER_ALIGNMENT);
+    return BNN_OK;
+}
+
 static bnn_status check_step(const bnn_step *step, size_t index, const bnn_team *team)
 {
     const bnn_kernel *kernel = step->kernel;
@@ -86,15 +96,15 @@ static bnn_status check_step(const bnn_step *step, size_t index, const bnn_team 
     if (kernel->threads > bnn_team_threads(team))
         return bnn_fail(BNN_BAD_ARGUMENT, "step %zu wants %d threads, but its team has %d", index,
                         kernel->threads, bnn_team_threads(team));
-    bool missing = (step->input_count != 0 && step->inputs == NULL) ||
-                   (step->output_count != 0 && step->outputs == NULL);
-    for (size_t i = 0; !missing && i < step->input_count; i++)
-        missing = step->inputs[i] == NULL;
-    for (size_t i = 0; !missing && i < step->output_count; i++)
-        missing = step->outputs[i] == NULL;
-    if (missing)
+    if ((step->input_count != 0 && step->inputs == NULL) ||
+        (step->output_count != 0 && step->outputs == NULL))
         return bnn_fail(BNN_BAD_ARGUMENT, "step %zu of a program lacks a buffer", index);
-    return BNN_OK;
+    bnn_status status = BNN_OK;
+    for (size_t i = 0; status == BNN_OK && i < step->input_count; i++)
+        status = check_buffer(step->inputs[i], "input", i, index);
+    for (size_t i = 0; status == BNN_OK && i < step->output_count; i++)
+        status = check_buffer(step->outputs[i], "output", i, index);
+    return status;
 }
 
 /* Sizes of a program's arrays. */

@@ -139,6 +139,23 @@ def test_programs_refuse_what_cannot_run():
     step = ffi.new("bnn_step *", {"kernel": kernel, "input_count": 1})
     with pytest.raises(InputError, match="step 0 of a program lacks a buffer"):
         check(lib.bnn_program_create(step, 1, owned, made))
+    words = ffi.new("uint64_t[]", 2)
+    address = ffi.cast("char *", words)
+    for offset, wrong in ((0, "output 0"), (4, "input 0")):
+        inputs = ffi.new("void *[]", [address + offset])
+        outputs = ffi.new("void *[]", [address + 1])
+        step = ffi.new(
+            "bnn_step *",
+            {
+                "kernel": kernel,
+                "inputs": ffi.cast("const void *const *", inputs),
+                "outputs": ffi.cast("void *const *", outputs),
+                "input_count": 1,
+                "output_count": 1,
+            },
+        )
+        with pytest.raises(InputError, match=f"{wrong} of step 0 is not aligned to 8 bytes"):
+            check(lib.bnn_program_create(step, 1, owned, made))
     with pytest.raises(InputError, match="no program"):
         check(lib.bnn_program_run(ffi.NULL, ffi.NULL))
 
