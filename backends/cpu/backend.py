@@ -10,12 +10,14 @@ from bnnplan.backends.cpu.binary import product_variants
 from bnnplan.backends.cpu.configurations import worth_measuring
 from bnnplan.backends.cpu.devices import BACKEND, cluster_devices
 from bnnplan.backends.cpu.native import best_variant
+from bnnplan.backends.cpu.peak import ceilings
 from bnnplan.backends.cpu.program import CpuKernel, CpuProgram, Team
 from bnnplan.backends.cpu.table import lookup
 from bnnplan.backends.cpu.topology import clusters
 from bnnplan.backends.host import HostMemory, host_space
 from bnnplan.backends.interface import (
     Backend,
+    Ceiling,
     Configuration,
     Device,
     Kernel,
@@ -32,7 +34,7 @@ class CpuBackend(HostMemory, Backend):
 
     Every cluster of equal cores is a device with a team of pinned threads. Kernels use the
     fastest instruction set there is, or the one that the environment variable ``BNNPLAN_ISA``
-    (``portable``, ``avx2``, ``avx512``, ``neon``) forces.
+    (``portable``, ``avx2``, ``avx512bw``, ``avx512``, ``neon``) forces.
     """
 
     name: ClassVar[str] = BACKEND
@@ -82,8 +84,18 @@ class CpuBackend(HostMemory, Backend):
         """One native call that runs all steps."""
         return CpuProgram(steps)
 
+    def ceilings(self, device: Device) -> tuple[Ceiling, ...]:
+        """Clock, products of each kind, and speed of each level of memory."""
+        cores = _cores(device)
+        cluster = next((cluster for cluster in clusters() if cores[0] in cluster.cores), None)
+        return ceilings(self._team(device), cluster.caches if cluster else ())
+
     def _team(self, device: Device) -> Team:
-        cores = tuple(sorted(int(resource.partition(":")[2]) for resource in device.resources))
+        cores = _cores(device)
         if cores not in self._teams:
             self._teams[cores] = Team(cores)
         return self._teams[cores]
+
+
+def _cores(device: Device) -> tuple[int, ...]:
+    return tuple(sorted(int(resource.partition(":")[2]) for resource in device.resources))

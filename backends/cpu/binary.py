@@ -6,7 +6,7 @@ import numpy as np
 
 from bnnplan.backends.cpu.native import (
     ELEMENTS,
-    LOOKUP,
+    LOOKUPS,
     CData,
     create,
     execution,
@@ -20,6 +20,7 @@ from bnnplan.models.graph import BoundLayer
 from bnnplan.models.layers import (
     BinaryConv2d,
     BinaryDense,
+    BinaryProduct,
     BinaryWeightConv2d,
     BinaryWeightDense,
     Flatten,
@@ -34,10 +35,20 @@ SMALLEST_POSITIVE = np.float32(1.401298464324817e-45)
 """x < this is x <= 0."""
 
 
-def _limits(threshold: Threshold | None) -> tuple[CData, CData]:
-    if threshold is None:
-        return ffi.NULL, ffi.NULL
-    return pointer(threshold.threshold), pointer(threshold.flip)
+def _fusion(layer: BinaryProduct) -> tuple[CData, list[CData]]:
+    """What a layer carries, and the arrays that this points to: to be kept as long as it."""
+    fused = ffi.new("bnn_fusion *")
+    kept: list[CData] = []
+    if layer.threshold is not None:
+        kept = [pointer(layer.threshold.threshold), pointer(layer.threshold.flip)]
+        fused.thresholds, fused.flips = kept
+    if layer.scale_bias is not None:
+        kept = [pointer(layer.scale_bias.scale), pointer(layer.scale_bias.bias)]
+        fused.scales, fused.biases = kept
+    if isinstance(layer, BinaryConv2d | BinaryWeightConv2d) and layer.pool is not None:
+        kept.append(pointer(layer.pool.minimum))
+        fused.pool = (*layer.pool.kernel, *layer.pool.strides, kept[-1])
+    return fused, kept
 
 
 def _shape(bound: BoundLayer, **fields: object) -> CData:
@@ -81,16 +92,16 @@ def product_variants(bound: BoundLayer, isa: str) -> list[str]:
     the memory.
     """
     layer = bound.layer
-    if isa != "avx2" or bound.inputs[0].element is not ElementType.BIT:
+    if isa not in LOOKUPS or bound.inputs[0].element is not ElementType.BIT:
         return [isa]
     if isinstance(layer, BinaryConv2d):
-        shape, neighbours = _convolution(bound, layer), bound.outputs[0].shape[1]
+        shape, neighbours = _convolution(bound, layer), layer.sums(bound.inputs).shape[1]
     elif isinstance(layer, BinaryDense):
         shape, neighbours = _pixel(bound, layer), bound.batch
     else:
         return [isa]
-    is_offered = neighbours > 1 and lib.bnn_lookup_fits(shape, layer.threshold is not None)
-    return [isa, LOOKUP] if is_offered else [isa]
+    is_offered = neighbours > 1 and lib.bnn_lookup_fits(shape)
+    return [isa, LOOKUPS[isa]] if is_offered else [isa]
 
 
 @prepares(BinaryConv2d, bits=True)
@@ -98,12 +109,13 @@ def binary_conv(bound: BoundLayer, configuration: Configuration) -> CData:
     """Bits × ±1 weights in a sliding window."""
     layer = bound.layer
     assert isinstance(layer, BinaryConv2d)
+    fused, _kept = _fusion(layer)
     return create(
         lib.bnn_binary_conv_create,
         _convolution(bound, layer),
         layer.pad_value,
         pointer(layer.weight),
-        *_limits(layer.threshold),
+        fused,
         execution(configuration),
     )
 
@@ -113,6 +125,7 @@ def binary_dense(bound: BoundLayer, configuration: Configuration) -> CData:
     """Bits × ±1 weights."""
     layer = bound.layer
     assert isinstance(layer, BinaryDense)
+    fused, _kept = _fusion(layer)
     filters, channels = layer.weight.shape
     return create(
         lib.bnn_binary_dense_create,
@@ -120,7 +133,7 @@ def binary_dense(bound: BoundLayer, configuration: Configuration) -> CData:
         channels,
         filters,
         pointer(layer.weight),
-        *_limits(layer.threshold),
+        fused,
         execution(configuration),
     )
 
@@ -130,12 +143,13 @@ def binary_weight_conv(bound: BoundLayer, configuration: Configuration) -> CData
     """Numbers × ±1 weights in a sliding window."""
     layer = bound.layer
     assert isinstance(layer, BinaryWeightConv2d)
+    fused, _kept = _fusion(layer)
     return create(
         lib.bnn_input_conv_create,
         _convolution(bound, layer),
         ELEMENTS[bound.inputs[0].element],
         pointer(layer.weight),
-        *_limits(layer.threshold),
+        fused,
         execution(configuration),
     )
 
@@ -145,12 +159,13 @@ def binary_weight_dense(bound: BoundLayer, configuration: Configuration) -> CDat
     """Numbers × ±1 weights: a window as wide as a whole row of images side by side."""
     layer = bound.layer
     assert isinstance(layer, BinaryWeightDense)
+    fused, _kept = _fusion(layer)
     return create(
         lib.bnn_input_conv_create,
         _pixel(bound, layer),
         ELEMENTS[bound.inputs[0].element],
         pointer(layer.weight),
-        *_limits(layer.threshold),
+        fused,
         execution(configuration),
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from cffi import FFI
 
 MODULE = "bnnplan.backends.cpu._native"
-HEADERS = ("kernel.h", "isa.h", "team.h", "program.h", "binary.h", "numbers.h")
+HEADERS = ("kernel.h", "isa.h", "team.h", "program.h", "peak.h", "binary.h", "numbers.h")
 """In the order of their dependencies."""
 
 

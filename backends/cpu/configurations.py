@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from bnnplan.backends.cpu.native import LOOKUP
+from bnnplan.backends.cpu.native import LOOKUPS
 from bnnplan.backends.interface import Configuration
 from bnnplan.models.graph import BoundLayer
 
 NEURON_BLOCK = 32
 """Output channels that a kernel computes together: fewer are not shared out."""
 LOOKUP_BLOCK = 64
-"""The same for kernels that look products up."""
+"""The same for kernels that look products up, or pool whole words of bits."""
 
 
 def _thread_counts(most: int) -> list[int]:
@@ -22,10 +22,11 @@ def _thread_counts(most: int) -> list[int]:
 def _useful_axes(bound: BoundLayer, variant: str) -> str:
     """Axes along which there is more than one piece of work."""
     output = bound.outputs[0]
+    takes_words = variant in LOOKUPS.values() or getattr(bound.layer, "pool", None) is not None
     extents = {
         "X": bound.batch,
         "Y": output.shape[0] if len(output.shape) == 3 else 1,
-        "Z": -(-output.channels // (LOOKUP_BLOCK if variant == LOOKUP else NEURON_BLOCK)),
+        "Z": -(-output.channels // (LOOKUP_BLOCK if takes_words else NEURON_BLOCK)),
     }
     return "".join(axis for axis, extent in extents.items() if extent > 1)
 

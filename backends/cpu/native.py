@@ -27,18 +27,20 @@ ISAS = {
     "": lib.BNN_ISA_BEST,
     "portable": lib.BNN_ISA_PORTABLE,
     "avx2": lib.BNN_ISA_AVX2,
+    "avx512bw": lib.BNN_ISA_AVX512BW,
     "avx512": lib.BNN_ISA_AVX512,
     "neon": lib.BNN_ISA_NEON,
 }
 """Instruction sets by name; none names the best."""
-LOOKUP = "avx2-lookup"
-"""The kernel variant that looks the products of bits up instead of counting them."""
+LOOKUPS = {isa: f"{isa}-lookup" for isa in ("avx2", "avx512bw")}
+"""The kernel variants that look the products of bits up instead of counting them, by the name of
+their instruction set."""
 VARIANTS = {
     **{
         name: (isa, lib.BNN_METHOD_COUNT if name else lib.BNN_METHOD_BEST)
         for name, isa in ISAS.items()
     },
-    LOOKUP: (lib.BNN_ISA_AVX2, lib.BNN_METHOD_LOOKUP),
+    **{name: (ISAS[isa], lib.BNN_METHOD_LOOKUP) for isa, name in LOOKUPS.items()},
 }
 """Instruction set and method of products of bits, by the name of the kernel variant."""
 

@@ -19,6 +19,9 @@ from bnnplan.models.errors import InputError
 from bnnplan.models.graph import BoundLayer
 from bnnplan.models.tensors import TensorType
 
+# Looked up once: a small network takes a microsecond.
+_RUN, _NULL = lib.bnn_program_run, ffi.NULL
+
 
 class Team:
     """The threads of a device, pinned to its cores; they live as long as this object.
@@ -30,6 +33,7 @@ class Team:
     """
 
     def __init__(self, cores: Sequence[int]) -> None:
+        self.threads = len(cores)
         made = ffi.new("bnn_team **")
         check(lib.bnn_team_create(list(cores), len(cores), made))
         self.handle: CData = ffi.gc(made[0], lib.bnn_team_destroy)
@@ -111,10 +115,15 @@ class CpuProgram(Program):
         self._handle = ffi.gc(made[0], lib.bnn_program_destroy)
         self._nanoseconds = ffi.new("uint64_t[]", len(kernels))
 
+    @property
+    def workspace_bytes(self) -> int:
+        """Memory that the program holds besides its buffers and its kernels' weights."""
+        return int(lib.bnn_program_workspace_bytes(self._handle)) if self.steps else 0
+
     def run(self) -> None:
         """Run all steps and return when the last output is complete."""
-        if self.steps:
-            check(lib.bnn_program_run(self._handle, ffi.NULL))
+        if self.steps and (status := _RUN(self._handle, _NULL)):
+            check(status)
 
     def run_timed(self) -> list[int]:
         """Run all steps; nanoseconds of each, from the end of the one before it."""

@@ -47,5 +47,6 @@ void test_input(const bench *on);
 void test_bits(const bench *on);
 void test_numbers(const bench *on);
 void test_number_windows(const bench *on);
+void test_peak(const bench *on);
 
 #endif

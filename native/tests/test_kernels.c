@@ -14,12 +14,12 @@ static void test_errors(bnn_team *team)
     const int8_t weight = 1;
     bnn_kernel *kernel = NULL;
     bnn_program *program = NULL;
-    CHECK(bnn_binary_conv_create(&shape, 0, &weight, NULL, NULL, &execution, &kernel) ==
+    CHECK(bnn_binary_conv_create(&shape, 0, &weight, NULL, &execution, &kernel) ==
           BNN_BAD_ARGUMENT);
-    CHECK(bnn_binary_dense_create(1, 1, 1, NULL, NULL, NULL, &execution, &kernel) ==
+    CHECK(bnn_binary_dense_create(1, 1, 1, NULL, NULL, &execution, &kernel) ==
           BNN_BAD_ARGUMENT);
     const bnn_execution impossible = {.threads = 1, .method = (bnn_method)3};
-    CHECK(bnn_binary_dense_create(1, 1, 1, &weight, NULL, NULL, &impossible, &kernel) ==
+    CHECK(bnn_binary_dense_create(1, 1, 1, &weight, NULL, &impossible, &kernel) ==
           BNN_BAD_ARGUMENT);
     CHECK(bnn_program_create(NULL, 0, team, &program) == BNN_BAD_ARGUMENT);
     CHECK(bnn_copy_create(8, &execution, &kernel) == BNN_OK);
@@ -50,6 +50,7 @@ int main(void)
         test_bits(&on);
         test_numbers(&on);
         test_number_windows(&on);
+        test_peak(&on);
         printf("%s: tested\n", bnn_isa_name(on.isa));
         tested++;
     }

@@ -15,8 +15,10 @@ static size_t extent(size_t kernel, size_t dilation, size_t pads)
 window_case random_window(int channels)
 {
     bnn_convolution s = {.batch = (size_t)random_int(1, 3)};
-    s.groups = random_int(0, 2) != 0 ? 1 : (size_t)random_int(2, 4);
+    s.groups = random_int(0, 2) != 0 ? 1 : (size_t)random_int(2, channels < 16 ? 4 : 16);
     s.channels = s.groups * (size_t)random_int(1, channels / (int)s.groups);
+    if (random_int(0, 1) != 0) /* whole nibbles: groups that can be looked up together */
+        s.channels = (s.channels / s.groups + 3) / 4 * 4 * s.groups;
     s.filters = s.groups * (size_t)random_int(1, channels / (int)s.groups);
     if (random_int(0, 7) == 0)
         s.filters = s.groups = s.channels;
@@ -93,6 +95,66 @@ void naive_bits(const double *numbers, size_t pixels, size_t channels, const dou
             const double x = numbers[c], t = thresholds[c];
             bits[c / WORD_BITS] |= (uint64_t)(flips[c] ? x > t : x < t) << c % WORD_BITS;
         }
+}
+
+bnn_pooling random_pooling(const window_case *window, uint8_t *minimum)
+{
+    bnn_pooling pool = {.minimum = random_int(0, 2) == 0 ? NULL : minimum};
+    pool.height = (size_t)random_int(1, window->out_height < 3 ? (int)window->out_height : 3);
+    pool.width = (size_t)random_int(1, window->out_width < 3 ? (int)window->out_width : 3);
+    pool.stride_height = pool.height + (size_t)random_int(0, 1);
+    pool.stride_width = pool.width + (size_t)random_int(0, 1);
+    for (size_t f = 0; f < window->shape.filters; f++)
+        minimum[f] = (uint8_t)random_int(0, 1);
+    return pool;
+}
+
+/* Whether all bits of a filter in one window are 1, or whether any is. */
+static int pooled_bit(const uint64_t *image, const bnn_pooling *pool, size_t row, size_t column,
+                      size_t width, size_t words, size_t filter)
+{
+    int all = 1, any = 0;
+    for (size_t y = row; y < row + pool->height; y++)
+        for (size_t x = column; x < column + pool->width; x++) {
+            const uint64_t word = image[(y * width + x) * words + filter / WORD_BITS];
+            const int bit = (int)(word >> filter % WORD_BITS & 1);
+            all &= bit;
+            any |= bit;
+        }
+    return pool->minimum != NULL && pool->minimum[filter] ? any : all;
+}
+
+size_t naive_pool(const window_case *window, const uint64_t *bits, const bnn_pooling *pool,
+                  uint64_t *pooled)
+{
+    const size_t filters = window->shape.filters, words = words_of(filters);
+    const size_t image = window->out_height * window->out_width * words;
+    size_t pixels = 0;
+    for (size_t n = 0; n < window->shape.batch; n++, bits += image)
+        for (size_t y = 0; y + pool->height <= window->out_height; y += pool->stride_height)
+            for (size_t x = 0; x + pool->width <= window->out_width; x += pool->stride_width) {
+                uint64_t *to = pooled + pixels++ * words;
+                memset(to, 0, words * sizeof *to);
+                for (size_t f = 0; f < filters; f++)
+                    to[f / WORD_BITS] |=
+                        (uint64_t)pooled_bit(bits, pool, y, x, window->out_width, words, f)
+                        << f % WORD_BITS;
+            }
+    return pixels;
+}
+
+void random_scales(const window_case *window, const double *sums, float *scales, float *biases,
+                   float *scaled)
+{
+    const size_t filters = window->shape.filters;
+    for (size_t f = 0; f < filters; f++) {
+        scales[f] = (float)random_int(-1000, 1000) / 700.0f;
+        biases[f] = (float)random_int(-1000, 1000) / 3.0f;
+    }
+    for (size_t i = 0; i < window->out_pixels * filters; i++) {
+        const float product = (float)sums[i] * scales[i % filters];
+        scaled[i] = product + biases[i % filters];
+    }
 }
 
 size_t words_of(size_t channels)

@@ -24,6 +24,17 @@ void naive_sums(const window_case *window, const double *input, int pad_value,
 void naive_bits(const double *numbers, size_t pixels, size_t channels, const double *thresholds,
                 const uint8_t *flips, uint64_t *bits);
 
+/* Pooling that fits the outputs, with minima of random channels. `minimum` has room for them. */
+bnn_pooling random_pooling(const window_case *window, uint8_t *minimum);
+
+/* Bits of the outputs of `window`, pooled; gives the number of pooled pixels. */
+size_t naive_pool(const window_case *window, const uint64_t *bits, const bnn_pooling *pool,
+                  uint64_t *pooled);
+
+/* Random scales and biases, and what they make of the sums of `window`. */
+void random_scales(const window_case *window, const double *sums, float *scales, float *biases,
+                   float *scaled);
+
 /* Words of one pixel. */
 size_t words_of(size_t channels);
 

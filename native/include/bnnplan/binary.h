@@ -1,8 +1,7 @@
 /* Kernels of bits: products of bits and of numbers with ±1 weights, thresholds, pooling.
  *
  * Weights are int8 +1 or -1. A threshold gives bit 1 where x < threshold, or where
- * x > threshold if the channel is flipped. Thresholds and flips are one a filter; where both
- * are NULL, the output is the sums.
+ * x > threshold if the channel is flipped.
  */
 #ifndef BNNPLAN_BINARY_H
 #define BNNPLAN_BINARY_H
@@ -20,30 +19,44 @@ typedef struct {
     size_t groups;
 } bnn_convolution;
 
-/* Bits * (filters, kernel_height, kernel_width, channels / groups) weights -> int32 or bits.
- * Taps outside the input read pad_value: 0, 1 or -1. */
+/* Pooling of bits by windows that do not overlap: +1 if any tap is; where minimum[filter] is set,
+ * -1 if any is. What does not fill a window is left out. */
+typedef struct {
+    size_t height, width;               /* of a window; all 0: no pooling */
+    size_t stride_height, stride_width; /* at least height and width */
+    const uint8_t *minimum;             /* may be NULL */
+} bnn_pooling;
+
+/* What is fused behind the sums of a product, all arrays one a filter. NULL instead of it, or
+ * nothing in it: the output is the sums. */
+typedef struct {
+    const void *thresholds; /* of the type of the sums: the output is bits */
+    const uint8_t *flips;   /* of the thresholds */
+    bnn_pooling pool;       /* of those bits, behind a convolution */
+    const float *scales;    /* without thresholds: the output is float32(sum) * scale + bias */
+    const float *biases;    /* of the scales */
+} bnn_fusion;
+
+/* Bits * (filters, kernel_height, kernel_width, channels / groups) weights -> int32, or
+ * what is fused makes of it. Taps outside the input read pad_value: 0, 1 or -1. */
 bnn_status bnn_binary_conv_create(const bnn_convolution *shape, int pad_value,
-                                  const int8_t *weights, const int32_t *thresholds,
-                                  const uint8_t *flips, const bnn_execution *execution,
-                                  bnn_kernel **kernel);
+                                  const int8_t *weights, const bnn_fusion *fusion,
+                                  const bnn_execution *execution, bnn_kernel **kernel);
 
-/* Bits * (filters, channels) weights -> int32 or bits, for `batch` vectors. */
+/* Bits * (filters, channels) weights -> int32, or what is fused makes of it; `batch` vectors. */
 bnn_status bnn_binary_dense_create(size_t batch, size_t channels, size_t filters,
-                                   const int8_t *weights, const int32_t *thresholds,
-                                   const uint8_t *flips, const bnn_execution *execution,
-                                   bnn_kernel **kernel);
+                                   const int8_t *weights, const bnn_fusion *fusion,
+                                   const bnn_execution *execution, bnn_kernel **kernel);
 
-/* 1 if the bits * weights of a convolution can be looked up: at most 65,534 taps a filter, no
- * depthwise convolution, and, to bits, groups of whole words; else 0. A dense layer is a
- * convolution of one pixel. */
-int bnn_lookup_fits(const bnn_convolution *shape, int to_bits);
+/* 1 if the bits * weights of a convolution can be looked up: at most 65,534 taps a filter, and no
+ * depthwise convolution; else 0. A dense layer is a convolution of one pixel. */
+int bnn_lookup_fits(const bnn_convolution *shape);
 
-/* Numbers * weights -> int32 sums, float32 sums of float32, or bits; zero padding. Thresholds
- * are of the type of the sums. Float sums go kernel row, kernel column, channel, each rounded. */
+/* Numbers * weights -> int32 sums, float32 sums of float32, or what is fused makes of them; zero
+ * padding. Float sums go kernel row, kernel column, channel, each rounded. */
 bnn_status bnn_input_conv_create(const bnn_convolution *shape, bnn_element element,
-                                 const int8_t *weights, const void *thresholds,
-                                 const uint8_t *flips, const bnn_execution *execution,
-                                 bnn_kernel **kernel);
+                                 const int8_t *weights, const bnn_fusion *fusion,
+                                 const bnn_execution *execution, bnn_kernel **kernel);
 
 /* Numbers -> bits, (pixels, channels) dense. Thresholds are int32, or float32 for float32. */
 bnn_status bnn_threshold_create(size_t pixels, size_t channels, bnn_element element,

@@ -4,10 +4,15 @@
 #include "core/error.h"
 #include "core/kernel_base.h"
 #include "core/memory.h"
+#include "fuse/fusion.h"
 #include "lookup/choose.h"
 
-/* Sums, and twice the mismatches, stay within 32 bits. */
-enum { MOST_TAPS = 1 << 29 };
+enum {
+    MOST_TAPS = 1 << 29, /* sums, and twice the mismatches, stay within 32 bits */
+    STRIP_BYTES = 16384, /* of a band and its index: what they leave of the first-level cache is for
+                            weights and counts */
+    INDEX_TO_BAND = 4    /* a pair of nibbles has two bytes of an index */
+};
 
 static void destroy(bnn_kernel *kernel)
 {
@@ -20,31 +25,57 @@ static void destroy(bnn_kernel *kernel)
     free(conv->classes);
     bnn_border_destroy(&conv->vertical);
     bnn_border_destroy(&conv->horizontal);
+    bnn_fused_pool_destroy(&conv->pool);
+    bnn_fused_scale_destroy(&conv->scale);
     free(conv);
 }
 
 static void lay_out(bnn_binary_conv *conv)
 {
     const bnn_convolution *s = &conv->geometry.shape;
-    conv->group_channels = s->channels / s->groups;
-    conv->group_filters = s->filters / s->groups;
+    conv->merged = conv->lookup != NULL ? bnn_lookup_merged(s) : 1;
+    conv->groups = s->groups / conv->merged;
+    conv->group_channels = s->channels / conv->groups;
+    conv->group_filters = s->filters / conv->groups;
     conv->group_words = bnn_words(conv->group_channels);
     conv->block = conv->lookup != NULL ? BNN_LOOKUP_BLOCK : BNN_BLOCK;
     conv->group_blocks = (conv->group_filters + conv->block - 1) / conv->block;
-    conv->blocks = conv->group_blocks * s->groups;
-    conv->loose = conv->to_bits && s->groups > 1 && conv->group_filters % conv->block != 0;
-    bool dense = s->groups == 1 && s->dilation_width == 1;
+    conv->blocks = conv->group_blocks * conv->groups;
+    conv->loose = conv->to_bits && conv->groups > 1 && conv->group_filters % conv->block != 0;
+    bool dense = conv->groups == 1 && s->dilation_width == 1;
     conv->runs = dense ? s->kernel_height : s->kernel_height * s->kernel_width;
     conv->run_words = dense ? s->kernel_width * conv->group_words : conv->group_words;
     conv->words = conv->runs * conv->run_words;
     const size_t widest = conv->group_filters < BNN_BLOCK ? conv->group_filters : BNN_BLOCK;
     conv->block_words = conv->words * bnn_row_width(widest);
-    conv->limit_step = conv->loose ? s->filters : conv->blocks * conv->block;
+    conv->limit_step = conv->blocks * conv->block;
     conv->row_words =
-        (s->width + s->pad_left + s->pad_right) * conv->group_words * s->groups;
-    conv->regroups = s->groups > 1 && conv->group_channels % BNN_WORD_BITS != 0;
+        (s->width + s->pad_left + s->pad_right) * conv->group_words * conv->groups;
+    conv->regroups = conv->groups > 1 && conv->group_channels % BNN_WORD_BITS != 0;
     conv->in_place = !conv->geometry.padded && !conv->regroups;
-    conv->sums = conv->loose ? bnn_round_up(conv->geometry.out_width * s->filters, 16) : 0;
+    /* Pooling takes whole words of bits. */
+    conv->unit = conv->pool.is_on && conv->lookup == NULL && !conv->loose
+                     ? BNN_WORD_BITS / BNN_BLOCK
+                     : 1;
+    conv->units = conv->loose ? 1 : (conv->blocks + conv->unit - 1) / conv->unit;
+    conv->loose_words = conv->loose ? bnn_round_up(conv->geometry.out_width, 8) : 0;
+}
+
+/* Rows of neighbouring strips overlap: a strip is at least so high that little is copied twice. */
+static size_t choose_strip(const bnn_binary_conv *conv)
+{
+    const size_t rows = (conv->pool.rows + conv->split.y - 1) / conv->split.y;
+    const size_t copies = (conv->in_place ? 0 : 1) + (conv->lookup != NULL ? INDEX_TO_BAND : 0);
+    if (copies == 0)
+        return rows;
+    const size_t reach = bnn_geometry_rows(&conv->geometry, 1);
+    const size_t step = conv->geometry.shape.stride_height * conv->pool.stride_height;
+    const size_t fitting = STRIP_BYTES / (copies * conv->row_words * sizeof(uint64_t));
+    const size_t least = 3 * reach, source = fitting < least ? least : fitting;
+    const size_t most = (source - reach) / step + 1;
+    const size_t strips = (rows + most - 1) / most;
+    /* Pairs of rows stay together. */
+    return strips == 1 ? rows : bnn_round_up((rows + strips - 1) / strips, 2);
 }
 
 /* Everything but the weights themselves. */
@@ -53,10 +84,16 @@ static bool set_up(bnn_binary_conv *conv, int pad_value, const bnn_execution *ex
     const bnn_geometry *g = &conv->geometry;
     const bnn_convolution *s = &g->shape;
     lay_out(conv);
-    conv->split = bnn_split_choose(execution, s->batch, g->out_height,
-                                   conv->loose ? 1 : conv->blocks);
+    conv->split = bnn_split_choose(execution, s->batch, conv->pool.rows, conv->units);
+    conv->strip = choose_strip(conv);
+    const size_t pooled_words = bnn_conv_pooled_words(conv);
+    const size_t pooled_rows =
+        conv->lookup != NULL ? 1 : bnn_fused_pool_chunk(&conv->pool, pooled_words);
+    conv->pool_words = bnn_fused_pool_words(&conv->pool, pooled_rows, pooled_words);
+    if (conv->lookup != NULL)
+        conv->pool_words *= conv->lookup->kernels->most_blocks;
     if (!conv->in_place) {
-        size_t rows = bnn_geometry_rows(g, (g->out_height + conv->split.y - 1) / conv->split.y);
+        size_t rows = bnn_geometry_rows(g, bnn_conv_most_rows(conv));
         conv->band_words = bnn_round_up(rows * conv->row_words, 8);
     }
     bool zero = pad_value == 0;
@@ -85,11 +122,13 @@ static bool set_up(bnn_binary_conv *conv, int pad_value, const bnn_execution *ex
         size_t columns = conv->runs / s->kernel_height;
         size_t row = r / columns * s->dilation_height;
         size_t column = r % columns * s->dilation_width;
-        conv->run_offsets[r] = row * conv->row_words + column * conv->group_words * s->groups;
+        conv->run_offsets[r] = row * conv->row_words + column * conv->group_words * conv->groups;
     }
     conv->base.weight_bytes = conv->row_words * sizeof(uint64_t) +
-                              conv->vertical.count * g->out_width * sizeof(uint16_t);
-    size_t own = conv->band_words * sizeof(uint64_t) + conv->sums * sizeof(int32_t);
+                              conv->vertical.count * g->out_width * sizeof(uint16_t) +
+                              bnn_fused_pool_bytes(&conv->pool, s->filters) +
+                              bnn_fused_scale_bytes(&conv->scale);
+    size_t own = (conv->band_words + conv->pool_words + conv->loose_words) * sizeof(uint64_t);
     if (conv->lookup != NULL) {
         if (!bnn_conv_lookup_create(conv))
             return false;
@@ -103,37 +142,44 @@ static bool set_up(bnn_binary_conv *conv, int pad_value, const bnn_execution *ex
 }
 
 bnn_status bnn_binary_conv_create(const bnn_convolution *shape, int pad_value,
-                                  const int8_t *weights, const int32_t *thresholds,
-                                  const uint8_t *flips, const bnn_execution *execution,
-                                  bnn_kernel **kernel)
+                                  const int8_t *weights, const bnn_fusion *fusion,
+                                  const bnn_execution *execution, bnn_kernel **kernel)
 {
+    static const char owner[] = "binary convolution";
     bnn_isa isa;
     bnn_geometry geometry;
+    bnn_fusion fused;
+    bnn_fused_pool pool;
     bnn_status status = bnn_execution_check(execution, &isa);
     if (status == BNN_OK)
-        status = bnn_geometry_create(shape, "binary convolution", &geometry);
+        status = bnn_geometry_create(shape, owner, &geometry);
+    if (status == BNN_OK)
+        status = bnn_fusion_check(fusion, owner, &fused);
     if (status != BNN_OK)
         return status;
-    if (weights == NULL || kernel == NULL || (thresholds == NULL) != (flips == NULL))
-        return bnn_fail(BNN_BAD_ARGUMENT,
-                        "binary convolution: weights, or one of thresholds and flips, are missing");
+    if (weights == NULL || kernel == NULL)
+        return bnn_fail(BNN_BAD_ARGUMENT, "binary convolution: weights are missing");
     if (pad_value < -1 || pad_value > 1)
         return bnn_fail(BNN_BAD_ARGUMENT, "binary convolution: pad value %d is not 0, 1 or -1",
                         pad_value);
     if (shape->kernel_height * shape->kernel_width > MOST_TAPS ||
         shape->kernel_height * shape->kernel_width * shape->channels > MOST_TAPS)
         return bnn_fail(BNN_UNSUPPORTED, "binary convolution: more than 2^29 taps a filter");
-    const bool to_bits = thresholds != NULL;
+    const bool to_bits = fused.thresholds != NULL;
     const bnn_lookup_kernels *lookup;
-    status = bnn_lookup_choose(execution, isa, shape, to_bits, geometry.out_width, &lookup);
+    status = bnn_lookup_choose(execution, isa, shape, geometry.out_width, &lookup);
     if (status != BNN_OK)
         return status;
     if (bnn_is_depthwise(shape))
-        return bnn_depthwise_create(&geometry, pad_value, weights, thresholds, flips, execution,
-                                    kernel);
+        return bnn_depthwise_create(&geometry, pad_value, weights, &fused, execution, kernel);
+    status = bnn_fused_pool_create(&pool, &fused.pool, &geometry, owner);
+    if (status != BNN_OK)
+        return status;
     bnn_binary_conv *conv = bnn_allocate(sizeof *conv);
-    if (conv == NULL)
+    if (conv == NULL) {
+        bnn_fused_pool_destroy(&pool);
         return bnn_fail(BNN_NO_MEMORY, "no memory for a binary convolution");
+    }
     conv->base = (bnn_kernel){
         .run = bnn_binary_conv_run,
         .destroy = destroy,
@@ -143,16 +189,19 @@ bnn_status bnn_binary_conv_create(const bnn_convolution *shape, int pad_value,
     conv->geometry = geometry;
     conv->rows = bnn_rows_select(isa);
     conv->to_bits = to_bits;
+    conv->pool = pool;
     if (lookup != NULL) {
         conv->lookup = bnn_allocate(sizeof *conv->lookup);
         if (conv->lookup != NULL)
             conv->lookup->kernels = lookup;
     }
-    if ((lookup != NULL && conv->lookup == NULL) || !set_up(conv, pad_value, execution)) {
+    if ((lookup != NULL && conv->lookup == NULL) ||
+        !bnn_fused_scale_create(&conv->scale, &fused, shape->filters, BNN_INT32, execution) ||
+        !set_up(conv, pad_value, execution)) {
         destroy(&conv->base);
         return bnn_fail(BNN_NO_MEMORY, "no memory for the weights of a binary convolution");
     }
-    bnn_binary_conv_pack(conv, pad_value, weights, thresholds, flips);
+    bnn_binary_conv_pack(conv, pad_value, weights, fused.thresholds, fused.flips);
     *kernel = &conv->base;
     return BNN_OK;
 }

@@ -9,8 +9,7 @@ bool bnn_is_depthwise(const bnn_convolution *shape);
 
 /* As bnn_binary_conv_create, for checked arguments. */
 bnn_status bnn_depthwise_create(const bnn_geometry *geometry, int pad_value,
-                                const int8_t *weights, const int32_t *thresholds,
-                                const uint8_t *flips, const bnn_execution *execution,
-                                bnn_kernel **kernel);
+                                const int8_t *weights, const bnn_fusion *fusion,
+                                const bnn_execution *execution, bnn_kernel **kernel);
 
 #endif

@@ -16,13 +16,37 @@ static void pair_columns(const bnn_binary_conv *conv, size_t step)
     const bnn_convolution *s = &conv->geometry.shape;
     const bnn_conv_lookup *lookup = conv->lookup;
     const size_t last = s->width + s->pad_left + s->pad_right - 1;
-    const size_t pixel_words = conv->group_words * s->groups;
-    for (size_t i = 0; i < lookup->column_count; i++) {
+    const size_t pixel_words = conv->group_words * conv->groups;
+    const size_t across = lookup->column_count - lookup->down_columns;
+    bnn_pixel_pair *to = lookup->columns;
+    for (size_t i = 0; i < across; i++) {
         const size_t pair = smaller(i / step, lookup->pairs - 1);
         const size_t first = pair * 2 * s->stride_width + (i - pair * step);
         /* The second output of the last pair may not exist: any pixel will do. */
         const size_t second = smaller(first + s->stride_width, last);
-        lookup->columns[i] = (bnn_pixel_pair){first * pixel_words, second * pixel_words};
+        *to++ = (bnn_pixel_pair){first * pixel_words, second * pixel_words};
+    }
+    /* First with the pixels below, then with themselves. */
+    for (size_t below = s->stride_height * conv->row_words, k = 0; k < 2; k++, below = 0)
+        for (size_t i = 0; i < lookup->down_columns; i++) {
+            const size_t first =
+                ((conv->geometry.out_width - 1) * s->stride_width + i) * pixel_words;
+            *to++ = (bnn_pixel_pair){first, first + below};
+        }
+}
+
+/* Where the windows of the pairs of a tile begin in the index. */
+static void place_starts(const bnn_conv_lookup *lookup, size_t step)
+{
+    const size_t groups = lookup->weights.tap_groups;
+    for (size_t row = 0; row < lookup->tile_rows; row++) {
+        const size_t line = row * lookup->row_step * lookup->row_entries;
+        size_t *to = lookup->starts + bnn_first_pair(lookup, row);
+        for (size_t i = 0; i < lookup->pairs; i++)
+            to[i] = line + i * step * groups;
+        if (lookup->pairs_down && row % 2 == 0)
+            lookup->starts[bnn_pair_down(lookup, row)] =
+                line + (lookup->column_count - lookup->down_columns) * groups;
     }
 }
 
@@ -54,20 +78,26 @@ bool bnn_conv_lookup_create(bnn_binary_conv *conv)
     const size_t groups = (conv->group_channels + BNN_LOOKUP_GROUP - 1) / BNN_LOOKUP_GROUP;
     const size_t reach = (s->kernel_width - 1) * s->dilation_width + 1;
     const size_t step = smaller(2 * s->stride_width, reach);
-    lookup->pairs = (g->out_width + 1) / 2;
-    lookup->column_count = (lookup->pairs - 1) * step + reach;
+    const size_t rows = bnn_conv_most_rows(conv);
+    lookup->pairs_down = g->out_width % 2 != 0 && g->out_width <= TILE_PAIRS && rows > 1;
+    lookup->pairs = lookup->pairs_down ? g->out_width / 2 : (g->out_width + 1) / 2;
+    lookup->down_columns = lookup->pairs_down ? reach : 0;
+    lookup->column_count =
+        (lookup->pairs > 0 ? (lookup->pairs - 1) * step + reach : 0) + lookup->down_columns;
     lookup->row_entries = lookup->column_count * groups;
     lookup->reach = (s->kernel_height - 1) * s->dilation_height + 1;
     lookup->row_step = smaller(s->stride_height, lookup->reach);
-    const size_t rows = (g->out_height + conv->split.y - 1) / conv->split.y;
-    const size_t fitting = TILE_PAIRS / lookup->pairs;
+    const size_t unit = lookup->pairs_down ? 2 : 1; /* rows that share pairs */
+    const size_t fitting = TILE_PAIRS / bnn_tile_pairs(lookup, unit) * unit;
     lookup->tile_rows = fitting < 1 ? 1 : smaller(fitting, rows);
-    const size_t tile = lookup->tile_rows * lookup->pairs;
+    const size_t tile = bnn_tile_pairs(lookup, lookup->tile_rows);
+    const size_t columns = lookup->column_count + lookup->down_columns;
     const size_t index_rows = (rows - 1) * lookup->row_step + lookup->reach;
     lookup->index_bytes = bnn_round_up(
         (index_rows * lookup->row_entries + BNN_LOOKUP_STEP) * sizeof(uint16_t), BNN_ALIGNMENT);
-    lookup->counts_bytes = tile * 2 * BNN_LOOKUP_BLOCK * sizeof(uint16_t);
-    lookup->columns = bnn_allocate(lookup->column_count * sizeof *lookup->columns);
+    lookup->counts_bytes =
+        lookup->kernels->most_blocks * tile * 2 * BNN_LOOKUP_BLOCK * sizeof(uint16_t);
+    lookup->columns = bnn_allocate(columns * sizeof *lookup->columns);
     lookup->starts = bnn_allocate(tile * sizeof *lookup->starts);
     lookup->weights.tap_groups = groups;
     const size_t limits = conv->vertical.count * conv->horizontal.count * conv->limit_step;
@@ -76,13 +106,11 @@ bool bnn_conv_lookup_create(bnn_binary_conv *conv)
     if (!create_weights(conv) || lookup->columns == NULL || lookup->starts == NULL ||
         (conv->to_bits && lookup->least == NULL))
         return false;
-    lookup->bytes = lookup->weights.bytes + lookup->column_count * sizeof *lookup->columns +
+    lookup->bytes = lookup->weights.bytes + columns * sizeof *lookup->columns +
                     tile * sizeof *lookup->starts +
                     limits * (conv->to_bits ? sizeof *lookup->least : sizeof *conv->limits);
     pair_columns(conv, step);
-    for (size_t i = 0; i < tile; i++)
-        lookup->starts[i] = i / lookup->pairs * lookup->row_step * lookup->row_entries +
-                            i % lookup->pairs * step * groups;
+    place_starts(lookup, step);
     return true;
 }
 
@@ -94,88 +122,6 @@ void bnn_conv_lookup_limits(bnn_binary_conv *conv)
         least[bnn_lookup_place(i)] = bnn_lookup_least(conv->limits[i]);
     free(conv->limits);
     conv->limits = NULL;
-}
-
-/* The index of one group of channels. */
-static void index_rows(const bnn_binary_conv *conv, size_t outputs, const uint64_t *first,
-                       uint16_t *index)
-{
-    const bnn_conv_lookup *lookup = conv->lookup;
-    const size_t rows = (outputs - 1) * lookup->row_step + lookup->reach;
-    for (size_t row = 0; row < rows; row++, index += lookup->row_entries) {
-        const size_t output = smaller(row / lookup->row_step, outputs - 1);
-        const size_t within = row - output * lookup->row_step;
-        const size_t source = output * conv->geometry.shape.stride_height + within;
-        lookup->kernels->index(first + source * conv->row_words, lookup->columns,
-                               lookup->column_count, lookup->weights.tap_groups, index);
-    }
-    memset(index, 0, BNN_LOOKUP_STEP * sizeof *index);
-}
-
-static void finish_row(const bnn_binary_conv *conv, size_t block, size_t row,
-                       const uint16_t *counts, size_t filter, size_t filters, char *output)
-{
-    const bnn_conv_lookup *lookup = conv->lookup;
-    const size_t output_bytes = bnn_conv_output_bytes(conv), width = conv->geometry.out_width;
-    const size_t lanes = block * BNN_LOOKUP_BLOCK;
-    char *to = output + row * width * output_bytes;
-    const bnn_lookup_finish finish = {
-        .counts = counts,
-        .outputs = width,
-        .least = conv->to_bits ? lookup->least + lanes : NULL,
-        .full = conv->to_bits ? NULL : conv->limits + lanes,
-        .class_step = conv->limit_step,
-        .classes = bnn_conv_classes(conv, row),
-        .filters = filters,
-        .output = to + (conv->to_bits ? filter / 8 : filter * sizeof(int32_t)),
-        .output_step = output_bytes,
-    };
-    if (conv->to_bits)
-        lookup->kernels->bits(&finish);
-    else
-        lookup->kernels->sums(&finish);
-}
-
-static void run_block(const bnn_binary_conv *conv, size_t block, bnn_range rows,
-                      const uint16_t *index, uint16_t *counts, char *output)
-{
-    const bnn_conv_lookup *lookup = conv->lookup;
-    const size_t within = block % conv->group_blocks * BNN_LOOKUP_BLOCK;
-    const size_t filter = block / conv->group_blocks * conv->group_filters + within;
-    const size_t filters = smaller(conv->group_filters - within, BNN_LOOKUP_BLOCK);
-    for (size_t y = rows.begin; y < rows.end; y += lookup->tile_rows) {
-        const size_t count = smaller(lookup->tile_rows, rows.end - y);
-        const bnn_lookup_tile tile = {
-            .index = index + (y - rows.begin) * lookup->row_step * lookup->row_entries,
-            .starts = lookup->starts,
-            .pairs = count * lookup->pairs,
-            .segments = lookup->weights.segments,
-            .segment_count = lookup->weights.segment_count,
-            .weights = lookup->weights.nibbles + block * lookup->weights.block_bytes,
-            .filters = filters,
-            .counts = counts,
-        };
-        lookup->kernels->count(&tile);
-        for (size_t i = 0; i < count; i++)
-            finish_row(conv, block, y + i, counts + i * lookup->pairs * 2 * BNN_LOOKUP_BLOCK,
-                       filter, filters, output);
-    }
-}
-
-void bnn_conv_lookup_run(const bnn_binary_conv *conv, const bnn_part *part, const uint64_t *first,
-                         char *output, char *memory)
-{
-    uint16_t *index = (uint16_t *)(void *)memory;
-    uint16_t *counts = (uint16_t *)(void *)(memory + conv->lookup->index_bytes);
-    size_t indexed = SIZE_MAX;
-    for (size_t block = part->z.begin; block < part->z.end; block++) {
-        const size_t group = block / conv->group_blocks;
-        if (group != indexed)
-            index_rows(conv, part->y.end - part->y.begin, first + group * conv->group_words,
-                       index);
-        indexed = group;
-        run_block(conv, block, part->y, index, counts, output);
-    }
 }
 
 void bnn_conv_lookup_destroy(bnn_conv_lookup *lookup)

@@ -10,11 +10,16 @@ typedef struct {
     bool zero_padding;
 } packing;
 
+static size_t tap_channels(const packing *p)
+{
+    return p->conv->group_channels / p->conv->merged;
+}
+
 static const int8_t *tap(const packing *p, size_t filter, size_t kh, size_t kw)
 {
     const bnn_convolution *s = &p->conv->geometry.shape;
     size_t index = (filter * s->kernel_height + kh) * s->kernel_width + kw;
-    return p->weights + index * p->conv->group_channels;
+    return p->weights + index * tap_channels(p);
 }
 
 static bool flipped(const packing *p, size_t filter)
@@ -28,8 +33,8 @@ static void pack_weights(const packing *p, size_t filter, uint64_t *to, size_t w
     const bnn_convolution *s = &conv->geometry.shape;
     for (size_t kh = 0; kh < s->kernel_height; kh++)
         for (size_t kw = 0; kw < s->kernel_width; kw++)
-            for (size_t c = 0; c < conv->group_channels; c += BNN_WORD_BITS, to += width) {
-                size_t left = conv->group_channels - c;
+            for (size_t c = 0; c < tap_channels(p); c += BNN_WORD_BITS, to += width) {
+                size_t left = tap_channels(p) - c;
                 size_t n = left < BNN_WORD_BITS ? left : BNN_WORD_BITS;
                 uint64_t word = bnn_sign_bits(tap(p, filter, kh, kw) + c, n);
                 *to = flipped(p, filter) ? ~word & bnn_low_bits(n) : word;
@@ -45,7 +50,7 @@ static int64_t outside(const packing *p, size_t filter, bnn_taps rows, bnn_taps 
         for (size_t kw = 0; kw < s->kernel_width; kw++) {
             bool within = kh >= rows.first && kh < rows.end && kw >= columns.first &&
                           kw < columns.end;
-            for (size_t c = 0; !within && c < p->conv->group_channels; c++)
+            for (size_t c = 0; !within && c < tap_channels(p); c++)
                 sum += tap(p, filter, kh, kw)[c];
         }
     return flipped(p, filter) ? -sum : sum;
@@ -54,7 +59,7 @@ static int64_t outside(const packing *p, size_t filter, bnn_taps rows, bnn_taps 
 static int32_t limit(const packing *p, size_t filter, bnn_taps rows, bnn_taps columns)
 {
     const bnn_convolution *s = &p->conv->geometry.shape;
-    int64_t full = (int64_t)(s->kernel_height * s->kernel_width * p->conv->group_channels);
+    int64_t full = (int64_t)(s->kernel_height * s->kernel_width * tap_channels(p));
     if (p->zero_padding)
         full -= outside(p, filter, rows, columns);
     if (p->thresholds == NULL)
@@ -90,12 +95,14 @@ void bnn_binary_conv_pack(bnn_binary_conv *conv, int pad_value, const int8_t *we
         size_t left = conv->group_filters - within / conv->block * conv->block;
         if (conv->lookup != NULL) {
             pack_weights(&p, filter, conv->weights, 1);
-            bnn_lookup_weights_put(&conv->lookup->weights, block, left, lane, conv->weights);
+            size_t part = within / (conv->group_filters / conv->merged);
+            bnn_lookup_weights_put(&conv->lookup->weights, block, left, lane, part, conv->merged,
+                                   conv->weights);
         } else {
             size_t width = bnn_row_width(left < BNN_BLOCK ? left : BNN_BLOCK);
             pack_weights(&p, filter, conv->weights + block * conv->block_words + lane, width);
         }
-        pack_limits(&p, filter, conv->loose ? filter : block * conv->block + lane);
+        pack_limits(&p, filter, block * conv->block + lane);
     }
     if (conv->lookup != NULL) {
         free(conv->weights);

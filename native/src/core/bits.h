@@ -7,6 +7,9 @@
 
 enum { BNN_WORD_BITS = 64 };
 
+/* Number of the lowest four bits that are 1, also in initialisers. */
+#define BNN_NIBBLE_BITS(x) (((x) & 1) + ((x) >> 1 & 1) + ((x) >> 2 & 1) + ((x) >> 3 & 1))
+
 static inline size_t bnn_words(size_t bits)
 {
     return (bits + BNN_WORD_BITS - 1) / BNN_WORD_BITS;
@@ -44,6 +47,15 @@ static inline uint64_t bnn_sign_bits(const int8_t *signs, size_t n)
     for (size_t i = 0; i < n; i++)
         bits |= (uint64_t)(signs[i] < 0) << i;
     return bits;
+}
+
+/* Or the lowest n bits, 1 <= n <= 64, into words from bit `at` on, where they are 0. */
+static inline void bnn_or_bits(uint64_t *words, size_t at, size_t n, uint64_t bits)
+{
+    const size_t word = at / BNN_WORD_BITS, shift = at % BNN_WORD_BITS;
+    words[word] |= bits << shift;
+    if (shift + n > BNN_WORD_BITS)
+        words[word + 1] |= bits >> (BNN_WORD_BITS - shift);
 }
 
 #endif

@@ -26,18 +26,22 @@ static bool machine_runs(bnn_isa isa)
         return true;
     if (isa == BNN_ISA_NEON || !__get_cpuid(1, &a, &b, &c, &d))
         return false;
-    const unsigned need1 = bit_OSXSAVE | bit_AVX | bit_POPCNT;
+    const unsigned need1 = bit_OSXSAVE | bit_AVX | bit_POPCNT | bit_FMA;
     if ((c & need1) != need1)
         return false;
     unsigned state = saved_state();
     if ((state & STATE_AVX) != STATE_AVX || !__get_cpuid_count(7, 0, &a, &b, &c, &d))
         return false;
+    const unsigned need2 = bit_AVX2 | bit_BMI2;
+    if ((b & need2) != need2)
+        return false;
     if (isa == BNN_ISA_AVX2)
-        return (b & bit_AVX2) != 0;
-    const unsigned need7b = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
-    const unsigned need7c = bit_AVX512VPOPCNTDQ | bit_AVX512VNNI;
-    return (b & bit_AVX2) != 0 && (b & need7b) == need7b && (c & need7c) == need7c &&
-           (state & STATE_AVX512) == STATE_AVX512;
+        return true;
+    const unsigned need512 = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
+    if ((b & need512) != need512 || (state & STATE_AVX512) != STATE_AVX512)
+        return false;
+    const unsigned counting = bit_AVX512VPOPCNTDQ | bit_AVX512VNNI;
+    return isa == BNN_ISA_AVX512BW || (c & counting) == counting;
 }
 #elif defined(__aarch64__)
 static bool machine_runs(bnn_isa isa)
@@ -60,7 +64,7 @@ static bool machine_runs(bnn_isa isa)
 }
 #endif
 
-static const char *const names[] = {"best", "portable", "avx2", "avx512", "neon"};
+static const char *const names[] = {"best", "portable", "avx2", "avx512bw", "avx512", "neon"};
 enum { NAMES = sizeof names / sizeof *names };
 
 const char *bnn_isa_name(bnn_isa isa)
@@ -89,7 +93,8 @@ static bnn_status read_environment(bnn_isa *forced)
             return require(*forced, "BNNPLAN_ISA");
         }
     return bnn_fail(BNN_BAD_ARGUMENT,
-                    "BNNPLAN_ISA is \"%.40s\"; it must be portable, avx2, avx512 or neon", text);
+                    "BNNPLAN_ISA is \"%.40s\"; it must be portable, avx2, avx512bw, avx512 or neon",
+                    text);
 }
 
 bnn_status bnn_isa_choose(bnn_isa wanted, bnn_isa *chosen)

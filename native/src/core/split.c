@@ -1,5 +1,9 @@
 #include "core/split.h"
 
+/* Neighbouring windows of whole pixels are read and written where the layer before and the layer
+ * after keep them too: for that the busiest thread may have so much more work, as a part of it. */
+enum { TOLERANCE = 16 };
+
 static size_t most(size_t n, size_t parts)
 {
     return (n + parts - 1) / parts;
@@ -8,22 +12,23 @@ static size_t most(size_t n, size_t parts)
 bnn_split bnn_split_choose(const bnn_execution *execution, size_t images, size_t windows,
                            size_t neurons)
 {
-    size_t threads = (size_t)execution->threads;
-    size_t x_most = execution->axes & BNN_X ? threads : 1;
-    size_t y_most = execution->axes & BNN_Y ? threads : 1;
-    size_t z_most = execution->axes & BNN_Z ? threads : 1;
-    bnn_split best = {1, 1, 1};
+    const size_t threads = (size_t)execution->threads;
+    const size_t x_most = execution->axes & BNN_X ? threads : 1;
+    const size_t y_most = execution->axes & BNN_Y ? threads : 1;
+    const size_t z_most = execution->axes & BNN_Z ? threads : 1;
     size_t least = SIZE_MAX;
-    for (size_t x = 1; x <= x_most; x++)
-        for (size_t y = 1; y <= y_most && x * y <= threads; y++)
-            for (size_t z = 1; z <= z_most && x * y * z <= threads; z++) {
-                size_t work = most(images, x) * most(windows, y) * most(neurons, z);
-                if (work < least) {
-                    least = work;
-                    best = (bnn_split){x, y, z};
+    for (bool chooses = false;; chooses = true)
+        for (size_t x = x_most; x > 0; x--)
+            for (size_t y = y_most; y > 0; y--)
+                for (size_t z = z_most; z > 0; z--) {
+                    if (x * y * z > threads)
+                        continue;
+                    const size_t work = most(images, x) * most(windows, y) * most(neurons, z);
+                    if (work < least)
+                        least = work;
+                    if (chooses && work <= least + least / TOLERANCE)
+                        return (bnn_split){x, y, z};
                 }
-            }
-    return best;
 }
 
 bnn_part bnn_split_part(bnn_split split, int thread, size_t images, size_t windows,

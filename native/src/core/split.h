@@ -3,6 +3,7 @@
 #define BNNPLAN_CORE_SPLIT_H
 
 #include <bnnplan/isa.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct {
@@ -28,7 +29,8 @@ typedef struct {
     bnn_range x, y, z;
 } bnn_part;
 
-/* The split over the allowed axes that leaves the least work to the busiest thread. */
+/* The split over the allowed axes that leaves the least work, or hardly more, to the busiest
+ * thread: images before windows before neurons. */
 bnn_split bnn_split_choose(const bnn_execution *execution, size_t images, size_t windows,
                            size_t neurons);
 

@@ -69,11 +69,20 @@ void bnn_team_barrier(bnn_team *team, int members)
     }
 }
 
-/* Keep the calling thread on the cores of the team. Changing its affinity costs microseconds, so
- * nothing is done where it cannot leave them anyway. Returns whether `former` must be restored. */
-static bool keep_caller(const bnn_team *team, cpu_set_t *former)
+/* The core that the calling thread is on, if it is one of the team; else -1. */
+static int core_of_caller(const bnn_team *team)
 {
-    if (!team->pinned || sched_getaffinity(0, sizeof *former, former) != 0)
+    const int core = team->pinned ? sched_getcpu() : -1;
+    return core >= 0 && CPU_ISSET(core, &team->cores) ? core : -1;
+}
+
+/* Keep the calling thread on the cores of the team. Changing its affinity costs microseconds, so
+ * nothing is done where it cannot leave them anyway, or is there and will hardly be moved while it
+ * runs a brief job. Returns whether `former` must be restored. */
+static bool keep_caller(const bnn_team *team, bool brief, cpu_set_t *former)
+{
+    if (!team->pinned || (brief && core_of_caller(team) >= 0) ||
+        sched_getaffinity(0, sizeof *former, former) != 0)
         return false;
     cpu_set_t inside;
     CPU_AND(&inside, former, &team->cores);
@@ -85,21 +94,21 @@ static bool keep_caller(const bnn_team *team, cpu_set_t *former)
 /* The worker in whose place the calling thread is: the one that is pinned to the same core. */
 static int place_of_caller(const bnn_team *team)
 {
-    const int core = team->pinned ? sched_getcpu() : -1;
+    const int core = core_of_caller(team);
     for (int i = 0; core >= 0 && i < team->threads; i++)
         if (CPU_ISSET(core, &team->masks[i]))
             return i;
     return 0;
 }
 
-bnn_status bnn_team_run(bnn_team *team, int members, bnn_job job, void *context)
+bnn_status bnn_team_run(bnn_team *team, int members, bool brief, bnn_job job, void *context)
 {
     if (team->forks != atomic_load(&forks))
         return bnn_fail(BNN_UNSUPPORTED,
                         "a thread team made before fork() cannot run in the child process");
     pthread_mutex_lock(&team->busy);
     cpu_set_t former;
-    bool moved = keep_caller(team, &former);
+    bool moved = keep_caller(team, brief, &former);
     team->job = job;
     team->context = context;
     const int place = members > 1 ? place_of_caller(team) : 0;

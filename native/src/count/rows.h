@@ -42,6 +42,7 @@ typedef struct {
 extern const bnn_row_kernels bnn_rows_portable;
 #if defined(__x86_64__)
 extern const bnn_row_kernels bnn_rows_avx2;
+extern const bnn_row_kernels bnn_rows_avx512bw;
 extern const bnn_row_kernels bnn_rows_avx512;
 #elif defined(__aarch64__) || defined(__arm__)
 extern const bnn_row_kernels bnn_rows_neon;

@@ -1,40 +1,7 @@
 /* AVX-512 with VPOPCNTDQ: eight channels a vector, counts in 64-bit lanes. */
-#include "count/rows_finish.h"
+#include "count/rows_avx512.h"
 
-#include <immintrin.h>
-
-enum { LANES = 8, MOST_OUTPUTS = 4, MOST_VECTORS = BNN_BLOCK / LANES };
-
-BNN_INLINE void store_sums(const bnn_row *row, size_t output, const int vectors,
-                           const __m512i *mismatches)
-{
-    const int32_t *limits = row->limits + row->classes[output] * row->limit_step;
-    int32_t *to = (int32_t *)(void *)((char *)row->output + output * row->output_step);
-    BNN_UNROLL for (int v = 0; v < vectors; v++) {
-        size_t left = row->channels - (size_t)(LANES * v);
-        __mmask8 inside = left >= LANES ? 0xff : (__mmask8)((1u << left) - 1);
-        __m256i counts = _mm512_cvtepi64_epi32(mismatches[v]);
-        __m256i base = _mm256_maskz_loadu_epi32(inside, limits + LANES * v);
-        __m256i sum = _mm256_sub_epi32(base, _mm256_slli_epi32(counts, 1));
-        _mm256_mask_storeu_epi32(to + LANES * v, inside, sum);
-    }
-}
-
-/* Limits stand in whole blocks, those of lanes without a filter never exceeded. */
-BNN_INLINE void store_all_bits(const bnn_row *row, size_t output, const int vectors,
-                               const __m512i *mismatches)
-{
-    const int32_t *limits = row->limits + row->classes[output] * row->limit_step;
-    uint32_t bits = 0;
-    BNN_UNROLL for (int v = 0; v < vectors; v += 2) {
-        __m512i counts = _mm512_zextsi256_si512(_mm512_cvtepi64_epi32(mismatches[v]));
-        if (v + 1 < vectors)
-            counts = _mm512_inserti64x4(counts, _mm512_cvtepi64_epi32(mismatches[v + 1]), 1);
-        __m512i limit = _mm512_loadu_si512(limits + LANES * v);
-        bits |= (uint32_t)_mm512_cmpgt_epi32_mask(counts, limit) << (LANES * v);
-    }
-    store_bits(row, output, bits);
-}
+enum { MOST_OUTPUTS = 4 };
 
 BNN_INLINE void tile(const bnn_row *row, size_t first, const int outputs, const int vectors,
                      const bool bits)

@@ -4,7 +4,7 @@
 #include "core/bits.h"
 #include "core/error.h"
 #include "core/memory.h"
-#include "core/split.h"
+#include "gemm/gemm.h"
 #include "lookup/weights.h"
 
 enum { TILE_PAIRS = 32, TILE = 2 * TILE_PAIRS };
@@ -20,26 +20,16 @@ typedef struct {
     uint16_t *least; /* the same, for bits */
     size_t starts[TILE_PAIRS];
     size_t index_bytes;
+    bnn_fused_scale scale;
 } dense;
 
 static const uint16_t one_class[TILE];
 
-static void run_block(const dense *self, size_t block, const uint16_t *index, uint16_t *counts,
-                      size_t outputs, char *output)
+static void finish_block(const dense *self, size_t block, const uint16_t *counts,
+                         size_t outputs, char *output)
 {
     const size_t filter = block * BNN_LOOKUP_BLOCK, left = self->filters - filter;
     const size_t filters = left < BNN_LOOKUP_BLOCK ? left : BNN_LOOKUP_BLOCK;
-    const bnn_lookup_tile tile = {
-        .index = index,
-        .starts = self->starts,
-        .pairs = (outputs + 1) / 2,
-        .segments = self->weights.segments,
-        .segment_count = self->weights.segment_count,
-        .weights = self->weights.nibbles + block * self->weights.block_bytes,
-        .filters = filters,
-        .counts = counts,
-    };
-    self->kernels->count(&tile);
     bnn_lookup_finish finish = {
         .counts = counts,
         .outputs = outputs,
@@ -56,7 +46,31 @@ static void run_block(const dense *self, size_t block, const uint16_t *index, ui
         finish.output = output + filter * sizeof(int32_t);
         finish.output_step = self->filters * sizeof(int32_t);
         self->kernels->sums(&finish);
+        bnn_fused_scale_run(&self->scale, finish.output, outputs, filter, filters);
     }
+}
+
+/* Neighbouring blocks. */
+static void run_blocks(const dense *self, size_t block, size_t blocks, const uint16_t *index,
+                       uint16_t *counts, size_t outputs, char *output)
+{
+    const size_t left = self->filters - block * BNN_LOOKUP_BLOCK;
+    const bnn_lookup_tile tile = {
+        .index = index,
+        .starts = self->starts,
+        .pairs = (outputs + 1) / 2,
+        .segments = self->weights.segments,
+        .segment_count = self->weights.segment_count,
+        .weights = self->weights.nibbles + block * self->weights.block_bytes,
+        .block_bytes = self->weights.block_bytes,
+        .blocks = blocks,
+        .filters = left < BNN_LOOKUP_BLOCK ? left : BNN_LOOKUP_BLOCK,
+        .counts = counts,
+    };
+    self->kernels->count(&tile);
+    for (size_t b = 0; b < blocks; b++)
+        finish_block(self, block + b, counts + b * tile.pairs * 2 * BNN_LOOKUP_BLOCK, outputs,
+                     output);
 }
 
 /* The index of some vectors, paired as they come. */
@@ -88,9 +102,12 @@ static void run(const bnn_kernel *kernel, const bnn_call *call)
     for (size_t at = part.x.begin; at < part.x.end; at += TILE) {
         const size_t left = part.x.end - at, count = left < TILE ? left : TILE;
         index_vectors(self, (const uint64_t *)call->inputs[0] + at * self->words, count, index);
-        for (size_t block = part.z.begin; block < part.z.end; block++)
-            run_block(self, block, index, counts, count,
-                      (char *)call->outputs[0] + at * out_bytes);
+        for (size_t block = part.z.begin, blocks; block < part.z.end; block += blocks) {
+            blocks = bnn_lookup_blocks(self->kernels, part.z.end - block,
+                                       self->filters - block * BNN_LOOKUP_BLOCK);
+            run_blocks(self, block, blocks, index, counts, count,
+                       (char *)call->outputs[0] + at * out_bytes);
+        }
     }
 }
 
@@ -100,6 +117,7 @@ static void destroy(bnn_kernel *kernel)
     bnn_lookup_weights_destroy(&self->weights);
     free(self->full);
     free(self->least);
+    bnn_fused_scale_destroy(&self->scale);
     free(self);
 }
 
@@ -118,7 +136,7 @@ static void pack(dense *self, size_t channels, const int8_t *weights, const int3
             const uint64_t word = bnn_sign_bits(weights + c, n);
             words[c / BNN_WORD_BITS] = flip ? ~word & bnn_low_bits(n) : word;
         }
-        bnn_lookup_weights_put(&self->weights, block, left, f % BNN_LOOKUP_BLOCK, words);
+        bnn_lookup_weights_put(&self->weights, block, left, f % BNN_LOOKUP_BLOCK, 0, 1, words);
         if (self->to_bits)
             self->least[bnn_lookup_place(f)] = bnn_lookup_least(
                 bnn_mismatch_limit((int64_t)channels, thresholds[f], flip));
@@ -141,7 +159,8 @@ static bool set_up(dense *self, size_t channels, const bnn_execution *execution)
         (pairs * weights->tap_groups + BNN_LOOKUP_STEP) * sizeof(uint16_t), BNN_ALIGNMENT);
     self->base.workspace_bytes =
         (size_t)execution->threads *
-        (self->index_bytes + pairs * 2 * BNN_LOOKUP_BLOCK * sizeof(uint16_t));
+        (self->index_bytes +
+         self->kernels->most_blocks * pairs * 2 * BNN_LOOKUP_BLOCK * sizeof(uint16_t));
     if (self->to_bits)
         self->least = bnn_allocate(lanes * sizeof *self->least);
     else
@@ -156,8 +175,8 @@ static bool set_up(dense *self, size_t channels, const bnn_execution *execution)
 }
 
 bnn_status bnn_lookup_dense_create(size_t batch, size_t channels, size_t filters,
-                                   const int8_t *weights, const int32_t *thresholds,
-                                   const uint8_t *flips, const bnn_execution *execution,
+                                   const int8_t *weights, const bnn_fusion *fusion,
+                                   const bnn_execution *execution,
                                    const bnn_lookup_kernels *kernels, bnn_kernel **kernel)
 {
     dense *self = bnn_allocate(sizeof *self);
@@ -178,11 +197,15 @@ bnn_status bnn_lookup_dense_create(size_t batch, size_t channels, size_t filters
     self->filters = filters;
     self->words = bnn_words(channels);
     self->blocks = (filters + BNN_LOOKUP_BLOCK - 1) / BNN_LOOKUP_BLOCK;
-    self->to_bits = thresholds != NULL;
-    self->split = bnn_split_choose(execution, batch, 1, self->blocks);
-    const bool made = set_up(self, channels, execution);
-    if (made)
-        pack(self, channels, weights, thresholds, flips, words);
+    self->to_bits = fusion->thresholds != NULL;
+    self->split = bnn_dense_split(execution, batch, self->blocks);
+    const bool made =
+        set_up(self, channels, execution) &&
+        bnn_fused_scale_create(&self->scale, fusion, filters, BNN_INT32, execution);
+    if (made) {
+        self->base.weight_bytes += bnn_fused_scale_bytes(&self->scale);
+        pack(self, channels, weights, fusion->thresholds, fusion->flips, words);
+    }
     free(words);
     if (!made) {
         destroy(&self->base);

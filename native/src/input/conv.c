@@ -1,8 +1,11 @@
 #include "input/conv.h"
 
+#include "core/bits.h"
 #include "core/error.h"
 #include "core/kernel_base.h"
 #include "core/memory.h"
+#include "fuse/fusion.h"
+#include "input/triples_conv.h"
 
 /* Windows of bytes are read in whole quads, past the last one's end. */
 enum { SLACK = 64, BYTE_OFFSET = 128 };
@@ -20,6 +23,8 @@ static void destroy(bnn_kernel *kernel)
     free(conv->starts);
     free(conv->padding);
     bnn_limits_destroy(&conv->limits);
+    bnn_fused_pool_destroy(&conv->pool);
+    bnn_fused_scale_destroy(&conv->scale);
     free(conv);
 }
 
@@ -53,10 +58,14 @@ static bool set_up(bnn_input_conv *conv, const bnn_execution *execution)
     const bnn_geometry *g = &conv->geometry;
     const bnn_convolution *s = &g->shape;
     lay_out(conv);
-    conv->split = bnn_split_choose(execution, s->batch, g->out_height,
-                                   conv->loose ? 1 : conv->blocks);
+    conv->unit = conv->pool.is_on && !conv->loose ? BNN_WORD_BITS / BNN_INPUT_BLOCK : 1;
+    conv->units = conv->loose ? 1 : (conv->blocks + conv->unit - 1) / conv->unit;
+    conv->split = bnn_split_choose(execution, s->batch, conv->pool.rows, conv->units);
+    const size_t pooled_words = conv->loose ? bnn_words(s->filters) : 1;
+    conv->pool_bytes = bnn_fused_pool_words(&conv->pool, 1, pooled_words) * sizeof(uint64_t);
     if (!conv->in_place) {
-        size_t rows = bnn_geometry_rows(g, (g->out_height + conv->split.y - 1) / conv->split.y);
+        const size_t most = (conv->pool.rows + conv->split.y - 1) / conv->split.y;
+        size_t rows = bnn_geometry_rows(g, bnn_fused_pool_span(&conv->pool, most));
         conv->band_bytes = bnn_round_up(rows * conv->band_row_bytes + SLACK, BNN_ALIGNMENT);
     }
     const size_t weight_bytes = conv->blocks * conv->block_bytes;
@@ -74,9 +83,10 @@ static bool set_up(bnn_input_conv *conv, const bnn_execution *execution)
         conv->run_offsets[r] = r / columns * s->dilation_height * conv->band_row_bytes +
                                r % columns * s->dilation_width * conv->pixel_bytes;
     conv->base.weight_bytes =
-        weight_bytes + start_bytes + conv->band_row_bytes + conv->limits.bytes;
+        weight_bytes + start_bytes + conv->band_row_bytes + conv->limits.bytes +
+        bnn_fused_pool_bytes(&conv->pool, s->filters) + bnn_fused_scale_bytes(&conv->scale);
     conv->base.workspace_bytes =
-        (size_t)execution->threads * (conv->band_bytes + conv->sum_bytes);
+        (size_t)execution->threads * (conv->band_bytes + conv->pool_bytes + conv->sum_bytes);
     return true;
 }
 
@@ -141,35 +151,46 @@ static bnn_status check(const bnn_convolution *shape, bnn_element element, const
     size_t taps = shape->kernel_height * shape->kernel_width;
     bool bytes = element == BNN_UINT8 || element == BNN_INT8;
     if (weights == NULL || !complete)
-        return bnn_fail(BNN_BAD_ARGUMENT,
-                        "first layer: weights, or one of thresholds and flips, are missing");
+        return bnn_fail(BNN_BAD_ARGUMENT, "first layer: weights are missing");
     if (bytes && (taps > MOST_TAPS || taps * (shape->channels / shape->groups) > MOST_TAPS))
         return bnn_fail(BNN_UNSUPPORTED, "first layer: more than 2^23 taps a filter");
     return BNN_OK;
 }
 
 bnn_status bnn_input_conv_create(const bnn_convolution *shape, bnn_element element,
-                                 const int8_t *weights, const void *thresholds,
-                                 const uint8_t *flips, const bnn_execution *execution,
-                                 bnn_kernel **kernel)
+                                 const int8_t *weights, const bnn_fusion *fusion,
+                                 const bnn_execution *execution, bnn_kernel **kernel)
 {
+    static const char owner[] = "first layer";
     bnn_isa isa;
     bnn_geometry geometry;
+    bnn_fusion fused;
+    bnn_fused_pool pool;
     bnn_status status = bnn_execution_check(execution, &isa);
     if (status == BNN_OK)
-        status = bnn_geometry_create(shape, "first layer", &geometry);
-    bool complete = kernel != NULL && (thresholds == NULL) == (flips == NULL);
+        status = bnn_geometry_create(shape, owner, &geometry);
     if (status == BNN_OK)
-        status = check(shape, element, weights, complete);
+        status = bnn_fusion_check(fusion, owner, &fused);
+    if (status == BNN_OK)
+        status = check(shape, element, weights, kernel != NULL);
     if (status != BNN_OK)
         return status;
     bnn_input_loop loop = select_loop(isa, element);
     if (loop == NULL)
         return bnn_fail(BNN_BAD_ARGUMENT, "first layer: element type %d is no number",
                         (int)element);
+    const bnn_triple_loops *triples = bnn_triples_select(isa, shape, element);
+    status = bnn_fused_pool_create(&pool, &fused.pool, &geometry, owner);
+    if (status != BNN_OK)
+        return status;
+    if (triples != NULL)
+        return bnn_triple_conv_create(&geometry, element, weights, &fused, &pool, execution,
+                                      triples, kernel);
     bnn_input_conv *conv = bnn_allocate(sizeof *conv);
-    if (conv == NULL)
+    if (conv == NULL) {
+        bnn_fused_pool_destroy(&pool);
         return bnn_fail(BNN_NO_MEMORY, "no memory for a first layer");
+    }
     conv->base = (bnn_kernel){
         .run = bnn_input_conv_run,
         .destroy = destroy,
@@ -179,11 +200,15 @@ bnn_status bnn_input_conv_create(const bnn_convolution *shape, bnn_element eleme
     conv->geometry = geometry;
     conv->element = element;
     conv->loop = loop;
-    conv->to_bits = thresholds != NULL;
-    bool is_float = element == BNN_FLOAT32;
-    conv->threshold_loop = bnn_threshold_select(isa, is_float ? BNN_FLOAT32 : BNN_INT32);
-    if ((conv->to_bits && !bnn_limits_create(&conv->limits, geometry.shape.filters,
-                                             BNN_INPUT_BLOCK, is_float, thresholds, flips)) ||
+    conv->to_bits = fused.thresholds != NULL;
+    conv->pool = pool;
+    const bnn_element sums = element == BNN_FLOAT32 ? BNN_FLOAT32 : BNN_INT32;
+    const size_t filters = geometry.shape.filters;
+    conv->threshold_loop = bnn_threshold_select(isa, sums);
+    if ((conv->to_bits &&
+         !bnn_limits_create(&conv->limits, filters, BNN_INPUT_BLOCK, sums == BNN_FLOAT32,
+                            fused.thresholds, fused.flips)) ||
+        !bnn_fused_scale_create(&conv->scale, &fused, filters, sums, execution) ||
         !set_up(conv, execution)) {
         destroy(&conv->base);
         return bnn_fail(BNN_NO_MEMORY, "no memory for the weights of a first layer");

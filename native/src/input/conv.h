@@ -4,6 +4,8 @@
 
 #include "threshold/limits.h"
 #include "core/geometry.h"
+#include "fuse/pool.h"
+#include "fuse/scale.h"
 #include "input/rows.h"
 
 typedef struct {
@@ -20,6 +22,7 @@ typedef struct {
     size_t element_bytes;
     size_t group_channels, group_filters;
     size_t blocks; /* of all groups */
+    size_t unit, units; /* blocks that a thread computes together: pooling takes whole words */
     size_t group_blocks;
     size_t runs;
     size_t run_numbers; /* of a run; weights may pad it to quads */
@@ -28,7 +31,10 @@ typedef struct {
     size_t pixel_bytes, row_bytes; /* of the input, and of the band */
     size_t band_row_bytes;
     size_t band_bytes; /* of one thread */
+    size_t pool_bytes; /* of one thread: the rows of a pooling window */
     size_t sum_bytes;  /* of one thread, for loose groups */
+    bnn_fused_pool pool;
+    bnn_fused_scale scale;
 
     void *weights;
     size_t block_bytes;

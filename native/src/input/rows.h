@@ -40,6 +40,7 @@ typedef struct {
 extern const bnn_input_loops bnn_input_portable;
 #if defined(__x86_64__)
 extern const bnn_input_loops bnn_input_avx2;
+extern const bnn_input_loops bnn_input_avx512bw;
 extern const bnn_input_loops bnn_input_avx512;
 #elif defined(__aarch64__) || defined(__arm__)
 extern const bnn_input_loops bnn_input_neon;

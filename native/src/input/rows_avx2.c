@@ -1,17 +1,33 @@
 #define VECTOR_BYTES 32
-#define TILE_OUTPUTS 2
+#define TILE_OUTPUTS 3
 
 #include "input/vectors.h"
 
 #include <immintrin.h>
+#include <string.h>
 
-/* Four unsigned bytes times four signed ones, for each channel. Pairs of products with +1 and -1
- * stay within 16 bits. */
-BNN_INLINE vector_u32 add_quads(vector_u32 sums, uint32_t quad, const int8_t *weights)
+typedef vector_i16 vector_narrow;
+
+enum { QUADS_A_SUM_HOLDS = 64 }; /* 64 * 2 * 255 < 2^15 */
+
+/* Four unsigned bytes of each output times four signed ones, +1 and -1, for each channel. */
+BNN_INLINE void add_quad(const char *run, size_t step, const int8_t *weights, const int outputs,
+                         vector_narrow narrow[TILE_OUTPUTS][VECTORS])
 {
-    __m256i w = _mm256_loadu_si256((const void *)weights);
-    __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi32((int)quad), w);
-    return sums + (vector_u32)_mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    BNN_UNROLL for (int p = 0; p < outputs; p++) {
+        uint32_t quad;
+        memcpy(&quad, run + (size_t)p * step, sizeof quad);
+        const __m256i x = _mm256_set1_epi32((int)quad);
+        BNN_UNROLL for (int v = 0; v < VECTORS; v++) {
+            const __m256i w = _mm256_loadu_si256((const void *)(weights + VECTOR_BYTES * v));
+            narrow[p][v] += (vector_narrow)_mm256_maddubs_epi16(x, w);
+        }
+    }
+}
+
+BNN_INLINE vector_u32 add_pairs(vector_u32 sums, vector_narrow pairs)
+{
+    return sums + (vector_u32)_mm256_madd_epi16((__m256i)pairs, _mm256_set1_epi16(1));
 }
 
 /* Bit i: number i of the block is below limit i. */
@@ -37,7 +53,7 @@ BNN_INLINE uint32_t block_less_f32(const vector_u32 *sums, const float *limits)
     return bits;
 }
 
-#include "input/quads_impl.h"
+#include "input/pairs_impl.h"
 #include "input/rows_impl.h"
 
 const bnn_input_loops bnn_input_avx2 = {bytes_loop, int32_loop, float32_loop, 0};

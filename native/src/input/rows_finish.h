@@ -44,13 +44,23 @@ BNN_INLINE void store_bits(const finish *f, size_t output, uint32_t bits)
         memcpy(to, &bits, sizeof bits);
 }
 
+/* Whole blocks need no call. */
+BNN_INLINE void store_sums(const finish *f, size_t output, const void *sums)
+{
+    char *to = f->output + output * f->step;
+    if (f->bytes == BNN_INPUT_BLOCK * sizeof(int32_t))
+        memcpy(to, sums, BNN_INPUT_BLOCK * sizeof(int32_t));
+    else
+        memcpy(to, sums, f->bytes);
+}
+
 BNN_INLINE void finish_integers(const finish *f, size_t output, const vector_u32 *sums,
                                 const bool bits)
 {
     if (bits)
         store_bits(f, output, block_less_i32(sums, f->limits) ^ f->flips);
     else
-        memcpy(f->output + output * f->step, sums, f->bytes);
+        store_sums(f, output, sums);
 }
 
 BNN_INLINE void finish_floats(const finish *f, size_t output, const vector_f32 *sums,
@@ -66,7 +76,7 @@ BNN_INLINE void finish_floats(const finish *f, size_t output, const vector_f32 *
         vector_f32 kept[VECTORS];
         BNN_UNROLL for (int v = 0; v < VECTORS; v++)
             kept[v] = sums[v];
-        memcpy(f->output + output * f->step, kept, f->bytes);
+        store_sums(f, output, kept);
     }
 }
 

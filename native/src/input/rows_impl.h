@@ -64,8 +64,11 @@ BNN_INLINE void float32_tile(const bnn_input_row *row, const finish *f, size_t f
         size_t i = 0;                                                                             \
         for (; i + TILE_OUTPUTS <= outputs; i += TILE_OUTPUTS)                                    \
             NAME##_tile(row, &f, i, TILE_OUTPUTS, bits);                                          \
-        for (; i < outputs; i++)                                                                  \
-            NAME##_tile(row, &f, i, 1, bits);                                                     \
+        if (i < outputs && outputs >= TILE_OUTPUTS) /* some once more */                          \
+            NAME##_tile(row, &f, outputs - TILE_OUTPUTS, TILE_OUTPUTS, bits);                     \
+        else                                                                                      \
+            for (; i < outputs; i++)                                                              \
+                NAME##_tile(row, &f, i, 1, bits);                                                 \
     }                                                                                             \
     static void NAME##_loop(const bnn_input_row *row)                                             \
     {                                                                                             \

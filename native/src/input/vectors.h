@@ -7,6 +7,8 @@
 
 #if defined(__aarch64__)
 #include <arm_neon.h>
+#elif defined(__FMA__)
+#include <immintrin.h>
 #endif
 
 enum {
@@ -16,6 +18,7 @@ enum {
 
 /* Sums of integers wrap, as unsigned numbers do. */
 typedef uint32_t vector_u32 __attribute__((vector_size(VECTOR_BYTES)));
+typedef int16_t vector_i16 __attribute__((vector_size(VECTOR_BYTES)));
 typedef float vector_f32 __attribute__((vector_size(VECTOR_BYTES)));
 
 /* In memory they are aligned as an element is. */
@@ -30,6 +33,10 @@ BNN_INLINE vector_f32 add_product(vector_f32 sum, float number, vector_f32 weigh
 {
 #if defined(__aarch64__)
     return (vector_f32)vfmaq_n_f32((float32x4_t)sum, (float32x4_t)weights, number);
+#elif defined(__FMA__) && VECTOR_BYTES == 64
+    return (vector_f32)_mm512_fmadd_ps(_mm512_set1_ps(number), (__m512)weights, (__m512)sum);
+#elif defined(__FMA__) && VECTOR_BYTES == 32
+    return (vector_f32)_mm256_fmadd_ps(_mm256_set1_ps(number), (__m256)weights, (__m256)sum);
 #else
     return sum + number * weights;
 #endif

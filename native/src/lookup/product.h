@@ -38,16 +38,19 @@ typedef struct {
     bool ends_chunk; /* no more groups can be counted in bytes */
 } bnn_lookup_segment;
 
-/* Pairs of neighbouring outputs times one block of filters. */
+/* Pairs of neighbouring outputs times a block of filters, or several that follow each other. */
 typedef struct {
     const uint16_t *index;
     const size_t *starts; /* in the index, of the window of each pair */
     size_t pairs;
     const bnn_lookup_segment *segments;
     size_t segment_count;
-    const uint8_t *weights; /* [groups of all segments][width of the block] */
-    size_t filters;         /* 1 .. BNN_LOOKUP_BLOCK */
-    uint16_t *counts;       /* [pairs][2][BNN_LOOKUP_BLOCK], in the order of bnn_lookup_place() */
+    const uint8_t *weights; /* of each block: [groups of all segments][width of the block] */
+    size_t block_bytes;     /* from block to block */
+    size_t blocks;          /* 1 .. most_blocks: see bnn_lookup_blocks() */
+    size_t filters;         /* of the first one: 1 .. BNN_LOOKUP_BLOCK */
+    /* Of each block: [pairs][2][BNN_LOOKUP_BLOCK], in the order of bnn_lookup_place(). */
+    uint16_t *counts;
 } bnn_lookup_tile;
 
 /* From counts of neighbouring outputs to what is wanted of them. */
@@ -64,6 +67,7 @@ typedef struct {
 } bnn_lookup_finish;
 
 typedef struct {
+    size_t most_blocks; /* of a tile, which a look at the index serves */
     /* The index of some pairs of one row; reads whole words. */
     void (*index)(const uint64_t *row, const bnn_pixel_pair *pairs, size_t count, size_t groups,
                   uint16_t *index);
@@ -74,6 +78,7 @@ typedef struct {
 
 #if defined(__x86_64__)
 extern const bnn_lookup_kernels bnn_lookup_avx2;
+extern const bnn_lookup_kernels bnn_lookup_avx512bw;
 #endif
 
 /* NULL where an instruction set has no look-up, or counts faster. */
@@ -83,6 +88,15 @@ const bnn_lookup_kernels *bnn_lookup_select(bnn_isa isa);
 static inline size_t bnn_lookup_width(size_t filters)
 {
     return filters <= BNN_LOOKUP_LANES ? BNN_LOOKUP_LANES : BNN_LOOKUP_BLOCK;
+}
+
+/* How many of some blocks left, with `filters` in all, make the next tile: those of full width. */
+static inline size_t bnn_lookup_blocks(const bnn_lookup_kernels *kernels, size_t left,
+                                       size_t filters)
+{
+    const size_t wide = (filters + BNN_LOOKUP_BLOCK - BNN_LOOKUP_LANES - 1) / BNN_LOOKUP_BLOCK;
+    const size_t most = left < kernels->most_blocks ? left : kernels->most_blocks;
+    return wide < 1 ? 1 : wide < most ? wide : most;
 }
 
 /* Where the count of a filter of a block stands: bytes widened by interleaving have the second and

@@ -1,39 +1,8 @@
 /* AVX2: 32 filters a vector, one shuffle for 4 channels of two outputs. */
-#include "lookup/product.h"
+#include "lookup/index_avx2.h"
 #include "lookup/tables.h"
 
-#include "core/unroll.h"
-
-#include <immintrin.h>
-#include <string.h>
-
-enum { MOST_VECTORS = BNN_LOOKUP_BLOCK / BNN_LOOKUP_LANES, WORD_GROUPS = 16, FIELD_HOLDS = 3 };
-
-/* Places of tables, in bytes, of the 16 pairs of nibbles of two words. */
-BNN_INLINE __m256i index_word(uint64_t first, uint64_t second)
-{
-    const uint64_t low = 0x0f0f0f0f0f0f0f0fu;
-    const __m128i even = _mm_cvtsi64_si128((long long)((first & low) | (second & low) << 4));
-    const __m128i odd = _mm_cvtsi64_si128((long long)((first >> 4 & low) | (second & ~low)));
-    return _mm256_slli_epi16(_mm256_cvtepu8_epi16(_mm_unpacklo_epi8(even, odd)), 4);
-}
-
-static void index_pairs(const uint64_t *row, const bnn_pixel_pair *pairs, size_t count,
-                        size_t groups, uint16_t *index)
-{
-    const size_t words = groups / WORD_GROUPS, rest = groups % WORD_GROUPS;
-    for (size_t i = 0; i < count; i++) {
-        const uint64_t *first = row + pairs[i].first, *second = row + pairs[i].second;
-        for (size_t w = 0; w < words; w++, index += WORD_GROUPS)
-            _mm256_storeu_si256((void *)index, index_word(first[w], second[w]));
-        if (rest != 0) {
-            uint16_t last[WORD_GROUPS];
-            _mm256_storeu_si256((void *)last, index_word(first[words], second[words]));
-            memcpy(index, last, rest * sizeof *last);
-            index += rest;
-        }
-    }
-}
+enum { MOST_VECTORS = BNN_LOOKUP_BLOCK / BNN_LOOKUP_LANES, FIELD_HOLDS = 3, LINE = 64, FEW_PAIRS = 2 };
 
 BNN_INLINE __m256i table(uint16_t place)
 {
@@ -116,7 +85,13 @@ BNN_INLINE void walk(const bnn_lookup_tile *tile, const int vectors)
         do
             groups += to->groups;
         while (!to++->ends_chunk);
+        /* Pairs fetch equal shares of the next chunk, of about as many bytes: in a network, weights
+         * come from far away. A few pairs would wait for theirs, and get along without. */
+        const size_t bytes = groups * (size_t)vectors * BNN_LOOKUP_LANES;
+        const size_t share = to < last && tile->pairs > FEW_PAIRS ? bytes / tile->pairs + 1 : 0;
         for (size_t pair = 0; pair < tile->pairs; pair++) {
+            for (size_t at = pair * share; at < (pair + 1) * share && at < bytes; at += LINE)
+                _mm_prefetch((const char *)weights + bytes + at, _MM_HINT_T0);
             const uint16_t *window = tile->index + tile->starts[pair];
             uint16_t *counts = tile->counts + pair * 2 * BNN_LOOKUP_BLOCK;
             if (from == tile->segments)
@@ -124,7 +99,7 @@ BNN_INLINE void walk(const bnn_lookup_tile *tile, const int vectors)
             else
                 count_chunk(window, from, to, weights, vectors, false, counts);
         }
-        weights += groups * (size_t)vectors * BNN_LOOKUP_LANES;
+        weights += bytes;
     }
 }
 
@@ -162,27 +137,34 @@ static void bits(const bnn_lookup_finish *finish)
     }
 }
 
+/* The sums of eight filters. */
+BNN_INLINE __m256i eight_sums(const uint16_t *counts, const int32_t *full)
+{
+    const __m256i mismatches = _mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)counts));
+    const __m256i base = _mm256_loadu_si256((const void *)full);
+    return _mm256_sub_epi32(base, _mm256_slli_epi32(mismatches, 1));
+}
+
 static void sums(const bnn_lookup_finish *finish)
 {
-    for (size_t i = 0; i < finish->outputs; i++) {
+    const size_t whole = finish->filters / BNN_LOOKUP_LANES * BNN_LOOKUP_LANES;
+    char *output = finish->output;
+    for (size_t i = 0; i < finish->outputs; i++, output += finish->output_step) {
         const uint16_t *counts = finish->counts + i * BNN_LOOKUP_BLOCK;
         const int32_t *full = finish->full + finish->classes[i] * finish->class_step;
-        char *to = (char *)finish->output + i * finish->output_step;
-        for (size_t f = 0; f < finish->filters; f += 8) {
+        int32_t *to = (int32_t *)(void *)output;
+        for (size_t f = 0; f < whole; f += BNN_LOOKUP_LANES)
+            BNN_UNROLL for (size_t e = 0; e < BNN_LOOKUP_LANES; e += 8)
+                _mm256_storeu_si256((void *)(to + f + e),
+                                    eight_sums(counts + f + bnn_lookup_place(e), full + f + e));
+        for (size_t f = whole; f < finish->filters; f += 8) {
             const size_t left = finish->filters - f;
-            const void *from = counts + bnn_lookup_place(f);
-            const __m256i mismatches = _mm256_cvtepu16_epi32(_mm_loadu_si128(from));
-            const __m256i base = _mm256_loadu_si256((const void *)(full + f));
-            const __m256i sum = _mm256_sub_epi32(base, _mm256_slli_epi32(mismatches, 1));
-            if (left >= 8) {
-                _mm256_storeu_si256((void *)(to + f * sizeof(int32_t)), sum);
-            } else {
-                int32_t last[8];
-                _mm256_storeu_si256((void *)last, sum);
-                memcpy(to + f * sizeof(int32_t), last, left * sizeof *last);
-            }
+            int32_t last[8];
+            _mm256_storeu_si256((void *)last,
+                                eight_sums(counts + bnn_lookup_place(f), full + f));
+            memcpy(to + f, last, (left < 8 ? left : 8) * sizeof *last);
         }
     }
 }
 
-const bnn_lookup_kernels bnn_lookup_avx2 = {index_pairs, count, bits, sums};
+const bnn_lookup_kernels bnn_lookup_avx2 = {1, index_pairs, count, bits, sums};

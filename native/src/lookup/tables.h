@@ -4,10 +4,9 @@
 #ifndef BNNPLAN_LOOKUP_TABLES_H
 #define BNNPLAN_LOOKUP_TABLES_H
 
-#include <stdint.h>
+#include "core/bits.h"
 
-#define BITS_OF(x) (((x) & 1) + ((x) >> 1 & 1) + ((x) >> 2 & 1) + ((x) >> 3 & 1))
-#define COUNTS(a, v) (BITS_OF(((a) & 15) ^ (v)) + 16 * BITS_OF(((a) >> 4) ^ (v)))
+#define COUNTS(a, v) (BNN_NIBBLE_BITS((a) ^ (v)) + 16 * BNN_NIBBLE_BITS((a) >> 4 ^ (v)))
 #define TABLE(a)                                                                                  \
     {COUNTS(a, 0),  COUNTS(a, 1),  COUNTS(a, 2),  COUNTS(a, 3),  COUNTS(a, 4),  COUNTS(a, 5),     \
      COUNTS(a, 6),  COUNTS(a, 7),  COUNTS(a, 8),  COUNTS(a, 9),  COUNTS(a, 10), COUNTS(a, 11),    \

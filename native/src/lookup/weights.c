@@ -47,16 +47,20 @@ bool bnn_lookup_weights_create(bnn_lookup_weights *weights, const size_t *run_of
 }
 
 void bnn_lookup_weights_put(const bnn_lookup_weights *weights, size_t block, size_t filters,
-                            size_t lane, const uint64_t *words)
+                            size_t lane, size_t part, size_t parts, const uint64_t *words)
 {
     const size_t width = bnn_lookup_width(filters);
-    const size_t tap_words = (weights->tap_groups + WORD_GROUPS - 1) / WORD_GROUPS;
+    const size_t groups = weights->tap_groups / parts;
+    const size_t tap_words = (groups + WORD_GROUPS - 1) / WORD_GROUPS;
     uint8_t *run = weights->nibbles + block * weights->block_bytes + lane;
     for (size_t r = 0; r < weights->runs; r++, run += weights->run_groups * width) {
-        uint8_t *to = run;
-        for (size_t tap = 0; tap < weights->run_taps; tap++, words += tap_words)
-            for (size_t g = 0; g < weights->tap_groups; g++, to += width)
+        uint8_t *pixel = run;
+        for (size_t tap = 0; tap < weights->run_taps; tap++, words += tap_words) {
+            uint8_t *to = pixel + part * groups * width;
+            for (size_t g = 0; g < groups; g++, to += width)
                 *to = words[g / WORD_GROUPS] >> GROUP_BITS * (g % WORD_GROUPS) & 15;
+            pixel += weights->tap_groups * width;
+        }
     }
 }
 

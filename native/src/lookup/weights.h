@@ -22,9 +22,10 @@ typedef struct {
 bool bnn_lookup_weights_create(bnn_lookup_weights *weights, const size_t *run_offsets,
                                size_t blocks, size_t most);
 
-/* The filter of a lane of a block, from bits packed a word or more a pixel. */
+/* The filter of a lane of a block, from bits packed a word or more a pixel. It reads the `part`-th
+ * of `parts` equal parts of the channels of a pixel, whole groups of them if there are several. */
 void bnn_lookup_weights_put(const bnn_lookup_weights *weights, size_t block, size_t filters,
-                            size_t lane, const uint64_t *words);
+                            size_t lane, size_t part, size_t parts, const uint64_t *words);
 
 void bnn_lookup_weights_destroy(bnn_lookup_weights *weights);
 

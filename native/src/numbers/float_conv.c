@@ -7,15 +7,28 @@
 #include "core/split.h"
 #include "numbers/loops.h"
 
+enum {
+    WINDOW_VECTORS = 4,  /* of a block of filters, where there are windows that share them */
+    STRIP_FLOATS = 4096, /* of input that stay in the first-level cache for all blocks */
+    STRIP_WINDOWS = 24   /* a multiple of what most tiles take */
+};
+
 typedef struct {
     bnn_kernel base;
     bnn_conv conv;
     bnn_split split;
+    int64_t strip; /* windows that all blocks are computed for in turn */
     bnn_conv_row run_row;
     int64_t batch;
     float *weight;
     float *bias;
 } float_conv;
+
+static int64_t smallest(int64_t a, int64_t b, int64_t c)
+{
+    const int64_t least = a < b ? a : b;
+    return least < c ? least : c;
+}
 
 static void run_conv(const bnn_kernel *self, const bnn_call *call)
 {
@@ -30,13 +43,13 @@ static void run_conv(const bnn_kernel *self, const bnn_call *call)
         const float *input =
             (const float *)call->inputs[0] + at * conv->height * conv->width * conv->channels;
         float *output = (float *)call->outputs[0] + at * windows * conv->filters;
-        for (size_t block = part.z.begin; block < part.z.end; block++)
-            for (int64_t window = (int64_t)part.y.begin; window < (int64_t)part.y.end;) {
-                const int64_t row = window / width, left = (int64_t)part.y.end - row * width;
-                const int64_t last = left < width ? left : width;
-                kernel->run_row(conv, input, output, (int64_t)block, row, window % width, last);
-                window = row * width + last;
-            }
+        for (int64_t window = (int64_t)part.y.begin, end = (int64_t)part.y.end; window < end;) {
+            const int64_t row = window / width, first = window % width;
+            const int64_t last = smallest(width, first + kernel->strip, first + end - window);
+            for (size_t block = part.z.begin; block < part.z.end; block++)
+                kernel->run_row(conv, input, output, (int64_t)block, row, first, last);
+            window += last - first;
+        }
     }
 }
 
@@ -48,19 +61,21 @@ static void destroy_conv(bnn_kernel *self)
     free(kernel);
 }
 
-/* As many vectors a block as a tile keeps in registers beside enough windows to hide the latency
- * of additions, but not so many that padding wastes an eighth or that threads have no block. */
-static int choose_vectors(const bnn_loops *loops, const bnn_execution *execution, int64_t filters,
-                          int64_t groups, int64_t windows)
+/* Cut the filters of a group into blocks. Few vectors leave registers for windows, whose taps then
+ * share the loads of weights; a single window adds to so many sums that additions do not wait.
+ * Threads that share filters out want a block each. */
+static void cut_blocks(bnn_conv *conv, const bnn_loops *loops, const bnn_execution *execution)
 {
-    const int64_t wanted = execution->axes & BNN_Z ? execution->threads : 1;
-    int vectors = windows == 1 ? 8 : loops->tile_vectors / 6;
-    for (; vectors > 1; vectors /= 2) {
-        const int64_t lanes = vectors * loops->lanes, blocks = (filters + lanes - 1) / lanes;
-        if (blocks * lanes * 8 <= filters * 9 && groups * blocks >= wanted)
-            break;
-    }
-    return vectors;
+    const int64_t lanes = loops->lanes, wanted = execution->axes & BNN_Z ? execution->threads : 1;
+    const int64_t vectors = (conv->filters / conv->groups + lanes - 1) / lanes;
+    const int64_t most = conv->windows[1] == 1 ? BNN_CONV_VECTORS : WINDOW_VECTORS;
+    int64_t blocks = (vectors + most - 1) / most;
+    if (conv->groups * blocks < wanted)
+        blocks = vectors < wanted ? vectors : wanted;
+    conv->vectors = (int)((vectors + blocks - 1) / blocks);
+    conv->blocks = (vectors + conv->vectors - 1) / conv->vectors;
+    conv->last_vectors = (int)(vectors - (conv->blocks - 1) * conv->vectors);
+    conv->group_lanes = vectors * lanes;
 }
 
 /* (filters, taps, inputs) to [group][block][tap and input][lane]; the rest stays 0. */
@@ -70,13 +85,13 @@ static void pack(float_conv *kernel, const float *weight, const float *bias, int
     const int64_t taps = conv->kernel[0] * conv->kernel[1] * conv->inputs;
     const int64_t per_group = conv->filters / conv->groups;
     for (int64_t filter = 0; filter < conv->filters; filter++) {
-        const int64_t at = filter % per_group;
-        const int64_t block = filter / per_group * conv->blocks + at / lanes;
+        const int64_t at = filter % per_group, lane = at % lanes;
+        const int64_t start = filter / per_group * conv->group_lanes + at - lane;
+        const int64_t left = conv->group_lanes - (at - lane), step = left < lanes ? left : lanes;
         for (int64_t tap = 0; tap < taps; tap++)
-            kernel->weight[(block * taps + tap) * lanes + at % lanes] =
-                weight[filter * taps + tap];
+            kernel->weight[start * taps + tap * step + lane] = weight[filter * taps + tap];
         if (bias != NULL)
-            kernel->bias[block * lanes + at % lanes] = bias[filter];
+            kernel->bias[start + lane] = bias[filter] + 0.0f; /* sums are never -0 */
     }
 }
 
@@ -133,13 +148,18 @@ static bnn_status make_conv(const bnn_conv *geometry, int64_t batch, const float
     conv->inputs = depthwise ? 1 : conv->channels / conv->groups;
     flatten_image(conv);
     const int64_t windows = conv->windows[0] * conv->windows[1];
-    const int64_t per_group = conv->filters / conv->groups;
-    conv->vectors = depthwise ? 1
-                              : choose_vectors(loops, execution, per_group, conv->groups,
-                                               conv->windows[1]);
-    const int64_t lanes = conv->vectors * loops->lanes;
-    conv->blocks = (per_group + lanes - 1) / lanes;
-    const int64_t padded = conv->groups * conv->blocks * lanes;
+    int64_t lanes = BNN_DEPTHWISE_LANES;
+    if (depthwise) {
+        conv->blocks = (conv->filters + lanes - 1) / lanes;
+        conv->group_lanes = conv->blocks * lanes;
+    } else {
+        cut_blocks(conv, loops, execution);
+        lanes = conv->vectors * loops->lanes;
+    }
+    made->strip = conv->windows[1];
+    if (conv->kernel[0] == 1 && conv->kernel[1] == 1)
+        made->strip = (STRIP_FLOATS / conv->channels / STRIP_WINDOWS + 1) * STRIP_WINDOWS;
+    const int64_t padded = conv->groups * conv->group_lanes;
     const int64_t taps = conv->kernel[0] * conv->kernel[1] * conv->inputs;
     made->weight = bnn_numbers_allocate(what, (size_t)(padded * taps) * sizeof(float));
     made->bias = bnn_numbers_allocate(what, (size_t)padded * sizeof(float));

@@ -7,6 +7,10 @@
 
 #include "core/unroll.h"
 
+#if defined(__SSE__)
+#include <immintrin.h>
+#endif
+
 #if defined(__AVX512F__)
 enum { LANES = 16, TILE_VECTORS = 24 }; /* accumulators that fit beside operands in registers */
 #elif defined(__AVX__)
@@ -33,6 +37,20 @@ static inline void store(float *to, vfloat value) { memcpy(to, &value, sizeof va
 BNN_INLINE vfloat choose(vint mask, vfloat yes, vfloat no)
 {
     return (vfloat)((mask & (vint)yes) | (~mask & (vint)no));
+}
+
+/* a > b ? a : b in every lane: b if one of them is no number. Compilers do not see the maximum. */
+BNN_INLINE vfloat larger(vfloat a, vfloat b)
+{
+#if defined(__AVX512F__)
+    return (vfloat)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX__)
+    return (vfloat)_mm256_max_ps((__m256)a, (__m256)b);
+#elif defined(__SSE__)
+    return (vfloat)_mm_max_ps((__m128)a, (__m128)b);
+#else
+    return choose(a > b, a, b);
+#endif
 }
 
 #endif

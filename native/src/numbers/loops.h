@@ -28,32 +28,44 @@ typedef struct {
 
 typedef void (*bnn_map_loop)(const bnn_run *run);
 
-/* One window of a pooling: the taps inside the input, and `count` channels. */
+/* Neighbouring windows of a row of a pooling, all with the same taps inside the input, and `count`
+ * of their channels. Strides are in elements. */
 typedef struct {
-    const void *input; /* the first tap */
+    const void *input; /* the first tap of the first window */
     void *output;
     const uint8_t *minimum; /* may be NULL */
+    int64_t windows;
+    int64_t window_stride;
     int64_t rows;
     int64_t columns;
-    int64_t row_stride;    /* elements */
-    int64_t column_stride; /* elements */
+    int64_t row_stride;
+    int64_t column_stride;
+    int64_t channels; /* of a pixel */
     int64_t count;
     float divisor;
-} bnn_pool_window;
+} bnn_pool_row;
 
-typedef void (*bnn_pool_loop)(const bnn_pool_window *window);
+typedef void (*bnn_pool_loop)(const bnn_pool_row *row);
+
+enum {
+    BNN_CONV_VECTORS = 8,    /* most of a block of filters */
+    BNN_DEPTHWISE_LANES = 16 /* channels of a block: a cache line */
+};
 
 /* A float convolution, packed: weight is [block][kernel row][kernel column][input][lane], a block
- * being `vectors` vectors of filters of one group; bias is [block][lane]. */
+ * being some vectors of filters of one group; bias is [block][lane]. A depthwise one is one group
+ * in blocks of BNN_DEPTHWISE_LANES, with one input. */
 typedef struct {
     int64_t height, width, channels;
     int64_t windows[2]; /* output height and width */
     int64_t kernel[2], strides[2], dilations[2], pads[2];
     int64_t filters;
     int64_t groups;
-    int64_t inputs; /* channels of a group */
-    int64_t blocks; /* of a group */
-    int vectors;
+    int64_t inputs;      /* channels of a group */
+    int64_t blocks;      /* of a group */
+    int64_t group_lanes; /* of all blocks of a group */
+    int vectors;         /* of a block */
+    int last_vectors;    /* of the last block of a group */
     const float *weight;
     const float *bias;
 } bnn_conv;
@@ -66,6 +78,7 @@ typedef struct {
     int lanes;        /* floats of a vector */
     int tile_vectors; /* accumulators of a tile */
     bnn_map_loop scale_bias[BNN_ELEMENTS];
+    bnn_map_loop scale_in_place[BNN_ELEMENTS]; /* int32 or float32 become float32 in the output */
     bnn_map_loop multi_threshold[BNN_ELEMENTS];
     bnn_map_loop quantize[BNN_ROUNDINGS];
     bnn_map_loop add[BNN_ELEMENTS];
@@ -79,7 +92,7 @@ typedef struct {
 
 extern const bnn_loops bnn_loops_portable;
 extern const bnn_loops bnn_loops_avx2;
-extern const bnn_loops bnn_loops_avx512;
+extern const bnn_loops bnn_loops_avx512bw;
 
 /* Check an execution and give the loops of its instruction set. */
 bnn_status bnn_loops_choose(const bnn_execution *execution, const bnn_loops **loops);

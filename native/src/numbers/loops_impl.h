@@ -10,6 +10,7 @@ const bnn_loops BNN_LOOPS = {
     .tile_vectors = TILE_VECTORS,
     .scale_bias = {scale_bias_bits, scale_bias_uint8, scale_bias_int8, scale_bias_int32,
                    scale_bias_float32},
+    .scale_in_place = {NULL, NULL, NULL, scale_in_place_int32, scale_in_place_float32},
     .multi_threshold = {NULL, multi_threshold_uint8, multi_threshold_int8, multi_threshold_int32,
                         multi_threshold_float32},
     .quantize = {quantize_nearest_even, quantize_floor, quantize_ceil, quantize_to_zero},

@@ -23,6 +23,30 @@ MAP(scale_bias_int32, int32_t, SCALE_BIAS)
 MAP(scale_bias_float32, float, SCALE_BIAS)
 #undef SCALE_BIAS
 
+/* The floats stand where the numbers stood, which are as long. */
+#define SCALE_IN_PLACE(NAME, T, VECTOR)                                                     \
+    static void NAME(const bnn_run *run)                                                    \
+    {                                                                                       \
+        for (int64_t row = 0; row < run->rows; row++) {                                     \
+            float *at = (float *)run->output + row * run->stride;                           \
+            int64_t i = 0;                                                                  \
+            for (; i + LANES <= run->count; i += LANES) {                                   \
+                VECTOR x;                                                                   \
+                memcpy(&x, at + i, sizeof x);                                               \
+                const vfloat value = __builtin_convertvector(x, vfloat);                    \
+                store(at + i, value * load(run->first + i) + load(run->second + i));        \
+            }                                                                               \
+            for (; i < run->count; i++) {                                                   \
+                T x;                                                                        \
+                memcpy(&x, at + i, sizeof x);                                               \
+                at[i] = (float)x * run->first[i] + run->second[i];                          \
+            }                                                                               \
+        }                                                                                   \
+    }
+SCALE_IN_PLACE(scale_in_place_int32, int32_t, vint)
+SCALE_IN_PLACE(scale_in_place_float32, float, vfloat)
+#undef SCALE_IN_PLACE
+
 /* In this form NaN stays NaN. */
 BNN_INLINE float bounded(float x, float low, float high)
 {

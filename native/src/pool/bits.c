@@ -1,10 +1,11 @@
-/* Pooling of bits: -1 is bit 1, so the largest is the AND of all taps, the smallest the OR. */
+/* Pooling of bits. */
 #include "core/bits.h"
 #include "core/error.h"
 #include "core/geometry.h"
 #include "core/kernel_base.h"
 #include "core/memory.h"
 #include "core/unroll.h"
+#include "pool/word.h"
 
 typedef struct {
     bnn_kernel base;
@@ -28,16 +29,8 @@ BNN_INLINE void pool_pixel(const pool *self, const uint64_t *from, size_t height
                            uint64_t *to)
 {
     const size_t words = self->words, row = self->geometry.shape.width * words;
-    for (size_t w = 0; w < words; w++) {
-        uint64_t all = ~(uint64_t)0, any = 0;
-        for (size_t y = 0; y < height; y++)
-            for (size_t x = 0; x < width; x++) {
-                uint64_t word = from[y * row + x * words + w];
-                all &= word;
-                any |= word;
-            }
-        to[w] = (all & ~self->minimum[w]) | (any & self->minimum[w]);
-    }
+    for (size_t w = 0; w < words; w++)
+        to[w] = bnn_pool_word(from + w, row, words, height, width, self->minimum[w]);
 }
 
 /* A row of windows that lie inside the input. */

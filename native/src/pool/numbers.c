@@ -20,6 +20,8 @@ typedef struct {
     int count_pads;
 } pool;
 
+static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
 /* First and last + 1 of the taps of window `index` that lie inside the input. */
 static void clip_taps(const bnn_window_spec *spec, int axis, int64_t index, int64_t extent,
                       int64_t taps[2])
@@ -30,29 +32,38 @@ static void clip_taps(const bnn_window_spec *spec, int axis, int64_t index, int6
     taps[1] = end < extent ? end : extent;
 }
 
-static void run_window(const pool *kernel, const bnn_call *call, int64_t image, int64_t index,
-                       int64_t first, int64_t count)
+/* Windows first .. last - 1 of one row of windows: those whose taps all lie inside go together. */
+static void run_row(const pool *kernel, const bnn_call *call, int64_t image, int64_t row,
+                    int64_t first, int64_t last, int64_t channel, int64_t count)
 {
     const bnn_window_spec *spec = &kernel->spec;
     int64_t rows[2], columns[2];
-    clip_taps(spec, 0, index / kernel->windows[1], spec->height, rows);
-    clip_taps(spec, 1, index % kernel->windows[1], spec->width, columns);
-    const int64_t source =
-        ((image * spec->height + rows[0]) * spec->width + columns[0]) * spec->channels + first;
-    const int64_t target =
-        (image * kernel->windows[0] * kernel->windows[1] + index) * spec->channels + first;
-    const int64_t taps = (rows[1] - rows[0]) * (columns[1] - columns[0]);
-    kernel->loop(&(bnn_pool_window){
-        .input = (const char *)call->inputs[0] + (size_t)source * kernel->input_bytes,
-        .output = (char *)call->outputs[0] + (size_t)target * kernel->output_bytes,
-        .minimum = kernel->minimum == NULL ? NULL : kernel->minimum + first,
-        .rows = rows[1] - rows[0],
-        .columns = columns[1] - columns[0],
-        .row_stride = spec->width * spec->channels,
-        .column_stride = spec->channels,
-        .count = count,
-        .divisor = (float)(kernel->count_pads ? spec->kernel[0] * spec->kernel[1] : taps),
-    });
+    clip_taps(spec, 0, row, spec->height, rows);
+    for (int64_t column = first, windows; column < last; column += windows) {
+        clip_taps(spec, 1, column, spec->width, columns);
+        windows = 1;
+        if (columns[1] - columns[0] == spec->kernel[1])
+            windows += smaller(last - column - 1, (spec->width - columns[1]) / spec->strides[1]);
+        const int64_t source = ((image * spec->height + rows[0]) * spec->width + columns[0]);
+        const int64_t target = (image * kernel->windows[0] + row) * kernel->windows[1] + column;
+        const size_t from = (size_t)(source * spec->channels + channel);
+        const size_t to = (size_t)(target * spec->channels + channel);
+        const int64_t taps = (rows[1] - rows[0]) * (columns[1] - columns[0]);
+        kernel->loop(&(bnn_pool_row){
+            .input = (const char *)call->inputs[0] + from * kernel->input_bytes,
+            .output = (char *)call->outputs[0] + to * kernel->output_bytes,
+            .minimum = kernel->minimum == NULL ? NULL : kernel->minimum + channel,
+            .windows = windows,
+            .window_stride = spec->strides[1] * spec->channels,
+            .rows = rows[1] - rows[0],
+            .columns = columns[1] - columns[0],
+            .row_stride = spec->width * spec->channels,
+            .column_stride = spec->channels,
+            .channels = spec->channels,
+            .count = count,
+            .divisor = (float)(kernel->count_pads ? spec->kernel[0] * spec->kernel[1] : taps),
+        });
+    }
 }
 
 static size_t units(const bnn_window_spec *spec)
@@ -67,13 +78,17 @@ static void run_pool(const bnn_kernel *self, const bnn_call *call)
                                          (size_t)(kernel->windows[0] * kernel->windows[1]),
                                          units(&kernel->spec));
     const int64_t first = (int64_t)part.z.begin * BNN_UNIT, channels = kernel->spec.channels;
-    int64_t last = (int64_t)part.z.end * BNN_UNIT;
-    last = last < channels ? last : channels;
+    const int64_t last = smaller((int64_t)part.z.end * BNN_UNIT, channels);
+    const int64_t width = kernel->windows[1], end = (int64_t)part.y.end;
     if (first >= last)
         return;
     for (size_t image = part.x.begin; image < part.x.end; image++)
-        for (size_t window = part.y.begin; window < part.y.end; window++)
-            run_window(kernel, call, (int64_t)image, (int64_t)window, first, last - first);
+        for (int64_t window = (int64_t)part.y.begin; window < end;) {
+            const int64_t left = window % width, right = smaller(width, left + end - window);
+            run_row(kernel, call, (int64_t)image, window / width, left, right, first,
+                    last - first);
+            window += right - left;
+        }
 }
 
 static void destroy_pool(bnn_kernel *self)

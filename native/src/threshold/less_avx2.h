@@ -42,4 +42,25 @@ BNN_INLINE uint32_t less_signed_f32(const float *numbers, const uint32_t *signs,
     return bits;
 }
 
+BNN_INLINE uint32_t at_most_32_u8(const uint8_t *bytes, uint8_t turn, const uint8_t *limits)
+{
+    const __m256i x = _mm256_xor_si256(_mm256_loadu_si256((const void *)bytes),
+                                       _mm256_set1_epi8((char)turn));
+    const __m256i most = _mm256_min_epu8(x, _mm256_loadu_si256((const void *)limits));
+    return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(most, x));
+}
+
+/* Bit i: bytes[i] ^ turn <= limits[i], unsigned. `before` bytes and limits stand before these. */
+BNN_INLINE uint32_t at_most_u8(const uint8_t *bytes, uint8_t turn, const uint8_t *limits,
+                               size_t n, size_t before)
+{
+    const size_t missing = 32 - n;
+    if (missing <= before) /* with the last of those before */
+        return at_most_32_u8(bytes - missing, turn, limits - missing) >> missing;
+    uint32_t bits = 0;
+    for (size_t i = 0; i < n; i++)
+        bits |= (uint32_t)((bytes[i] ^ turn) <= limits[i]) << i;
+    return bits;
+}
+
 #endif

@@ -44,4 +44,15 @@ BNN_INLINE uint32_t less_signed_f32(const float *numbers, const uint32_t *signs,
     return bits;
 }
 
+/* Bit i: bytes[i] ^ turn <= limits[i], unsigned. */
+BNN_INLINE uint32_t at_most_u8(const uint8_t *bytes, uint8_t turn, const uint8_t *limits,
+                               size_t n, size_t before)
+{
+    (void)before;
+    const __mmask32 inside = UINT32_MAX >> (32 - n);
+    const __m256i x = _mm256_xor_si256(_mm256_maskz_loadu_epi8(inside, bytes),
+                                       _mm256_set1_epi8((char)turn));
+    return _mm256_mask_cmple_epu8_mask(inside, x, _mm256_maskz_loadu_epi8(inside, limits));
+}
+
 #endif

@@ -57,4 +57,20 @@ BNN_INLINE uint32_t less_signed_f32(const float *numbers, const uint32_t *signs,
     return less_f32(turned, limits, n);
 }
 
+/* Bit i: bytes[i] ^ turn <= limits[i], unsigned. */
+BNN_INLINE uint32_t at_most_u8(const uint8_t *bytes, uint8_t turn, const uint8_t *limits,
+                               size_t n, size_t before)
+{
+    (void)before;
+    uint32_t bits = 0;
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        const uint8x8_t x = veor_u8(vld1_u8(bytes + i), vdup_n_u8(turn));
+        bits |= byte_bits(vcle_u8(x, vld1_u8(limits + i))) << i;
+    }
+    for (; i < n; i++)
+        bits |= (uint32_t)((bytes[i] ^ turn) <= limits[i]) << i;
+    return bits;
+}
+
 #endif

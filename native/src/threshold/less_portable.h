@@ -35,4 +35,15 @@ BNN_INLINE uint32_t less_signed_f32(const float *numbers, const uint32_t *signs,
     return bits;
 }
 
+/* Bit i: bytes[i] ^ turn <= limits[i], unsigned. */
+BNN_INLINE uint32_t at_most_u8(const uint8_t *bytes, uint8_t turn, const uint8_t *limits,
+                               size_t n, size_t before)
+{
+    (void)before;
+    uint32_t bits = 0;
+    for (size_t i = 0; i < n; i++)
+        bits |= (uint32_t)((bytes[i] ^ turn) <= limits[i]) << i;
+    return bits;
+}
+
 #endif

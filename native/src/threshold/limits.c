@@ -41,8 +41,32 @@ bool bnn_limits_create(bnn_own_limits *own, size_t channels, size_t padding, boo
         } else {
             limits[c] = INT32_MIN;
         }
-    own->limits = (bnn_limits){channels, limits, float_limits, signs, flip_bits};
+    own->limits = (bnn_limits){
+        .channels = channels,
+        .limits = limits,
+        .float_limits = float_limits,
+        .signs = signs,
+        .flips = flip_bits,
+    };
     return true;
+}
+
+/* Bytes stand where the integers stood, each written after its integer and those before it are
+ * read. */
+void bnn_limits_narrow(bnn_own_limits *own, bool is_signed)
+{
+    const int32_t *limits = own->memory;
+    uint8_t *bytes = own->memory;
+    uint32_t *flips = (uint32_t *)own->limits.flips;
+    for (size_t c = 0; c < own->limits.channels; c++) {
+        const int64_t most = (int64_t)limits[c] - 1 - (is_signed ? INT8_MIN : 0);
+        /* Never is not always. */
+        if (most < 0)
+            flips[c / FLIP_BITS] ^= 1u << c % FLIP_BITS;
+        bytes[c] = most < 0 || most > UINT8_MAX ? UINT8_MAX : (uint8_t)most;
+    }
+    own->limits.byte_limits = bytes;
+    own->limits.turn = is_signed ? 0x80 : 0;
 }
 
 void bnn_limits_destroy(bnn_own_limits *own)

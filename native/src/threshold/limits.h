@@ -18,6 +18,9 @@ typedef struct {
 bool bnn_limits_create(bnn_own_limits *own, size_t channels, size_t padding, bool is_float,
                        const void *thresholds, const uint8_t *flips);
 
+/* Limits of integers become those of bytes, and no longer serve wider integers. */
+void bnn_limits_narrow(bnn_own_limits *own, bool is_signed);
+
 void bnn_limits_destroy(bnn_own_limits *own);
 
 #endif

@@ -6,12 +6,11 @@
 
 #include <arm_neon.h>
 
-/* Of eight lanes. */
-BNN_INLINE uint32_t group_bits(uint32x4_t low, uint32x4_t high)
+/* Of eight bytes. */
+BNN_INLINE uint32_t byte_bits(uint8x8_t masks)
 {
     static const uint8_t single[8] = {1, 2, 4, 8, 16, 32, 64, 128};
-    const uint16x8_t halves = vcombine_u16(vmovn_u32(low), vmovn_u32(high));
-    uint8x8_t bits = vand_u8(vmovn_u16(halves), vld1_u8(single));
+    uint8x8_t bits = vand_u8(masks, vld1_u8(single));
 #if defined(__aarch64__)
     return vaddv_u8(bits);
 #else
@@ -21,24 +20,38 @@ BNN_INLINE uint32_t group_bits(uint32x4_t low, uint32x4_t high)
 #endif
 }
 
-/* Of 32 lanes. */
-BNN_INLINE uint32_t block_bits(const uint32x4_t masks[8])
+/* Of eight lanes. */
+BNN_INLINE uint32_t group_bits(uint32x4_t low, uint32x4_t high)
 {
+    return byte_bits(vmovn_u16(vcombine_u16(vmovn_u32(low), vmovn_u32(high))));
+}
+
 #if defined(__aarch64__)
+/* Of 32 lanes of 16 bits. */
+BNN_INLINE uint32_t halves_bits(const uint16x8_t masks[4])
+{
     static const uint8_t single[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
     const uint8x16_t of_lanes = vld1q_u8(single);
-    uint16x8_t halves[4];
     uint8x16_t bytes[2];
-    BNN_UNROLL for (int i = 0; i < 4; i++)
-        halves[i] = vuzp1q_u16(vreinterpretq_u16_u32(masks[2 * i]),
-                               vreinterpretq_u16_u32(masks[2 * i + 1]));
     BNN_UNROLL for (int i = 0; i < 2; i++)
-        bytes[i] = vandq_u8(of_lanes, vuzp1q_u8(vreinterpretq_u8_u16(halves[2 * i]),
-                                                vreinterpretq_u8_u16(halves[2 * i + 1])));
+        bytes[i] = vandq_u8(of_lanes, vuzp1q_u8(vreinterpretq_u8_u16(masks[2 * i]),
+                                                vreinterpretq_u8_u16(masks[2 * i + 1])));
     uint8x16_t bits = vpaddq_u8(bytes[0], bytes[1]);
     bits = vpaddq_u8(bits, bits);
     bits = vpaddq_u8(bits, bits);
     return vgetq_lane_u32(vreinterpretq_u32_u8(bits), 0);
+}
+#endif
+
+/* Of 32 lanes. */
+BNN_INLINE uint32_t block_bits(const uint32x4_t masks[8])
+{
+#if defined(__aarch64__)
+    uint16x8_t halves[4];
+    BNN_UNROLL for (int i = 0; i < 4; i++)
+        halves[i] = vuzp1q_u16(vreinterpretq_u16_u32(masks[2 * i]),
+                               vreinterpretq_u16_u32(masks[2 * i + 1]));
+    return halves_bits(halves);
 #else
     uint32_t bits = 0;
     BNN_UNROLL for (int i = 0; i < 4; i++)

@@ -60,6 +60,8 @@ bnn_status bnn_threshold_create(size_t pixels, size_t channels, bnn_element elem
         free(self);
         return bnn_fail(BNN_NO_MEMORY, "no memory for %zu thresholds", channels);
     }
+    if (bytes_of(element) == 1)
+        bnn_limits_narrow(&self->limits, element == BNN_INT8);
     self->base = (bnn_kernel){
         .run = run,
         .destroy = destroy,

@@ -1,7 +1,8 @@
 /* Thresholds in the form that the loops compare with: bit = (x < limit) ^ flip.
  *
- * Flipped integers: x > t is not (x < t + 1), and never if t is the largest. Flipped floats:
- * x > t is -x < -t, so that NaN stays +1; `signs` negates them.
+ * Flipped integers: x > t is not (x < t + 1), and never if t is the largest. Bytes: x < t is
+ * x <= t - 1, both unsigned. Flipped floats: x > t is -x < -t, so that NaN stays +1; `signs`
+ * negates them.
  */
 #ifndef BNNPLAN_THRESHOLD_THRESHOLD_H
 #define BNNPLAN_THRESHOLD_THRESHOLD_H
@@ -11,9 +12,11 @@
 typedef struct {
     size_t channels;
     const int32_t *limits;       /* of integers */
+    const uint8_t *byte_limits;  /* of bytes: the largest with bit 1 */
+    uint8_t turn;                /* what a byte is changed by to be unsigned: its sign bit, or 0 */
     const float *float_limits;   /* of floats */
     const uint32_t *signs;       /* of floats, a sign bit a channel */
-    const uint32_t *flips;       /* of integers, a bit a channel */
+    const uint32_t *flips;       /* of integers and bytes, a bit a channel */
 } bnn_limits;
 
 /* Numbers of `pixels` pixels to packed bits. */
@@ -21,13 +24,13 @@ typedef void (*bnn_threshold_loop)(const bnn_limits *limits, const void *numbers
                                    size_t pixels);
 
 typedef struct {
-    bnn_threshold_loop uint8, int8, int32, float32;
+    bnn_threshold_loop bytes, int32, float32;
 } bnn_threshold_loops;
 
 extern const bnn_threshold_loops bnn_threshold_portable;
 #if defined(__x86_64__)
 extern const bnn_threshold_loops bnn_threshold_avx2;
-extern const bnn_threshold_loops bnn_threshold_avx512;
+extern const bnn_threshold_loops bnn_threshold_avx512bw;
 #elif defined(__aarch64__) || defined(__arm__)
 extern const bnn_threshold_loops bnn_threshold_neon;
 #endif

@@ -5,14 +5,15 @@
 enum { CHUNK = 32 };
 
 /* One pixel; COMPARE gives the bits of channels at .. at + n - 1. Whole chunks are compared with a
- * constant n, for which compilers unroll all loops. */
+ * constant n, for which compilers unroll all loops. Loops work with limits of their own, which
+ * stores of bits cannot alias. */
 #define BNN_PIXEL(COMPARE)                                                                        \
-    for (size_t c = 0; c < limits->channels; c += BNN_WORD_BITS) {                                \
+    for (size_t c = 0; c < own.channels; c += BNN_WORD_BITS) {                                \
         uint64_t word = 0;                                                                        \
-        for (size_t half = 0; half < BNN_WORD_BITS && c + half < limits->channels;                \
+        for (size_t half = 0; half < BNN_WORD_BITS && c + half < own.channels;                \
              half += CHUNK) {                                                                     \
             const size_t at = c + half;                                                           \
-            const size_t left = limits->channels - at;                                            \
+            const size_t left = own.channels - at;                                            \
             if (left >= CHUNK) {                                                                  \
                 const size_t n = CHUNK;                                                           \
                 word |= (uint64_t)(COMPARE) << half;                                              \
@@ -27,49 +28,29 @@ enum { CHUNK = 32 };
 static void int32_loop(const bnn_limits *limits, const void *numbers, uint64_t *bits,
                        size_t pixels)
 {
+    const bnn_limits own = *limits;
     const int32_t *x = numbers;
-    for (size_t p = 0; p < pixels; p++, x += limits->channels)
-        BNN_PIXEL(less_i32(x + at, limits->limits + at, n) ^ limits->flips[at / CHUNK])
+    for (size_t p = 0; p < pixels; p++, x += own.channels)
+        BNN_PIXEL(less_i32(x + at, own.limits + at, n) ^ own.flips[at / CHUNK])
 }
 
-BNN_INLINE uint32_t less_u8(const uint8_t *x, const int32_t *limits, size_t n)
-{
-    int32_t wide[CHUNK];
-    for (size_t i = 0; i < n; i++)
-        wide[i] = x[i];
-    return less_i32(wide, limits, n);
-}
-
-BNN_INLINE uint32_t less_i8(const int8_t *x, const int32_t *limits, size_t n)
-{
-    int32_t wide[CHUNK];
-    for (size_t i = 0; i < n; i++)
-        wide[i] = x[i];
-    return less_i32(wide, limits, n);
-}
-
-static void uint8_loop(const bnn_limits *limits, const void *numbers, uint64_t *bits,
+static void bytes_loop(const bnn_limits *limits, const void *numbers, uint64_t *bits,
                        size_t pixels)
 {
+    const bnn_limits own = *limits;
     const uint8_t *x = numbers;
-    for (size_t p = 0; p < pixels; p++, x += limits->channels)
-        BNN_PIXEL(less_u8(x + at, limits->limits + at, n) ^ limits->flips[at / CHUNK])
-}
-
-static void int8_loop(const bnn_limits *limits, const void *numbers, uint64_t *bits,
-                      size_t pixels)
-{
-    const int8_t *x = numbers;
-    for (size_t p = 0; p < pixels; p++, x += limits->channels)
-        BNN_PIXEL(less_i8(x + at, limits->limits + at, n) ^ limits->flips[at / CHUNK])
+    for (size_t p = 0; p < pixels; p++, x += own.channels)
+        BNN_PIXEL(at_most_u8(x + at, own.turn, own.byte_limits + at, n, at) ^
+                  own.flips[at / CHUNK])
 }
 
 static void float32_loop(const bnn_limits *limits, const void *numbers, uint64_t *bits,
                          size_t pixels)
 {
+    const bnn_limits own = *limits;
     const float *x = numbers;
-    for (size_t p = 0; p < pixels; p++, x += limits->channels)
-        BNN_PIXEL(less_signed_f32(x + at, limits->signs + at, limits->float_limits + at, n))
+    for (size_t p = 0; p < pixels; p++, x += own.channels)
+        BNN_PIXEL(less_signed_f32(x + at, own.signs + at, own.float_limits + at, n))
 }
 
 #undef BNN_PIXEL

@@ -6,7 +6,7 @@ import functools
 
 import numpy as np
 
-from bnnplan.backends.cpu.native import ISAS, LOOKUP, CData, check, ffi, lib
+from bnnplan.backends.cpu.native import ISAS, LOOKUPS, CData, check, ffi, lib
 from bnnplan.backends.cpu.table import lookup
 from bnnplan.backends.interface import Configuration
 from bnnplan.backends.reference import compute
@@ -30,7 +30,7 @@ def available_isas() -> list[str]:
 def available_variants() -> list[str]:
     """Names of the kernel variants of products of bits that this machine runs."""
     isas = available_isas()
-    return [*isas, LOOKUP] if "avx2" in isas else isas
+    return [*isas, *(name for isa, name in LOOKUPS.items() if isa in isas)]
 
 
 @functools.cache

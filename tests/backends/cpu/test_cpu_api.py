@@ -7,7 +7,7 @@ import pytest
 from cpu_harness import available_isas
 
 from bnnplan.backends.cpu import CpuBackend
-from bnnplan.backends.cpu.native import best_variant, check, create, ffi, lib, pointer
+from bnnplan.backends.cpu.native import VARIANTS, best_variant, check, create, ffi, lib, pointer
 from bnnplan.backends.interface import Configuration
 from bnnplan.models.errors import InputError, UnsupportedError
 from bnnplan.models.graph import BoundLayer
@@ -32,9 +32,13 @@ def shape(**changes: int):
     return ffi.new("bnn_convolution *", {**SHAPE, **changes})
 
 
-def binary_conv(of, weights=WEIGHTS, pad_value=0, thresholds=ffi.NULL, flips=ffi.NULL, how=None):
+def fusion(**fields: object):
+    return ffi.new("bnn_fusion *", fields)
+
+
+def binary_conv(of, weights=WEIGHTS, pad_value=0, how=None, **fused: object):
     how = execution() if how is None else how
-    create(lib.bnn_binary_conv_create, of, pad_value, weights, thresholds, flips, how)
+    create(lib.bnn_binary_conv_create, of, pad_value, weights, fusion(**fused), how)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +60,7 @@ def test_impossible_shapes_are_refused(changes):
     with pytest.raises(InputError, match="first layer"):
         create(
             lib.bnn_input_conv_create,
-            *(bad, lib.BNN_UINT8, WEIGHTS, ffi.NULL, ffi.NULL, execution()),
+            *(bad, lib.BNN_UINT8, WEIGHTS, ffi.NULL, execution()),
         )
 
 
@@ -68,16 +72,49 @@ def test_missing_arguments_are_refused():
         binary_conv(shape(), weights=ffi.NULL)
     with pytest.raises(InputError, match="missing"):
         binary_conv(shape(), thresholds=limits)
+    with pytest.raises(InputError, match="missing"):
+        binary_conv(shape(), scales=pointer(np.zeros(2, np.float32)))
     with pytest.raises(InputError, match="needs an execution"):
         binary_conv(shape(), how=ffi.NULL)
     with pytest.raises(InputError, match="pad value 2"):
         binary_conv(shape(), pad_value=2)
     with pytest.raises(InputError, match="missing"):
-        check(
-            lib.bnn_binary_conv_create(
-                *(shape(), 0, WEIGHTS, ffi.NULL, ffi.NULL, execution(), ffi.NULL)
-            )
-        )
+        check(lib.bnn_binary_conv_create(*(shape(), 0, WEIGHTS, ffi.NULL, execution(), ffi.NULL)))
+
+
+@pytest.mark.parametrize(
+    ("pool", "message"),
+    [
+        ((2, 2, 1, 2, ffi.NULL), "2 x 2 cannot move by 1 x 2"),
+        ((0, 2, 2, 2, ffi.NULL), "0 x 2 cannot"),
+        ((2, 0, 2, 2, ffi.NULL), "2 x 0 cannot"),
+        ((0, 0, 2, 2, ffi.NULL), "0 x 0 cannot"),
+        ((HUGE, 2, HUGE, 2, ffi.NULL), "is larger than the"),
+    ],
+)
+@pytest.mark.parametrize("groups", [1, 2])
+def test_impossible_poolings_are_refused(pool, message, groups):
+    limits, flips = pointer(np.zeros(2, np.int32)), pointer(np.zeros(2, np.bool_))
+    carried = {"thresholds": limits, "flips": flips, "pool": pool}
+    of = shape(groups=groups, channels=2, filters=2)
+    for create_kernel in (lib.bnn_binary_conv_create, lib.bnn_input_conv_create):
+        code = 0 if create_kernel is lib.bnn_binary_conv_create else lib.BNN_UINT8
+        with pytest.raises(InputError, match=message):
+            create(create_kernel, of, code, WEIGHTS, fusion(**carried), execution())
+
+
+def test_fusions_that_contradict_are_refused():
+    limits, flips = pointer(np.zeros(2, np.int32)), pointer(np.zeros(2, np.bool_))
+    scales = pointer(np.zeros(2, np.float32))
+    rule = {"thresholds": limits, "flips": flips}
+    window = (1, 1, 1, 1, ffi.NULL)
+    with pytest.raises(InputError, match="bits cannot be scaled"):
+        binary_conv(shape(), scales=scales, biases=scales, **rule)
+    with pytest.raises(InputError, match="only bits are pooled"):
+        binary_conv(shape(), pool=window)
+    weights, carried = pointer(np.ones((2, 3), np.int8)), fusion(pool=window, **rule)
+    with pytest.raises(InputError, match="or a pooling is not"):
+        create(lib.bnn_binary_dense_create, 1, 3, 2, weights, carried, execution())
 
 
 @pytest.mark.parametrize(
@@ -103,7 +140,7 @@ def test_other_kernels_refuse_impossible_sizes():
         with pytest.raises(InputError, match="binary dense"):
             create(
                 lib.bnn_binary_dense_create,
-                *(batch, channels, filters, weights, ffi.NULL, ffi.NULL, ok),
+                *(batch, channels, filters, weights, ffi.NULL, ok),
             )
     limits, flips = pointer(np.zeros(3, np.int32)), pointer(np.zeros(3, np.bool_))
     for pixels, channels in ((0, 3), (1, 0), (HUGE, 3), (2**21, 2**20)):
@@ -114,7 +151,7 @@ def test_other_kernels_refuse_impossible_sizes():
     with pytest.raises(InputError, match="is no number"):
         create(
             lib.bnn_input_conv_create,
-            *(shape(), lib.BNN_BIT, WEIGHTS, ffi.NULL, ffi.NULL, ok),
+            *(shape(), lib.BNN_BIT, WEIGHTS, ffi.NULL, ok),
         )
     with pytest.raises(InputError, match="a pad is as large as the window"):
         create(lib.bnn_bit_pool_create, shape(pad_top=3), ffi.NULL, ok)
@@ -172,7 +209,7 @@ def test_the_environment_forces_an_instruction_set(monkeypatch, isa):
     assert on.properties["isa"] == isa
     assert {c.variant for c in backend.configurations(DENSE, on)} == {isa}
     two = BoundLayer(DENSE.layer, DENSE.inputs, 2)
-    lookup = {"avx2-lookup"} if isa == "avx2" else set()
+    lookup = {f"{isa}-lookup"} & VARIANTS.keys()
     assert {c.variant for c in backend.configurations(two, on)} == {isa, *lookup}
     backend.prepare(DENSE, on, Configuration("", 1, isa))
     other = next((name for name in available_isas() if name != isa), None)
@@ -187,7 +224,8 @@ def test_an_unknown_instruction_set_is_an_answer_and_an_error(monkeypatch):
     found, unavailable = CpuBackend().devices()
     assert found == []
     assert (
-        'BNNPLAN_ISA is "mmx"; it must be portable, avx2, avx512 or neon' in unavailable[0].reason
+        'BNNPLAN_ISA is "mmx"; it must be portable, avx2, avx512bw, avx512 or neon'
+        in unavailable[0].reason
     )
     with pytest.raises(InputError, match="mmx"):
         CpuBackend().prepare(DENSE, on, Configuration())

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from cpu_harness import assert_exact, available_isas, available_variants, random_values
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bnnplan.backends.cpu.binary import product_variants
-from bnnplan.backends.cpu.native import LOOKUP
+from bnnplan.backends.cpu.native import LOOKUPS
 from bnnplan.backends.interface import Configuration
 from bnnplan.models.errors import NetworkError, UnsupportedError
 from bnnplan.models.graph import BoundLayer
@@ -104,14 +104,44 @@ def test_binary_convolutions_are_exact(window, channels, filters, batch, configu
         return
     bound = BoundLayer(layer, (source,), batch)
     values = [random_values(random, source, batch)]
-    cannot_look_up = 1 < groups == channels * groups == filters * groups or (
-        to_bits and groups > 1 and filters % 64 != 0
-    )
-    if configuration.variant == LOOKUP and cannot_look_up:
+    cannot_look_up = 1 < groups == channels * groups == filters * groups
+    if configuration.variant in LOOKUPS.values() and cannot_look_up:
         with pytest.raises(UnsupportedError, match="by look-up is wanted"):
             assert_exact(bound, configuration, values)
         return
     assert_exact(bound, configuration, values)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    windows(),
+    st.sampled_from([2, 3, 4, 6, 16]),
+    st.sampled_from([1, 4, 5, 8, 24]),
+    st.sampled_from([1, 3, 4, 8, 16, 32, 40]),
+    st.booleans(),
+    product_configurations,
+    seeds,
+)
+def test_groups_that_share_a_block_are_exact(
+    window, groups, channels, filters, to_bits, configuration, seed
+):
+    """Groups of whole nibbles are looked up together; others, to bits, are shifted into place."""
+    (kh, kw, height, width), geometry = window
+    random = np.random.default_rng(seed)
+    assume(channels > 1 or filters > 1)  # no depthwise convolution, which is not looked up
+    weight = random.choice(SIGNS, (filters * groups, kh, kw, channels))
+    reach = sums_reach(weight)
+    layer = BinaryConv2d(
+        weight,
+        **{**geometry, "groups": groups},
+        threshold=thresholds(random, filters * groups, reach) if to_bits else None,
+    )
+    source = TensorType((height, width, channels * groups), ElementType.BIT)
+    try:
+        layer.infer((source,))
+    except NetworkError:
+        assume(False)
+    assert_exact(BoundLayer(layer, (source,)), configuration, [random_values(random, source, 1)])
 
 
 @settings(max_examples=200, deadline=None)
@@ -164,25 +194,30 @@ def test_binary_dense_layers_are_exact(channels, filters, batch, to_bits, config
 
 @pytest.mark.parametrize("variant", available_variants())
 @pytest.mark.parametrize("to_bits", [False, True])
-def test_counts_as_large_as_they_can_be_are_exact(variant, to_bits):
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("copies", [1, 10])
+def test_counts_as_large_as_they_can_be_are_exact(variant, to_bits, batch, copies):
     channels = MOST_TAPS
     source = TensorType((channels,), ElementType.BIT)
     weight = np.ones((7, channels), np.int8)
     weight[4:] = -1
     limits = np.array([-channels, -channels + 1, 0, -(2**31), channels, 2**31 - 1, -channels])
-    rule = Threshold(limits.astype(np.int32), np.arange(7) == 6) if to_bits else None
+    weight, limits = np.tile(weight, (copies, 1)), np.tile(limits, copies)
+    flips = np.arange(7 * copies) % 7 == 6
+    rule = Threshold(limits.astype(np.int32), flips) if to_bits else None
     values = np.stack([-np.ones(channels), np.ones(channels)]).astype(np.int8)
     assert_exact(
-        BoundLayer(BinaryDense(weight, threshold=rule), (source,), 2),
+        BoundLayer(BinaryDense(weight, threshold=rule), (source,), batch),
         Configuration("", 1, variant),
-        [values],
+        [values[:batch]],
     )
 
 
-def test_larger_counts_are_not_looked_up():
+@pytest.mark.parametrize("isa", LOOKUPS)
+def test_larger_counts_are_not_looked_up(isa):
     source = TensorType((MOST_TAPS + 1,), ElementType.BIT)
     bound = BoundLayer(BinaryDense(np.ones((1, MOST_TAPS + 1), np.int8)), (source,), 2)
-    assert product_variants(bound, "avx2") == ["avx2"]
+    assert product_variants(bound, isa) == [isa]
 
 
 @pytest.mark.parametrize("isa", available_isas())

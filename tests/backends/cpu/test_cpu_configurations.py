@@ -1,12 +1,13 @@
 """Which configurations are offered: every axis with work to share out, and no idle one."""
 
 import numpy as np
+import pytest
 
 from bnnplan.backends.cpu.binary import product_variants
 from bnnplan.backends.cpu.configurations import worth_measuring
-from bnnplan.backends.cpu.native import LOOKUP
+from bnnplan.backends.cpu.native import LOOKUPS
 from bnnplan.models.graph import BoundLayer
-from bnnplan.models.layers import BinaryConv2d, BinaryDense, MaxPool2d
+from bnnplan.models.layers import BinaryConv2d, BinaryDense, MaxPool2d, Threshold
 from bnnplan.models.tensors import ElementType, TensorType
 
 IMAGE = TensorType((4, 4, 64), ElementType.BIT)
@@ -45,18 +46,36 @@ def test_layers_without_products_have_one_way_to_share():
     assert labels(BoundLayer(MaxPool2d((2, 2), (2, 2)), (IMAGE,)), 2) == ["-", "YZ 2t"]
 
 
-def test_looking_up_shares_out_larger_blocks_of_neurons():
-    found = worth_measuring(BoundLayer(CONVOLUTION, (IMAGE,)), 2, LOOKUP)
-    assert [configuration.label for configuration in found] == [f"- {LOOKUP}", f"Y 2t {LOOKUP}"]
+def test_pooling_shares_out_whole_words_of_neurons():
+    rule = Threshold(np.zeros(64, np.int32), np.zeros(64, np.bool_))
+    pooled = BinaryConv2d(CONVOLUTION.weight, threshold=rule, pool=MaxPool2d(2, 2))
+    assert labels(BoundLayer(pooled, (IMAGE,)), 2) == ["-", "Y 2t"]
 
 
-def test_looking_up_is_offered_for_pairs_of_outputs_with_avx2():
+@pytest.mark.parametrize("isa", LOOKUPS)
+def test_looking_up_is_offered_for_neighbours_that_are_pooled(isa):
+    rule = Threshold(np.zeros(64, np.int32), np.zeros(64, np.bool_))
+    pooled = BinaryConv2d(CONVOLUTION.weight, threshold=rule, pool=MaxPool2d(4, 4))
+    assert product_variants(BoundLayer(pooled, (IMAGE,)), isa) == [isa, f"{isa}-lookup"]
+
+
+@pytest.mark.parametrize("variant", LOOKUPS.values())
+def test_looking_up_shares_out_larger_blocks_of_neurons(variant):
+    found = worth_measuring(BoundLayer(CONVOLUTION, (IMAGE,)), 2, variant)
+    assert [configuration.label for configuration in found] == [f"- {variant}", f"Y 2t {variant}"]
+
+
+@pytest.mark.parametrize("isa", LOOKUPS)
+def test_looking_up_is_offered_for_pairs_of_outputs(isa):
     column = TensorType((4, 1, 64), ElementType.BIT)
-    both = ["avx2", LOOKUP]
-    assert product_variants(BoundLayer(CONVOLUTION, (IMAGE,)), "avx2") == both
-    assert product_variants(BoundLayer(CONVOLUTION, (column,)), "avx2") == ["avx2"]
-    assert product_variants(BoundLayer(CONVOLUTION, (IMAGE,)), "avx512") == ["avx512"]
+    both = [isa, f"{isa}-lookup"]
+    assert product_variants(BoundLayer(CONVOLUTION, (IMAGE,)), isa) == both
+    assert product_variants(BoundLayer(CONVOLUTION, (column,)), isa) == [isa]
     dense = BinaryDense(np.ones((10, 64), np.int8))
     vector = TensorType((64,), ElementType.BIT)
-    assert product_variants(BoundLayer(dense, (vector,)), "avx2") == ["avx2"]
-    assert product_variants(BoundLayer(dense, (vector,), 2), "avx2") == both
+    assert product_variants(BoundLayer(dense, (vector,)), isa) == [isa]
+    assert product_variants(BoundLayer(dense, (vector,), 2), isa) == both
+
+
+def test_bits_are_only_counted_where_that_is_as_fast():
+    assert product_variants(BoundLayer(CONVOLUTION, (IMAGE,)), "avx512") == ["avx512"]

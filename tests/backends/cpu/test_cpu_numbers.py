@@ -233,6 +233,26 @@ def test_float_convolutions(
     assert_exact(bound, configuration, [random_values(random, source, batch)])
 
 
+@settings(max_examples=50, deadline=None)
+@given(
+    st.tuples(st.integers(1, 9), st.integers(1, 40)),
+    st.sampled_from([1, 300]),
+    st.integers(1, 70),
+    st.booleans(),
+    configurations,
+    seeds,
+)
+def test_float_convolutions_in_strips(extent, channels, filters, depthwise, configuration, seed):
+    """Windows of 1×1 go strip by strip; depthwise ones, tile by tile."""
+    random = np.random.default_rng(seed)
+    groups = channels if depthwise else 1
+    weight = random.standard_normal((channels if depthwise else filters, 1, 1, channels // groups))
+    bound = BoundLayer(
+        FloatConv2d(weight, groups=groups), (TensorType((*extent, channels), FLOAT),)
+    )
+    assert_exact(bound, configuration, [random_values(random, bound.inputs[0], 1)])
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.integers(1, 200),

@@ -116,9 +116,25 @@ def test_programs_in_several_threads_at_once_are_exact(shared):
 @pytest.mark.parametrize("cores", [CORES[:1], CORES])
 def test_the_caller_keeps_its_affinity(cores):
     before = os.sched_getaffinity(0)
-    program, _ = chain(Team(cores), device(cores), [len(cores)] * 2)
+    program, expected = chain(Team(cores), device(cores), [len(cores)] * 2)
+    for _ in range(3):  # brief programs leave a caller alone that stands on a core of the team
+        program.run()
+        assert os.sched_getaffinity(0) == before
+        assert np.array_equal(decode(last(program).array, last(program).type), expected)
+
+
+@pytest.mark.skipif(len(CORES) < 2, reason="needs two cores")
+def test_a_caller_on_another_core_is_moved_and_keeps_its_affinity():
+    program, expected = chain(Team(CORES[1:2]), device(CORES[1:2]), [1])
     program.run()
-    assert os.sched_getaffinity(0) == before
+    try:
+        os.sched_setaffinity(0, CORES[:1])
+        last(program).array[...] = 0
+        program.run()
+        assert os.sched_getaffinity(0) == set(CORES[:1])
+    finally:
+        os.sched_setaffinity(0, CORES)
+    assert np.array_equal(decode(last(program).array, last(program).type), expected)
 
 
 def test_times_of_steps_add_up_to_no_more_than_the_run():

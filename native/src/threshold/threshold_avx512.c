@@ -1,4 +1,0 @@
-#include "threshold/less_avx512.h"
-#include "threshold/threshold_loops.h"
-
-const bnn_threshold_loops bnn_threshold_avx512 = {uint8_loop, int8_loop, int32_loop, float32_loop};
