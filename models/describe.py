@@ -7,7 +7,7 @@ import enum
 from attrs import frozen
 
 from bnnplan.models.graph import Network, Node
-from bnnplan.models.layers import Flatten, Reshape, Softmax, Threshold
+from bnnplan.models.layers import Flatten, Reshape, Softmax
 from bnnplan.models.tensors import WORD_BITS, ElementType
 
 
@@ -20,8 +20,8 @@ class LayerRow:
     name, kind : str
     binary : bool
         Whether it multiplies bits by bits.
-    fused : bool
-        Whether a threshold makes bits of its sums.
+    fused : tuple of str
+        Kinds of the layers that it carries, such as the threshold that makes bits of its sums.
     inputs, outputs : tuple of str
         Shapes without the batch axis, and elements, such as ``28×28×64 bit``.
     macs : int
@@ -39,7 +39,7 @@ class LayerRow:
     name: str
     kind: str
     binary: bool
-    fused: bool
+    fused: tuple[str, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     macs: int
@@ -153,7 +153,7 @@ def _row(network: Network, node: Node) -> LayerRow:
         name=node.name,
         kind=layer.kind,
         binary=layer.is_binary,
-        fused=isinstance(getattr(layer, "threshold", None), Threshold),
+        fused=tuple(inner.kind for inner in layer.fused),
         inputs=_texts(network, node.inputs),
         outputs=_texts(network, node.outputs),
         macs=layer.macs(tuple(network.types[name] for name in node.inputs)),

@@ -98,6 +98,9 @@ class _Writer:
         return self.constant(value.astype(np.float32).reshape(shape), stem)
 
 
+_Write = Callable[[_Writer, Node], None]
+
+
 def _threshold(writer: _Writer, source: str, rule: layers.Threshold, tensor: str, out: str) -> None:
     # Half a step below an integer threshold no accumulator is 0, where Sign would give 0.
     half = 0.5 if rule.threshold.dtype == np.int32 else 0.0
@@ -123,37 +126,50 @@ def _convolution(writer: _Writer, node: Node) -> None:
         pads = [0, 0, 0, 0]
     bias = getattr(layer, "bias", None)
     inputs = [source, weight] + ([writer.constant(bias, "bias")] if bias is not None else [])
-    rule = getattr(layer, "threshold", None)
     sums = writer.emit(
         "Conv",
         inputs,
-        None if rule is not None else out,
+        None if layer.fused else out,
         strides=list(layer.strides),
         pads=pads,
         dilations=list(layer.dilations),
         group=layer.groups,
         kernel_shape=list(layer.kernel),
     )
-    if rule is not None:
-        _threshold(writer, sums, rule, out, out)
+    _fused(writer, layer, sums, out)
 
 
 def _dense(writer: _Writer, node: Node) -> None:
     layer: Any = node.layer
     out = node.outputs[0]
-    rule = getattr(layer, "threshold", None)
     bias = getattr(layer, "bias", None)
     inputs = [node.inputs[0], writer.constant(layer.weight.astype(np.float32), "weight")]
     if bias is not None:
         inputs.append(writer.constant(bias, "bias"))
-    sums = writer.emit("Gemm", inputs, None if rule is not None else out, transB=1)
-    if rule is not None:
-        _threshold(writer, sums, rule, out, out)
+    sums = writer.emit("Gemm", inputs, None if layer.fused else out, transB=1)
+    _fused(writer, layer, sums, out)
 
 
-def _standalone_threshold(writer: _Writer, node: Node) -> None:
-    assert isinstance(node.layer, layers.Threshold)
-    _threshold(writer, node.inputs[0], node.layer, node.inputs[0], node.outputs[0])
+def _fused(writer: _Writer, product: layers.Layer, sums: str, out: str) -> None:
+    """What a product carries; the last of it makes the product's output."""
+    source = sums
+    for place, layer in enumerate(product.fused, 1):
+        target = out if place == len(product.fused) else writer.name(layer.kind)
+        match layer:
+            case layers.Threshold():
+                _threshold(writer, source, layer, out, target)
+            case layers.MaxPool2d():
+                _max_pool(writer, source, layer, out, target)
+            case layers.ScaleBias():
+                _scale_bias(writer, source, layer, out, target)
+        source = target
+
+
+def _alone(write: Callable[[_Writer, str, Any, str, str], None]) -> _Write:
+    """A layer that may also be fused, in a node of its own."""
+    return lambda writer, node: write(
+        writer, node.inputs[0], node.layer, node.inputs[0], node.outputs[0]
+    )
 
 
 def _batch_norm(writer: _Writer, node: Node) -> None:
@@ -164,18 +180,14 @@ def _batch_norm(writer: _Writer, node: Node) -> None:
     writer.emit("BatchNormalization", inputs, node.outputs[0], epsilon=layer.epsilon)
 
 
-def _scale_bias(writer: _Writer, node: Node) -> None:
-    layer = node.layer
-    assert isinstance(layer, layers.ScaleBias)
-    tensor = node.inputs[0]
-    scaled = writer.emit("Mul", [tensor, writer.channels(layer.scale, tensor, "scale")])
-    writer.emit("Add", [scaled, writer.channels(layer.bias, tensor, "bias")], node.outputs[0])
+def _scale_bias(
+    writer: _Writer, source: str, layer: layers.ScaleBias, tensor: str, out: str
+) -> None:
+    scaled = writer.emit("Mul", [source, writer.channels(layer.scale, tensor, "scale")])
+    writer.emit("Add", [scaled, writer.channels(layer.bias, tensor, "bias")], out)
 
 
-def _max_pool(writer: _Writer, node: Node) -> None:
-    layer = node.layer
-    assert isinstance(layer, layers.MaxPool2d)
-    source, out = node.inputs[0], node.outputs[0]
+def _max_pool(writer: _Writer, source: str, layer: layers.MaxPool2d, tensor: str, out: str) -> None:
     settings: dict[str, Any] = {
         "kernel_shape": list(layer.kernel),
         "strides": list(layer.strides),
@@ -184,7 +196,7 @@ def _max_pool(writer: _Writer, node: Node) -> None:
     if layer.minimum is None:
         writer.emit("MaxPool", [source], out, **settings)
         return
-    direction = writer.channels(np.where(layer.minimum, -1, 1), source, "direction")
+    direction = writer.channels(np.where(layer.minimum, -1, 1), tensor, "direction")
     pooled = writer.emit("MaxPool", [writer.emit("Mul", [source, direction])], **settings)
     writer.emit("Mul", [pooled, direction], out)
 
@@ -273,17 +285,17 @@ def _plain(kind: str, **settings: Any) -> Callable[[_Writer, Node], None]:
     return write
 
 
-_WRITERS: dict[type[layers.Layer], Callable[[_Writer, Node], None]] = {
+_WRITERS: dict[type[layers.Layer], _Write] = {
     layers.BinaryConv2d: _convolution,
     layers.BinaryWeightConv2d: _convolution,
     layers.FloatConv2d: _convolution,
     layers.BinaryDense: _dense,
     layers.BinaryWeightDense: _dense,
     layers.FloatDense: _dense,
-    layers.Threshold: _standalone_threshold,
+    layers.Threshold: _alone(_threshold),
     layers.Sign: _plain("Sign"),
     layers.BatchNorm: _batch_norm,
-    layers.ScaleBias: _scale_bias,
+    layers.ScaleBias: _alone(_scale_bias),
     layers.PRelu: _prelu,
     layers.Clip: _clip,
     layers.Quantize: _quantize,
@@ -291,7 +303,7 @@ _WRITERS: dict[type[layers.Layer], Callable[[_Writer, Node], None]] = {
     layers.Add: _plain("Add"),
     layers.Concat: _plain("Concat", axis=1),
     layers.Split: _split,
-    layers.MaxPool2d: _max_pool,
+    layers.MaxPool2d: _alone(_max_pool),
     layers.AveragePool2d: _average_pool,
     layers.Flatten: _flatten,
 }

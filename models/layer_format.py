@@ -1,7 +1,8 @@
 """A layer as plain data: its kind, its settings, and its arrays, with signs packed to bits.
 
-Fields are those of the layer's class, under the same names. A layer inside a layer (a fused
-threshold) has arrays only; they stand beside those of its owner, as ``threshold.flip``.
+Fields are those of the layer's class, under the same names. The fields of a layer inside a layer
+(a fused threshold or pooling) stand beside those of its owner, as ``threshold.flip`` and
+``pool.kernel``.
 """
 
 from __future__ import annotations
@@ -111,12 +112,14 @@ def _inner_kind(hint: Any) -> type[Layer] | None:
 
 def plain_settings(layer: Layer) -> dict[str, Any]:
     """Settings of a layer as JSON data."""
-    fields = _fields(type(layer))
-    return {
-        name: _CONVERTER.unstructure(value, unstructure_as=fields[name][0])
-        for name, value in layer.settings().items()
-        if _inner_kind(fields[name][0]) is None and not _is_array(fields[name][0])
-    }
+    found: dict[str, Any] = {}
+    for name, (hint, _) in _fields(type(layer)).items():
+        value = getattr(layer, name)
+        if isinstance(value, Layer):
+            found |= {f"{name}.{key}": inner for key, inner in plain_settings(value).items()}
+        elif _inner_kind(hint) is None and not _is_array(hint):
+            found[name] = _CONVERTER.unstructure(value, unstructure_as=hint)
+    return found
 
 
 def build_layer(
@@ -134,20 +137,25 @@ def build_layer(
     return _build(LAYER_KINDS[kind], dict(settings), dict(arrays), source)
 
 
+def _take(fields: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """Remove the fields whose names begin with a prefix, and give them without it."""
+    names = [name for name in fields if name.startswith(prefix)]
+    return {name.removeprefix(prefix): fields.pop(name) for name in names}
+
+
 def _build(
     kind: type[Layer], settings: dict[str, Any], arrays: dict[str, np.ndarray], source: str
 ) -> Layer:
     values: dict[str, Any] = {}
     for name, (hint, field) in _fields(kind).items():
         inner = _inner_kind(hint)
-        prefix = f"{name}."
-        nested = [key for key in arrays if key.startswith(prefix)]
-        if inner is not None and nested:
-            own = {key.removeprefix(prefix): arrays.pop(key) for key in nested}
-            values[name] = _build(inner, {}, own, f"{source}.{name}")
-        elif inner is None and _is_array(hint) and name in arrays:
+        if inner is not None:
+            own = _take(settings, f"{name}."), _take(arrays, f"{name}.")
+            if any(own):
+                values[name] = _build(inner, *own, f"{source}.{name}")
+        elif _is_array(hint) and name in arrays:
             values[name] = arrays.pop(name)
-        elif inner is None and not _is_array(hint) and name in settings:
+        elif not _is_array(hint) and name in settings:
             where = f"{source}.{name}"
             values[name] = structure(settings.pop(name), hint, where, _CONVERTER)
         elif field.default is attrs.NOTHING:

@@ -18,6 +18,7 @@ import safetensors.numpy
 
 from bnnplan.models.errors import FileError, NetworkError
 from bnnplan.models.files import (
+    Migrations,
     PathLike,
     dump_json,
     parse_json,
@@ -37,8 +38,10 @@ from bnnplan.models.structuring import converter
 from bnnplan.models.tensors import ElementType, TensorType
 
 SCHEMA = "bnnplan.network"
-VERSION = 1
+VERSION = 2
 SUFFIX = ".bnn"
+MIGRATIONS: Migrations = {1: lambda content: content}
+"""Version 1 has no fused poolings, scales and biases; what it has stands as it did."""
 _KEY = "bnnplan"
 _DTYPES = {"U8": np.uint8, "I32": np.int32, "F32": np.float32}
 
@@ -112,7 +115,7 @@ def load_network(path: PathLike) -> Network:
     """
     source = os.fspath(path)
     header, tensors = _open(read_bytes(path), source)
-    content = parse_json(header.encode(), source, SCHEMA, VERSION)
+    content = parse_json(header.encode(), source, SCHEMA, VERSION, MIGRATIONS)
     graph = structure(content, _Graph, source, _CONVERTER)
     _check_texts(graph, source)
     nodes = tuple(_node(node, tensors, f"{source}: layer {node.name!r}") for node in graph.nodes)

@@ -53,7 +53,10 @@ def devices(subject: Subject, _: None) -> None:
 
 
 def transport(subject: Subject, example: tuple[TensorType, np.ndarray]) -> None:
-    """What is uploaded is downloaded, in every format, and arrays are copied, not kept."""
+    """What is uploaded is downloaded, in every format, and arrays are copied, not kept.
+
+    So it is where tensors lie side by side in an arena, if the backend has any.
+    """
     type, values = example
     shared = encode(values, type)
     named = subject.backend.formats(type)
@@ -67,6 +70,26 @@ def transport(subject: Subject, example: tuple[TensorType, np.ndarray]) -> None:
         sent.fill(0)
         subject.backend.download(buffer).fill(0)
         require_equal(subject.fetch(buffer), values, type, 0.0, f"what was uploaded as {format}")
+
+    _share_an_arena(subject, type, values)
+
+
+def _share_an_arena(subject: Subject, type: TensorType, values: np.ndarray) -> None:
+    """Two tensors in one arena do not disturb each other."""
+    backend, device = subject.backend, subject.device
+    step = backend.alignment(device)
+    require(step >= 1, f"tensors cannot be aligned to {step} bytes")
+    offset = -(-type.nbytes(len(values)) // step) * step
+    arena = backend.allocate_arena(device, offset + type.nbytes(len(values)))
+    if arena is None:
+        return
+    pair = [arena.take(place, type, len(values)) for place in (0, offset)]
+    contents = (values, np.flip(values))
+    for buffer, content in zip(pair, contents, strict=True):
+        _describes(buffer, subject, type, len(values), type.format)
+        backend.upload(encode(content, type), buffer)
+    for buffer, content in zip(pair, contents, strict=True):
+        require_equal(subject.fetch(buffer), content, type, 0.0, "what lies in an arena")
 
 
 def _describes(buffer: Buffer, subject: Subject, type: TensorType, batch: int, format: str) -> None:

@@ -43,9 +43,9 @@ from bnnplan.models.layers import (
     Sign,
     Softmax,
     Split,
-    Threshold,
     Transpose,
 )
+from bnnplan.models.layers.base import windows
 from bnnplan.models.tensors import ElementType, TensorType
 
 BIT, FLOAT32 = ElementType.BIT, ElementType.FLOAT32
@@ -86,11 +86,38 @@ def _spread(draw: DrawFn) -> Spread:
 
 def _fused(
     draw: DrawFn, rng: np.random.Generator, source: TensorType, weight: np.ndarray
-) -> Threshold | None:
-    if not draw(st.booleans()):
-        return None
-    element = FLOAT32 if source.element is FLOAT32 else ElementType.INT32
-    return threshold(rng, element, len(weight), weight[0].size, _spread(draw))
+) -> dict[str, Any]:
+    """What a product carries: nothing, a threshold, or a scale and bias."""
+    carried = draw(st.sampled_from(("nothing", "threshold", "scale_bias")))
+    if carried == "threshold":
+        element = FLOAT32 if source.element is FLOAT32 else ElementType.INT32
+        reach, spread = weight[0].size, _spread(draw)
+        return {carried: threshold(rng, element, len(weight), reach, spread)}
+    if carried == "scale_bias":
+        spread = _spread(draw)
+        scale, bias = (_per_channel(rng, spread, len(weight)) for _ in range(2))
+        return {carried: ScaleBias(scale, bias)}
+    return {}
+
+
+def _fused_image(
+    draw: DrawFn,
+    rng: np.random.Generator,
+    source: TensorType,
+    weight: np.ndarray,
+    settings: dict[str, Any],
+) -> dict[str, Any]:
+    """The same for a convolution, whose bits may also be pooled."""
+    carried = _fused(draw, rng, source, weight)
+    if "threshold" not in carried or not draw(st.booleans()):
+        return carried
+    window = settings["strides"], settings["pads"], settings["dilations"]
+    outputs = windows(source.shape, weight.shape[1:3], *window, "a drawn convolution")
+    rows, columns = (draw(st.sampled_from([k for k in (2, 1, 3) if k <= n])) for n in outputs)
+    down, across = (draw(st.sampled_from((0, 0, 1))) for _ in outputs)
+    minimum = flags(rng, len(weight)) if draw(st.booleans()) else None
+    pool = MaxPool2d((rows, columns), (rows + down, columns + across), minimum=minimum)
+    return carried | {"pool": pool}
 
 
 def _sign_weight(draw: DrawFn, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -106,7 +133,7 @@ def _binary_conv2d(draw: DrawFn, rng: np.random.Generator, inputs: Types) -> Lay
     return BinaryConv2d(
         weight=weight,
         pad_value=draw(st.sampled_from((0, 1, -1))),
-        threshold=_fused(draw, rng, inputs[0], weight),
+        **_fused_image(draw, rng, inputs[0], weight, settings),
         **settings,
     )
 
@@ -114,8 +141,8 @@ def _binary_conv2d(draw: DrawFn, rng: np.random.Generator, inputs: Types) -> Lay
 def _binary_weight_conv2d(draw: DrawFn, rng: np.random.Generator, inputs: Types) -> Layer:
     shape, settings = convolution(draw, inputs[0])
     weight = _sign_weight(draw, rng, shape)
-    fused = _fused(draw, rng, inputs[0], weight)
-    return BinaryWeightConv2d(weight=weight, threshold=fused, **settings)
+    fused = _fused_image(draw, rng, inputs[0], weight, settings)
+    return BinaryWeightConv2d(weight=weight, **fused, **settings)
 
 
 def _float_conv2d(draw: DrawFn, rng: np.random.Generator, inputs: Types) -> Layer:
@@ -130,12 +157,12 @@ def _dense_weight(draw: DrawFn, rng: np.random.Generator, source: TensorType) ->
 
 def _binary_dense(draw: DrawFn, rng: np.random.Generator, inputs: Types) -> Layer:
     weight = _dense_weight(draw, rng, inputs[0])
-    return BinaryDense(weight, threshold=_fused(draw, rng, inputs[0], weight))
+    return BinaryDense(weight, **_fused(draw, rng, inputs[0], weight))
 
 
 def _binary_weight_dense(draw: DrawFn, rng: np.random.Generator, inputs: Types) -> Layer:
     weight = _dense_weight(draw, rng, inputs[0])
-    return BinaryWeightDense(weight, threshold=_fused(draw, rng, inputs[0], weight))
+    return BinaryWeightDense(weight, **_fused(draw, rng, inputs[0], weight))
 
 
 def _float_dense(draw: DrawFn, rng: np.random.Generator, inputs: Types) -> Layer:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from bnnplan.backends.interface import (
+    Arena,
     Backend,
     Buffer,
     Configuration,
@@ -21,7 +22,7 @@ from bnnplan.backends.opencl.discovery import BACKEND, discover
 from bnnplan.backends.opencl.elementwise import elementwise
 from bnnplan.backends.opencl.kernel import ClKernel, ClProgram
 from bnnplan.backends.opencl.launch import Launch
-from bnnplan.backends.opencl.memory import ClBuffer
+from bnnplan.backends.opencl.memory import ClArena, ClBuffer
 from bnnplan.backends.opencl.products import products
 from bnnplan.backends.opencl.session import Session
 from bnnplan.backends.opencl.shapes import moves, pools
@@ -144,6 +145,17 @@ class OpenClBackend(Backend):
         if format != type.format:
             raise InputError(f"device {device.name} keeps {type} as {type.format}, not {format}")
         return ClBuffer(device, self._session(device), type, batch)
+
+    def allocate_arena(self, device: Device, nbytes: int) -> Arena | None:
+        """Memory on the device, if it gives so much in one piece."""
+        session = self._session(device)
+        if nbytes > session.handle.max_mem_alloc_size:
+            return None
+        return ClArena(device, session, nbytes)
+
+    def alignment(self, device: Device) -> int:
+        """What the device wants of sub-buffers; its driver states it in bits."""
+        return int(self._session(device).handle.mem_base_addr_align) // 8
 
     def upload(self, array: np.ndarray, buffer: Buffer) -> None:
         """Copy to the device."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bnnplan.backends.interface import Buffer, Device, DeviceError
+from bnnplan.backends.interface import Arena, Buffer, Device, DeviceError
 from bnnplan.backends.opencl.session import Session
 from bnnplan.models.errors import InputError
 from bnnplan.models.tensors import TensorType
@@ -15,14 +15,20 @@ from bnnplan.models.tensors import TensorType
 class ClBuffer(Buffer):
     """A tensor on one device.
 
-    Attributes
+    Parameters
     ----------
+    device : Device
     session : Session
-        Whose device it is.
-    handle : pyopencl.Buffer
+        Of the device.
+    type : TensorType
+    batch : int
+    handle : pyopencl.Buffer, optional
+        Memory of exactly the tensor's bytes; its own by default.
     """
 
-    def __init__(self, device: Device, session: Session, type: TensorType, batch: int) -> None:
+    def __init__(
+        self, device: Device, session: Session, type: TensorType, batch: int, handle: Any = None
+    ) -> None:
         super().__init__(type, batch, type.format, device.space)
         self.session = session
         limit = session.handle.max_mem_alloc_size
@@ -31,9 +37,7 @@ class ClBuffer(Buffer):
                 f"device {device.name} cannot hold {type} of {batch} images in one piece: "
                 f"{self.nbytes} bytes, it allows {limit}; use a smaller batch"
             )
-        with session.errors(f"has no memory for {self.nbytes} bytes"):
-            flags = session.cl.mem_flags.READ_WRITE
-            self.handle: Any = session.cl.Buffer(session.context, flags, self.nbytes)
+        self.handle: Any = _memory(session, self.nbytes) if handle is None else handle
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -59,3 +63,32 @@ class ClBuffer(Buffer):
         with session.errors("failed while data was copied from it"):
             session.cl.enqueue_copy(session.queue, array, self.handle)
         return array
+
+
+class ClArena(Arena):
+    """One piece of a device's memory, whose sub-buffers are the tensors.
+
+    Parameters
+    ----------
+    device : Device
+    session : Session
+        Of the device.
+    nbytes : int
+    """
+
+    def __init__(self, device: Device, session: Session, nbytes: int) -> None:
+        super().__init__(nbytes)
+        self.device = device
+        self.session = session
+        self.handle = _memory(session, nbytes)
+
+    def take(self, offset: int, type: TensorType, batch: int) -> ClBuffer:
+        """A sub-buffer."""
+        with self.session.errors("cannot cut a tensor out of its memory"):
+            handle = self.handle.get_sub_region(offset, type.nbytes(batch))
+        return ClBuffer(self.device, self.session, type, batch, handle)
+
+
+def _memory(session: Session, nbytes: int) -> Any:
+    with session.errors(f"has no memory for {nbytes} bytes"):
+        return session.cl.Buffer(session.context, session.cl.mem_flags.READ_WRITE, nbytes)

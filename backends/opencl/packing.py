@@ -32,11 +32,11 @@ def packed_weights(weight: np.ndarray) -> np.ndarray:
     return chunked(pack_bits(weight).reshape(len(weight), -1))
 
 
-def starts(bias: np.ndarray | None, neurons: int, dtype: np.dtype) -> np.ndarray:
-    """What sums begin with: the bias or 0, in whole chunks."""
+def per_neuron(given: np.ndarray | None, neurons: int, dtype: type[np.generic]) -> np.ndarray:
+    """Values of the neurons, or 0 without them, in whole chunks."""
     values = np.zeros(-(-neurons // CHUNK) * CHUNK, dtype)
-    if bias is not None:
-        values[:neurons] = bias
+    if given is not None:
+        values[:neurons] = given
     return values
 
 

@@ -14,12 +14,14 @@ from bnnplan.models.graph import BoundLayer
 from bnnplan.models.layers import (
     BinaryConv2d,
     BinaryDense,
+    BinaryProduct,
     BinaryWeightConv2d,
     BinaryWeightDense,
     FloatConv2d,
     FloatDense,
+    MaxPool2d,
 )
-from bnnplan.models.tensors import WORD_BITS, ElementType
+from bnnplan.models.tensors import WORD_BITS, ElementType, pack_bits
 
 CONVOLUTIONS = (BinaryConv2d, BinaryWeightConv2d, FloatConv2d)
 DENSE = (BinaryDense, BinaryWeightDense, FloatDense)
@@ -78,16 +80,19 @@ def products(bound: BoundLayer, tile: tuple[int, ...], chunk: int) -> list[Launc
             f"-DSUM={'float' if is_float else 'int'}",
         ]
     bias = layer.bias if isinstance(layer, FLOAT) else None
-    starts = packing.starts(bias, neurons, np.dtype(np.float32 if is_float else np.int32))
+    starts = packing.per_neuron(bias, neurons, np.float32 if is_float else np.int32)
     pad = layer.pad_value if isinstance(layer, BinaryConv2d) else 0
     arguments: list[Argument] = [
         *(Input(), Output(), weights, starts, sizes.geometry, np.int32(pad))
     ]
-    fused = None if isinstance(layer, FLOAT) else layer.threshold
-    parts = -(-neurons // packing.CHUNK)
-    if fused is not None:
-        arguments += packing.thresholds(fused)
-        parts = -(-neurons // WORD_BITS) * (WORD_BITS // packing.CHUNK)
+    kernel, parts = "product_sums", -(-neurons // packing.CHUNK)
+    if layer.fused and not isinstance(layer, FLOAT):
+        if layer.scale_bias is not None:
+            options.append("-DSCALED")
+        else:
+            kernel = "product_bits" if _pool(layer) is None else "product_pooled"
+            parts = -(-neurons // WORD_BITS) * (WORD_BITS // packing.CHUNK)
+        arguments += _fused(layer)
     extents = (sizes.images, -(-sizes.windows // windows), -(-parts // chunks))
     dimensions = "ZYX"
     if isinstance(layer, DENSE):
@@ -96,7 +101,7 @@ def products(bound: BoundLayer, tile: tuple[int, ...], chunk: int) -> list[Launc
     return [
         Launch(
             ProgramKey(sources, tuple(options)),
-            "product_sums" if fused is None else "product_bits",
+            kernel,
             tuple(arguments),
             extents,
             dimensions,
@@ -104,16 +109,42 @@ def products(bound: BoundLayer, tile: tuple[int, ...], chunk: int) -> list[Launc
     ]
 
 
+def _pool(layer: BinaryProduct | FloatConv2d) -> MaxPool2d | None:
+    return layer.pool if isinstance(layer, BinaryConv2d | BinaryWeightConv2d) else None
+
+
+def _fused(layer: BinaryProduct) -> list[Argument]:
+    """What the kernels take for what a layer carries."""
+    neurons = len(layer.weight)
+    if layer.threshold is None:
+        assert layer.scale_bias is not None
+        given = layer.scale_bias.scale, layer.scale_bias.bias
+        return [packing.per_neuron(values, neurons, np.float32) for values in given]
+    arguments: list[Argument] = [*packing.thresholds(layer.threshold)]
+    if isinstance(layer, BinaryConv2d | BinaryWeightConv2d) and layer.pool is not None:
+        minimum = layer.pool.minimum
+        least = np.zeros(neurons, np.int8) if minimum is None else -minimum.astype(np.int8)
+        arguments += [np.int32(size) for size in (*layer.pool.kernel, *layer.strides)]
+        arguments.append(pack_bits(least))
+    return arguments
+
+
 def _convolution(bound: BoundLayer) -> _Sizes:
     layer = bound.layer
     assert isinstance(layer, CONVOLUTIONS)
     target = image_shape(bound.outputs[0])
+    pool = _pool(layer)
+    rows, columns = layer.strides
+    if pool is not None:
+        # One window along an axis never moves, and its stride may be too large for the kernel.
+        rows = rows * pool.strides[0] if target[0] > 1 else 1
+        columns = columns * pool.strides[1] if target[1] > 1 else 1
     geometry = window(
         bound.batch,
         image_shape(bound.inputs[0]),
         target,
         layer.kernel,
-        layer.strides,
+        (rows, columns),
         layer.pads,
         layer.dilations,
         layer.groups,

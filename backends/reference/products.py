@@ -4,36 +4,36 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnnplan.backends.reference.elementwise import threshold
+from bnnplan.backends.reference.elementwise import scale_bias, threshold
+from bnnplan.backends.reference.shapes import max_pool2d
 from bnnplan.backends.reference.windows import taps
 from bnnplan.models.layers import (
     BinaryConv2d,
     BinaryDense,
+    BinaryProduct,
     BinaryWeightConv2d,
     BinaryWeightDense,
     FloatConv2d,
     FloatDense,
-    Threshold,
 )
 from bnnplan.models.layers.base import windows
 
 Convolution = BinaryConv2d | BinaryWeightConv2d | FloatConv2d
-BinaryWeights = BinaryConv2d | BinaryDense | BinaryWeightConv2d | BinaryWeightDense
 
 
 def binary_conv2d(layer: BinaryConv2d, signs: np.ndarray) -> np.ndarray:
-    """Sums, or bits; a padding of ±1 becomes part of the input."""
+    """Sums, or what is fused makes of them; a padding of ±1 becomes part of the input."""
     if layer.pad_value == 0:
-        return _finish(_convolve(layer, signs, layer.pads), layer.threshold)
+        return _pooled(layer, _finish(layer, _convolve(layer, signs, layer.pads)))
     top, left, bottom, right = layer.pads
     around = ((0, 0), (top, bottom), (left, right), (0, 0))
     padded = np.pad(signs, around, constant_values=layer.pad_value)
-    return _finish(_convolve(layer, padded, (0, 0, 0, 0)), layer.threshold)
+    return _pooled(layer, _finish(layer, _convolve(layer, padded, (0, 0, 0, 0))))
 
 
 def binary_weight_conv2d(layer: BinaryWeightConv2d, values: np.ndarray) -> np.ndarray:
-    """Sums, or bits."""
-    return _finish(_convolve(layer, values, layer.pads), layer.threshold)
+    """Sums, or what is fused makes of them."""
+    return _pooled(layer, _finish(layer, _convolve(layer, values, layer.pads)))
 
 
 def float_conv2d(layer: FloatConv2d, values: np.ndarray) -> np.ndarray:
@@ -42,8 +42,8 @@ def float_conv2d(layer: FloatConv2d, values: np.ndarray) -> np.ndarray:
 
 
 def binary_dense(layer: BinaryDense | BinaryWeightDense, values: np.ndarray) -> np.ndarray:
-    """Sums, or bits."""
-    return _finish(_multiply(layer.weight, values), layer.threshold)
+    """Sums, or what is fused makes of them."""
+    return _finish(layer, _multiply(layer.weight, values))
 
 
 def float_dense(layer: FloatDense, values: np.ndarray) -> np.ndarray:
@@ -51,8 +51,14 @@ def float_dense(layer: FloatDense, values: np.ndarray) -> np.ndarray:
     return _multiply(layer.weight, values, layer.bias)
 
 
-def _finish(sums: np.ndarray, fused: Threshold | None) -> np.ndarray:
-    return sums if fused is None else threshold(fused, sums)
+def _finish(layer: BinaryProduct, sums: np.ndarray) -> np.ndarray:
+    if layer.threshold is not None:
+        return threshold(layer.threshold, sums)
+    return sums if layer.scale_bias is None else scale_bias(layer.scale_bias, sums)
+
+
+def _pooled(layer: BinaryConv2d | BinaryWeightConv2d, values: np.ndarray) -> np.ndarray:
+    return values if layer.pool is None else max_pool2d(layer.pool, values)
 
 
 def _multiply(weight: np.ndarray, values: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:

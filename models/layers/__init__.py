@@ -17,6 +17,7 @@ from bnnplan.models.layers.elementwise import (
 from bnnplan.models.layers.products import (
     BinaryConv2d,
     BinaryDense,
+    BinaryProduct,
     BinaryWeightConv2d,
     BinaryWeightDense,
     FloatConv2d,
@@ -62,4 +63,4 @@ LAYER_KINDS: dict[str, type[Layer]] = {
 }
 """Every kind of layer by its name."""
 
-__all__ = ["LAYER_KINDS", "Layer", "Rounding", "content_digest", *LAYER_KINDS]
+__all__ = ["LAYER_KINDS", "BinaryProduct", "Layer", "Rounding", "content_digest", *LAYER_KINDS]

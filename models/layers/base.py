@@ -48,6 +48,12 @@ class Layer(ABC):
         """Whether the layer multiplies bits by bits."""
         return False
 
+    @property
+    def fused(self) -> tuple[Layer, ...]:
+        """Layers inside this one, in the order in which they follow its own operation."""
+        values = (getattr(self, attribute.name) for attribute in _fields(self))
+        return tuple(value for value in values if isinstance(value, Layer))
+
     def arrays(self) -> dict[str, np.ndarray]:
         """Weights and per-channel parameters by field name; nested fields joined by a dot."""
         found: dict[str, np.ndarray] = {}
@@ -61,12 +67,16 @@ class Layer(ABC):
         return found
 
     def settings(self) -> dict[str, object]:
-        """Hyper-parameters by field name: everything but arrays and nested layers."""
-        return {
-            attribute.name: value
-            for attribute in _fields(self)
-            if not isinstance(value := getattr(self, attribute.name), np.ndarray | Layer)
-        }
+        """Hyper-parameters by field name, nested fields joined by a dot: all but arrays."""
+        found: dict[str, object] = {}
+        for attribute in _fields(self):
+            value = getattr(self, attribute.name)
+            if isinstance(value, Layer):
+                for name, setting in value.settings().items():
+                    found[f"{attribute.name}.{name}"] = setting
+            elif not isinstance(value, np.ndarray):
+                found[attribute.name] = value
+        return found
 
     def weight_bits(self) -> int:
         """Bits of all weights and parameters as a file stores them (±1 weights: one bit each)."""

@@ -1,7 +1,8 @@
 """Convolutions and dense layers.
 
 Three families: binary (bits × ±1 weights → int32), binary-weight (numbers × ±1 weights) for first
-layers, and float. The first two can carry a fused :class:`Threshold`; their output is then bits.
+layers, and float. The first two can carry what follows them. With a fused :class:`Threshold` their
+output is bits, which convolutions can also pool; with a fused :class:`ScaleBias` it is float32.
 
 Float sums are defined to the last bit, so that all backends agree: the accumulator starts at 0
 (or the bias), and products are added one after the other in the order kernel row, kernel column,
@@ -28,7 +29,8 @@ from bnnplan.models.layers.base import (
     single,
     windows,
 )
-from bnnplan.models.layers.elementwise import FLOAT, NUMBERS, Threshold
+from bnnplan.models.layers.elementwise import FLOAT, NUMBERS, ScaleBias, Threshold
+from bnnplan.models.layers.shapes import MaxPool2d
 from bnnplan.models.tensors import ElementType, TensorType
 
 MAX_INTEGER_TAPS = {ElementType.UINT8: 2**23, ElementType.INT8: 2**23, ElementType.INT32: 2**15}
@@ -39,8 +41,41 @@ def _threshold_field() -> Any:
     return attrs.field(default=None, kw_only=True)
 
 
-def _finish(owner: Layer, sums: TensorType, threshold: Threshold | None) -> Types:
-    return (sums,) if threshold is None else threshold.infer((sums,))
+def _pool_field() -> Any:
+    return attrs.field(default=None, kw_only=True, validator=_check_pool)
+
+
+def _scale_bias_field() -> Any:
+    return attrs.field(default=None, kw_only=True, validator=_check_scale_bias)
+
+
+def _check_pool(
+    owner: BinaryConv2d | BinaryWeightConv2d, attribute: attrs.Attribute, pool: MaxPool2d | None
+) -> None:
+    if pool is None:
+        return
+    if owner.threshold is None:
+        raise NetworkError(f"{owner.kind}.pool needs a threshold, since it pools bits")
+    if not pool.is_side_by_side:
+        raise NetworkError(
+            f"{owner.kind}.pool must have no pads, and strides of at least its kernel "
+            f"{pool.kernel}, not {pool.strides}"
+        )
+
+
+def _check_scale_bias(
+    owner: BinaryProduct, attribute: attrs.Attribute, scale_bias: ScaleBias | None
+) -> None:
+    if scale_bias is not None and owner.threshold is not None:
+        raise NetworkError(f"{owner.kind} has a threshold, so it cannot have a scale and bias too")
+
+
+def _finish(owner: BinaryProduct, sums: TensorType) -> Types:
+    """Types of the outputs: what is fused in its order."""
+    outputs: Types = (sums,)
+    for layer in owner.fused:
+        outputs = layer.infer(outputs)
+    return outputs
 
 
 @attrs.frozen(hash=False)
@@ -75,8 +110,9 @@ class _Convolution(Layer):
         return TensorType((height, width, self.weight.shape[0]), element)
 
     def macs(self, inputs: Types) -> int:
-        out = self.infer(inputs)[0]
-        return out.elements * int(np.prod(self.weight.shape[1:]))
+        # Of all windows, also of those that a fused pooling leaves out.
+        windows = self._sums(inputs, ElementType.INT32)
+        return windows.elements * int(np.prod(self.weight.shape[1:]))
 
 
 @attrs.frozen(hash=False)
@@ -97,7 +133,7 @@ class _Dense(Layer):
 
 @attrs.frozen(hash=False)
 class BinaryConv2d(_Convolution):
-    """Binary convolution: bits × ±1 weights → int32, or bits through a fused threshold.
+    """Binary convolution: bits × ±1 weights → int32, or what is fused makes of it.
 
     Parameters
     ----------
@@ -108,12 +144,18 @@ class BinaryConv2d(_Convolution):
     pad_value : {0, 1, -1}
         What a tap outside the input reads; 0 contributes exactly nothing.
     threshold : Threshold, optional
-        int32 thresholds on the sums.
+        int32 thresholds on the sums; the output is bits.
+    pool : MaxPool2d, optional
+        Pooling of those bits, by windows that neither overlap nor have pads.
+    scale_bias : ScaleBias, optional
+        Instead of a threshold: the output is float32.
     """
 
     weight: np.ndarray = sign_field(ndim=4)
     pad_value: int = attrs.field(default=0, kw_only=True)
     threshold: Threshold | None = _threshold_field()
+    pool: MaxPool2d | None = _pool_field()
+    scale_bias: ScaleBias | None = _scale_bias_field()
 
     @pad_value.validator
     def _check_pad_value(self, attribute: attrs.Attribute, value: int) -> None:
@@ -124,32 +166,43 @@ class BinaryConv2d(_Convolution):
     def is_binary(self) -> bool:
         return True
 
-    def infer(self, inputs: Types) -> Types:
+    def sums(self, inputs: Types) -> TensorType:
+        """Type of the sums, before what is fused."""
         require_element(self, single(inputs, self), (ElementType.BIT,))
-        return _finish(self, self._sums(inputs, ElementType.INT32), self.threshold)
+        return self._sums(inputs, ElementType.INT32)
+
+    def infer(self, inputs: Types) -> Types:
+        return _finish(self, self.sums(inputs))
 
 
 @attrs.frozen(hash=False)
 class BinaryDense(_Dense):
-    """Binary dense layer: bits × ±1 weights → int32, or bits through a fused threshold.
+    """Binary dense layer: bits × ±1 weights → int32, or what is fused makes of it.
 
     Parameters
     ----------
     weight : ndarray of int8 ±1, shape (O, I)
     threshold : Threshold, optional
-        int32 thresholds on the sums.
+        int32 thresholds on the sums; the output is bits.
+    scale_bias : ScaleBias, optional
+        Instead of a threshold: the output is float32.
     """
 
     weight: np.ndarray = sign_field(ndim=2)
     threshold: Threshold | None = _threshold_field()
+    scale_bias: ScaleBias | None = _scale_bias_field()
 
     @property
     def is_binary(self) -> bool:
         return True
 
-    def infer(self, inputs: Types) -> Types:
+    def sums(self, inputs: Types) -> TensorType:
+        """Type of the sums, before what is fused."""
         require_element(self, single(inputs, self), (ElementType.BIT,))
-        return _finish(self, self._sums(inputs, ElementType.INT32), self.threshold)
+        return self._sums(inputs, ElementType.INT32)
+
+    def infer(self, inputs: Types) -> Types:
+        return _finish(self, self.sums(inputs))
 
 
 def _sum_element(owner: _Convolution | _Dense, source: TensorType) -> ElementType:
@@ -170,7 +223,8 @@ class BinaryWeightConv2d(_Convolution):
     """Convolution of numbers with ±1 weights, as first layers have it; zero padding.
 
     Integer inputs give int32 sums, float32 inputs give float32 sums; a fused threshold of the
-    same type makes them bits. int32 inputs must keep sums within 32 bits.
+    same type makes them bits, which a fused pooling pools, or a fused scale and bias makes them
+    float32: all as in :class:`BinaryConv2d`. int32 inputs must keep sums within 32 bits.
 
     Parameters
     ----------
@@ -179,14 +233,21 @@ class BinaryWeightConv2d(_Convolution):
     pads : (top, left, bottom, right)
     groups : int
     threshold : Threshold, optional
+    pool : MaxPool2d, optional
+    scale_bias : ScaleBias, optional
     """
 
     weight: np.ndarray = sign_field(ndim=4)
     threshold: Threshold | None = _threshold_field()
+    pool: MaxPool2d | None = _pool_field()
+    scale_bias: ScaleBias | None = _scale_bias_field()
+
+    def sums(self, inputs: Types) -> TensorType:
+        """Type of the sums, before what is fused."""
+        return self._sums(inputs, _sum_element(self, single(inputs, self)))
 
     def infer(self, inputs: Types) -> Types:
-        element = _sum_element(self, single(inputs, self))
-        return _finish(self, self._sums(inputs, element), self.threshold)
+        return _finish(self, self.sums(inputs))
 
 
 @attrs.frozen(hash=False)
@@ -197,14 +258,23 @@ class BinaryWeightDense(_Dense):
     ----------
     weight : ndarray of int8 ±1, shape (O, I)
     threshold : Threshold, optional
+    scale_bias : ScaleBias, optional
     """
 
     weight: np.ndarray = sign_field(ndim=2)
     threshold: Threshold | None = _threshold_field()
+    scale_bias: ScaleBias | None = _scale_bias_field()
+
+    def sums(self, inputs: Types) -> TensorType:
+        """Type of the sums, before what is fused."""
+        return self._sums(inputs, _sum_element(self, single(inputs, self)))
 
     def infer(self, inputs: Types) -> Types:
-        element = _sum_element(self, single(inputs, self))
-        return _finish(self, self._sums(inputs, element), self.threshold)
+        return _finish(self, self.sums(inputs))
+
+
+BinaryProduct = BinaryConv2d | BinaryDense | BinaryWeightConv2d | BinaryWeightDense
+"""The products that can carry what follows them."""
 
 
 def _check_bias(owner: _Convolution | _Dense, bias: np.ndarray | None) -> None:

@@ -53,6 +53,12 @@ class MaxPool2d(Layer):
     def __attrs_post_init__(self) -> None:
         _check_pads(self, self.kernel, self.pads)
 
+    @property
+    def is_side_by_side(self) -> bool:
+        """Whether windows do not overlap and have no pads, so that a convolution can carry them."""
+        fits = all(k <= s for k, s in zip(self.kernel, self.strides, strict=True))
+        return fits and not any(self.pads)
+
     def infer(self, inputs: Types) -> Types:
         source = single(inputs, self, rank=3)
         if self.minimum is not None:

@@ -14,6 +14,8 @@ from bnnplan.models.lowering.batch_norms import fold_batch_norms
 from bnnplan.models.lowering.dead_layers import remove_dead_layers
 from bnnplan.models.lowering.early_flattens import flatten_early
 from bnnplan.models.lowering.early_signs import move_signs_forward
+from bnnplan.models.lowering.fuse_pool import fuse_pools
+from bnnplan.models.lowering.fuse_scale_bias import fuse_scales
 from bnnplan.models.lowering.fuse_threshold import fuse_thresholds
 from bnnplan.models.lowering.identities import remove_identities
 from bnnplan.models.lowering.integer_inputs import keep_integers
@@ -33,7 +35,10 @@ PASSES: tuple[Callable[[Network], Network], ...] = (
     remove_transposes,
     fold_batch_norms,
 )
-"""All passes, in the order in which they are tried."""
+"""All passes but the last ones, in the order in which they are tried."""
+
+LAST_PASSES: tuple[Callable[[Network], Network], ...] = (fuse_pools, fuse_scales)
+"""What they fuse stands in the way of other passes, so they run when those are done."""
 
 
 def lower(network: Network) -> Network:
@@ -48,4 +53,7 @@ def lower(network: Network) -> Network:
         for run in PASSES:
             network = run(network)
         if network is before:
-            return network
+            break
+    for run in LAST_PASSES:
+        network = run(network)
+    return network

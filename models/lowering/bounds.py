@@ -60,7 +60,11 @@ def _bounds(node: Node, inputs: Sequence[Bounds], network: Network) -> Bounds:
     low, high = min(b[0] for b in inputs), max(b[1] for b in inputs)
     match layer:
         case BinaryConv2d() | BinaryDense() | BinaryWeightConv2d() | BinaryWeightDense():
-            return _product(layer.weight, low, high, network.types[node.outputs[0]])
+            types = tuple(network.types[name] for name in node.inputs)
+            sums = _product(layer.weight, low, high, layer.sums(types).element)
+            if layer.scale_bias is not None:
+                return _elementwise(layer.scale_bias, *sums)
+            return (-1, 1) if layer.fused else sums
         case FloatConv2d() | FloatDense():
             return _float_product(layer, max(-low, high))
         case Add() if network.types[node.outputs[0]].element is ElementType.INT32:
@@ -70,14 +74,12 @@ def _bounds(node: Node, inputs: Sequence[Bounds], network: Network) -> Bounds:
     return _elementwise(layer, low, high) if is_monotone(layer) else EVERYTHING
 
 
-def _product(weight: np.ndarray, low: float, high: float, target: TensorType) -> Bounds:
-    if target.element is ElementType.BIT:
-        return -1, 1
+def _product(weight: np.ndarray, low: float, high: float, element: ElementType) -> Bounds:
     taps = math.prod(weight.shape[1:])
     # Rounding makes a float sum at most (1 + 2^-24)^taps times larger, which is far below 2.
-    slack = 2 if target.element is ElementType.FLOAT32 else 1
+    slack = 2 if element is ElementType.FLOAT32 else 1
     largest = max(-low, high) * taps * slack
-    within = target.element is not ElementType.FLOAT32 or (taps < 2**23 and largest < _FLOAT_MAX)
+    within = element is not ElementType.FLOAT32 or (taps < 2**23 and largest < _FLOAT_MAX)
     return (-largest, largest) if within else EVERYTHING
 
 

@@ -11,13 +11,20 @@ import attrs
 import numpy as np
 
 from bnnplan.models.graph import Network, Node
-from bnnplan.models.layers import Flatten, MaxPool2d, Reshape, Sign, Threshold, Transpose
-from bnnplan.models.lowering.fuse_threshold import PRODUCTS
+from bnnplan.models.layers import (
+    BinaryProduct,
+    Flatten,
+    MaxPool2d,
+    Reshape,
+    Sign,
+    Threshold,
+    Transpose,
+)
 from bnnplan.models.lowering.rewriting import everywhere, private_producer, substitute, swapped
 from bnnplan.models.lowering.semantics import is_monotone
 from bnnplan.models.tensors import WORD_BITS
 
-_JOINABLE = PRODUCTS | MaxPool2d | Flatten | Reshape | Transpose
+_JOINABLE = BinaryProduct | MaxPool2d | Flatten | Reshape | Transpose
 
 
 def flatten_early(network: Network) -> Network:

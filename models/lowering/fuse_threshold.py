@@ -5,19 +5,10 @@ from __future__ import annotations
 import attrs
 
 from bnnplan.models.graph import Network, Node
-from bnnplan.models.layers import (
-    BinaryConv2d,
-    BinaryDense,
-    BinaryWeightConv2d,
-    BinaryWeightDense,
-    Sign,
-    Threshold,
-)
+from bnnplan.models.layers import BinaryProduct, Sign, Threshold
 from bnnplan.models.lowering.bounds import bounds
 from bnnplan.models.lowering.rewriting import everywhere, private_producer, substitute
 from bnnplan.models.lowering.thresholds import threshold_of
-
-PRODUCTS = BinaryConv2d | BinaryDense | BinaryWeightConv2d | BinaryWeightDense
 
 
 def fuse_thresholds(network: Network) -> Network:
@@ -29,7 +20,7 @@ def _fuse(network: Network, node: Node) -> Network | None:
     if not isinstance(node.layer, Sign | Threshold):
         return None
     product = private_producer(network, node)
-    if product is None or not isinstance(product.layer, PRODUCTS):
+    if product is None or not isinstance(product.layer, BinaryProduct) or product.layer.fused:
         return None
     threshold: Threshold | None
     if isinstance(node.layer, Threshold):

@@ -28,7 +28,7 @@ def keep_integers(network: Network) -> Network:
 
 def _swap(network: Network, node: Node) -> Network | None:
     layer = node.layer
-    if not isinstance(layer, BinaryWeightConv2d | BinaryWeightDense) or layer.threshold is not None:
+    if not isinstance(layer, BinaryWeightConv2d | BinaryWeightDense) or layer.fused:
         return None
     upper = private_producer(network, node)
     if upper is None or not isinstance(upper.layer, ScaleBias):

@@ -11,6 +11,7 @@ import pytest
 
 from bnnplan.backends.conformance import KINDS, LAWS, Examination, check_backend, examination
 from bnnplan.backends.conformance.law import BY_KIND
+from bnnplan.backends.host import HostArena
 from bnnplan.backends.interface import Configuration, Program, Unavailable
 from bnnplan.backends.reference import ReferenceBackend, compute
 from bnnplan.backends.reference.backend import ReferenceKernel
@@ -82,6 +83,40 @@ class NaNIsNegative(Tampered):
 class MinimumIgnored(Tampered):
     def compute(self, bound, values, configuration):
         return compute(attrs.evolve(bound.layer, minimum=None), values)
+
+
+class PooledMinimumIgnored(Tampered):
+    def compute(self, bound, values, configuration):
+        layer = bound.layer
+        if layer.pool is None:
+            return compute(layer, values)
+        largest = attrs.evolve(layer.pool, minimum=None)
+        return compute(attrs.evolve(layer, pool=largest), values)
+
+
+class RestOfAPooledRowKept(Tampered):
+    """Windows begin at the far end, so that an odd extent leaves out the first column."""
+
+    def compute(self, bound, values, configuration):
+        layer = bound.layer
+        found = compute(attrs.evolve(layer, pool=None), values)
+        if layer.pool is None:
+            return found
+        return [compute(layer.pool, [found[0][:, :, ::-1]])[0][:, :, ::-1]]
+
+
+class ScaledInDouble(Tampered):
+    """One rounding in place of two."""
+
+    def compute(self, bound, values, configuration):
+        layer = bound.layer
+        [found] = compute(attrs.evolve(layer, scale_bias=None), values)
+        if layer.scale_bias is None:
+            return [found]
+        scale, bias = (
+            array.astype(np.float64) for array in (layer.scale_bias.scale, layer.scale_bias.bias)
+        )
+        return [(found * scale + bias).astype(np.float32)]
 
 
 class AnyOrderOfSums(Tampered):
@@ -245,6 +280,16 @@ class Boasting(Tampered):
         return TimesTooLong(steps)
 
 
+class OneForAll(HostArena):
+    def take(self, offset, type, batch):
+        return super().take(0, type, batch)
+
+
+class Crowded(Tampered):
+    def allocate_arena(self, device, nbytes):
+        return OneForAll(nbytes, device.space)
+
+
 class NoResources(Tampered):
     def devices(self):
         return [attrs.evolve(super().devices()[0][0], resources=())], []
@@ -268,6 +313,11 @@ BROKEN = [
     (TiesAreBelow, "results", "Threshold", "expected"),
     (NaNIsNegative, "results", "Sign", "expected"),
     (MinimumIgnored, "results", "MaxPool2d", "expected"),
+    (PooledMinimumIgnored, "results", "BinaryConv2d", "expected"),
+    (PooledMinimumIgnored, "results", "BinaryWeightConv2d", "expected"),
+    (RestOfAPooledRowKept, "results", "BinaryConv2d", "expected"),
+    (ScaledInDouble, "results", "BinaryDense", "expected"),
+    (ScaledInDouble, "results", "BinaryConv2d", "expected"),
     (AnyOrderOfSums, "results", "FloatDense", "expected"),
     (SixteenBitSums, "extremes", "BinaryDense", "expected"),
     (SixteenBitSums, "extremes", "BinaryConv2d", "expected"),
@@ -285,6 +335,7 @@ BROKEN = [
     (AcceptsTheRefused, "support", "Flatten", "but was accepted"),
     (KeepsArrays, "transport", "", "what was uploaded as"),
     (LendsArrays, "transport", "", "what was uploaded as"),
+    (Crowded, "transport", "", "what lies in an arena"),
     (TakesAnything, "refusals", "", "too many images"),
     (AnyConfiguration, "strange configurations", "", "but was accepted"),
     (LastStepForgotten, "linking", "", "after a linked run"),

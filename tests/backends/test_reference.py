@@ -91,19 +91,34 @@ def loops(layer, x, pad_value):
     return out
 
 
+def pooled(pool, signs):
+    (kh, kw), (sh, sw) = pool.kernel, pool.strides
+    batch, height, width, filters = signs.shape
+    out = np.zeros((batch, (height - kh) // sh + 1, (width - kw) // sw + 1, filters), np.int8)
+    for n, r, c, f in np.ndindex(out.shape):
+        window = signs[n, r * sh : r * sh + kh, c * sw : c * sw + kw, f]
+        takes_least = pool.minimum is not None and pool.minimum[f]
+        out[n, r, c, f] = window.min() if takes_least else window.max()
+    return out
+
+
 @given(cases(["BinaryConv2d", "BinaryWeightConv2d"]))
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.filter_too_much])
 def test_integer_convolutions_equal_plain_loops(case):
     layer, [x] = case.bound.layer, case.inputs
     macs = layer.macs(case.bound.inputs) * case.bound.batch
     assume(x.dtype != np.float32 and macs <= 20_000)
-    sums = loops(layer, x, getattr(layer, "pad_value", 0))
-    if layer.threshold is None:
-        assert np.array_equal(one(layer, x), sums)
-    else:
+    expected = loops(layer, x, getattr(layer, "pad_value", 0))
+    if layer.scale_bias is not None:
+        scale, bias = layer.scale_bias.scale, layer.scale_bias.bias
+        expected = expected.astype(np.float32) * scale + bias
+    if layer.threshold is not None:
         t, flip = layer.threshold.threshold.astype(np.int64), layer.threshold.flip
-        negative = np.where(flip, sums > t, sums < t)
-        assert np.array_equal(one(layer, x), np.where(negative, -1, 1))
+        negative = np.where(flip, expected > t, expected < t)
+        expected = np.where(negative, -1, 1)
+    if layer.pool is not None:
+        expected = pooled(layer.pool, expected)
+    assert np.array_equal(one(layer, x), expected)
 
 
 def test_zero_pads_contribute_nothing_and_one_pads_one():

@@ -90,9 +90,19 @@ def _product(draw, kind, rng):
     if name.startswith("Float"):
         bias = floats(rng, filters) if draw(st.booleans()) else None
         return kind(floats(rng, *shape), bias, **more), (source,)
-    if draw(st.booleans()):
+    carried = draw(st.sampled_from(["nothing", "threshold", "pool", "scale_bias"]))
+    if carried == "scale_bias":
+        more[carried] = layers.ScaleBias(floats(rng, filters), floats(rng, filters))
+    elif carried != "nothing":
         more["threshold"] = threshold(rng, filters, FLOAT32 if element is FLOAT32 else INT32)
-    return kind(signs(rng, *shape), **more), (source,)
+    weight = signs(rng, *shape)
+    if carried == "pool" and name.endswith("2d"):
+        height, width, _ = kind(weight, **more).infer((source,))[0].shape
+        kernel = draw(st.integers(1, min(2, height))), draw(st.integers(1, min(2, width)))
+        strides = tuple(size + draw(st.integers(0, 1)) for size in kernel)
+        minimum = rng.random(filters) < 0.5 if draw(st.booleans()) else None
+        more["pool"] = layers.MaxPool2d(kernel, strides, minimum=minimum)
+    return kind(weight, **more), (source,)
 
 
 @st.composite

@@ -9,16 +9,20 @@ from bnnplan.models.zoo import build
 
 def test_rows_of_hep_fashion():
     description = describe(lower(build("hep-fashion")))
-    first, pool, second = description.rows[:3]
-    assert (first.kind, first.binary, first.fused) == ("BinaryWeightConv2d", False, True)
+    first, second = description.rows[:2]
+    assert (first.kind, first.binary, first.fused) == (
+        "BinaryWeightConv2d",
+        False,
+        ("Threshold", "MaxPool2d"),
+    )
     assert first.inputs == ("28×28×1 uint8",)
-    assert first.outputs == ("28×28×64 bit",)
+    assert first.outputs == ("14×14×64 bit",)
+    # Of all windows, before the pooling.
     assert first.macs == 28 * 28 * 64 * 9
-    # One bit a weight and a flip, 32 bits a threshold.
-    assert first.weight_bits == 64 * 9 + 64 * 33
-    assert first.activation_bytes == 28 * 28 * 8
-    # The channels that a negative scale has flipped take the minimum.
-    assert (pool.macs, pool.weight_bits, pool.weight_bytes) == (0, 64, 8)
+    # One bit a weight and a flip, 32 bits a threshold. The channels that a negative scale has
+    # flipped take the minimum: one bit a channel.
+    assert first.weight_bits == 64 * 9 + 64 * 33 + 64
+    assert first.activation_bytes == 14 * 14 * 8
     assert (second.binary, second.macs) == (True, 14 * 14 * 64 * 64 * 9)
 
 

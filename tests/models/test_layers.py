@@ -79,6 +79,16 @@ def test_types_are_inferred(layer, inputs, outputs):
         (BinaryConv2d(WEIGHT), [bits((6, 5, 3))], "expects 4 channels"),
         (BinaryConv2d(WEIGHT), [bits((2, 5, 4))], "a window of 3 does not fit 2 padded"),
         (BinaryConv2d(WEIGHT, threshold=Threshold([0], [False])), [bits(IMAGE)], "expects 1 chan"),
+        (
+            BinaryConv2d(WEIGHT, threshold=RULE, pool=MaxPool2d(5, 5)),
+            [bits(IMAGE)],
+            "a window of 5 does not fit 4",
+        ),
+        (
+            BinaryConv2d(WEIGHT, scale_bias=ScaleBias([1], [0])),
+            [bits(IMAGE)],
+            "ScaleBias expects 1 channels",
+        ),
         (BinaryDense(np.ones((3, 4))), [bits(IMAGE)], "takes a vector"),
         (BinaryWeightDense(np.ones((1, 2**15 + 1))), [whole((2**15 + 1,))], "32-bit sums safe"),
         (FloatDense(np.ones((3, 4))), [whole(VECTOR)], "takes float32 elements"),
@@ -110,6 +120,16 @@ def test_inputs_that_do_not_fit_are_refused(layer, inputs, words):
         (lambda: BinaryConv2d(WEIGHT, pads=(1, 1)), "must be 4 integers"),
         (lambda: BinaryConv2d(WEIGHT, strides=0), "from 1 to"),
         (lambda: BinaryConv2d(WEIGHT, pads=2**40), "from 0 to"),
+        (lambda: BinaryConv2d(WEIGHT, pool=MaxPool2d(2, 2)), "pool needs a threshold"),
+        (lambda: BinaryConv2d(WEIGHT, threshold=RULE, pool=MaxPool2d(3, 2)), "at least its kernel"),
+        (
+            lambda: BinaryConv2d(WEIGHT, threshold=RULE, pool=MaxPool2d(2, 2, (0, 1, 0, 0))),
+            "must have no pads",
+        ),
+        (
+            lambda: BinaryConv2d(WEIGHT, threshold=RULE, scale_bias=ScaleBias([1] * 8, [0] * 8)),
+            "cannot have a scale and bias too",
+        ),
         (lambda: MaxPool2d(2, pads=2), "must be smaller than the kernel"),
         (lambda: FloatConv2d(WEIGHT, bias=[1.0]), "8 filters but 1 biases"),
         (lambda: Threshold([0, 1], [True]), "as many thresholds as flips"),
@@ -132,6 +152,8 @@ def test_layers_that_cannot_be_are_refused(make, words):
 def test_multiplications_are_counted():
     assert BinaryConv2d(WEIGHT).macs((bits(IMAGE),)) == 4 * 3 * 8 * 36
     assert BinaryConv2d(WEIGHT[..., :2], groups=2).macs((bits(IMAGE),)) == 4 * 3 * 8 * 18
+    pooled = BinaryConv2d(WEIGHT, threshold=RULE, pool=MaxPool2d(2, 2))
+    assert pooled.macs((bits(IMAGE),)) == 4 * 3 * 8 * 36
     assert BinaryDense(np.ones((3, 4))).macs((bits(VECTOR),)) == 12
     assert Sign().macs((floats(VECTOR),)) == 0
 

@@ -7,7 +7,8 @@ from layer_strategies import GENERATORS, IMAGES, bound_layers, elementwise, sign
 from bnnplan.backends.reference import evaluate
 from bnnplan.models import layers
 from bnnplan.models.graph import Network, Node
-from bnnplan.models.lowering import PASSES, lower
+from bnnplan.models.lowering import LAST_PASSES, PASSES, lower
+from bnnplan.models.lowering.bounds import bounds
 from bnnplan.models.tensors import ElementType, TensorType
 
 BIT, UINT8, INT8, INT32, FLOAT32 = ElementType
@@ -109,7 +110,7 @@ def test_lowering_keeps_every_value(network):
     assert_same_values(network, lower(network))
 
 
-@pytest.mark.parametrize("run", PASSES, ids=lambda run: run.__name__)
+@pytest.mark.parametrize("run", PASSES + LAST_PASSES, ids=lambda run: run.__name__)
 @settings(max_examples=100, deadline=None)
 @given(network=networks())
 def test_every_pass_keeps_every_value_and_then_has_nothing_to_do(run, network):
@@ -181,15 +182,14 @@ def test_hep_bnn_becomes_binary_layers_only():
         norm(3, 3),
     )
     lowered = lower(network)
-    assert kinds(lowered) == [
-        "BinaryWeightConv2d",
-        "MaxPool2d",
-        "BinaryConv2d",
-        "MaxPool2d",
-        "Flatten",
-        "BinaryDense",
-        "BinaryDense",
-        "ScaleBias",
+    assert [
+        (node.layer.kind, *(inner.kind for inner in node.layer.fused)) for node in lowered.nodes
+    ] == [
+        ("BinaryWeightConv2d", "Threshold", "MaxPool2d"),
+        ("BinaryConv2d", "Threshold", "MaxPool2d"),
+        ("Flatten",),
+        ("BinaryDense", "Threshold"),
+        ("BinaryDense", "ScaleBias"),
     ]
     assert_same_values(network, lowered)
 
@@ -205,7 +205,7 @@ def test_residual_branches_keep_their_numbers():
     ]
     network = Network("residual", {"x": image}, nodes, ["y"])
     lowered = lower(network)
-    assert kinds(lowered) == ["Sign", "BinaryConv2d", "ScaleBias", "Add"]
+    assert kinds(lowered) == ["Sign", "BinaryConv2d", "Add"]
     assert_same_values(network, lowered)
 
 
@@ -334,6 +334,60 @@ def test_a_float_stem_behind_pixels_folds_into_one_threshold():
     wanted = evaluate(network, {"pixels": pixels})["bits"]
     np.testing.assert_array_equal(evaluate(lowered, {"pixels": pixels})["bits"], wanted)
     assert (wanted[..., 3] == -1).all()
+
+
+@pytest.mark.parametrize(
+    ("pool", "fuses"),
+    [
+        (layers.MaxPool2d(2, 2), True),
+        (layers.MaxPool2d((3, 1), (4, 2)), True),
+        (layers.MaxPool2d(3, 2), False),
+        (layers.MaxPool2d(2, 2, (1, 0, 0, 0)), False),
+    ],
+)
+@pytest.mark.parametrize("element", [BIT, UINT8])
+def test_a_convolution_carries_the_pooling_of_windows_side_by_side(pool, fuses, element):
+    rng = np.random.default_rng(5)
+    source = TensorType((7, 6, 3), element)
+    kind = layers.BinaryConv2d if element is BIT else layers.BinaryWeightConv2d
+    network = chain(source, kind(signs(rng, 70, 2, 2, 3)), pool, norm(70), layers.Sign())
+    lowered = lower(network)
+    assert kinds(lowered) == [kind.__name__] + ["MaxPool2d"] * (not fuses)
+    assert_same_values(network, lowered)
+
+
+def test_what_others_read_is_not_fused():
+    rng = np.random.default_rng(5)
+    conv = layers.BinaryConv2d(signs(rng, 4, 1, 1, 3), threshold=layers.Threshold([0] * 4, [0] * 4))
+    pooled = chain(TensorType((4, 4, 3), BIT), conv, layers.MaxPool2d(2, 2), outputs=["t0", "t1"])
+    assert lower(pooled) is pooled
+    dense = layers.BinaryDense(signs(rng, 4, 3))
+    scaled = chain(
+        TensorType((3,), BIT),
+        dense,
+        lower(chain(TensorType((4,), INT32), norm(4))).nodes[0].layer,
+        outputs=["t0", "t1"],
+    )
+    assert lower(scaled) is scaled
+
+
+def test_two_poolings_in_a_row_leave_the_second():
+    rng = np.random.default_rng(5)
+    conv = layers.BinaryConv2d(signs(rng, 4, 1, 1, 3), threshold=layers.Threshold([0] * 4, [0] * 4))
+    network = chain(
+        TensorType((8, 8, 3), BIT), conv, layers.MaxPool2d(2, 2), layers.MaxPool2d(2, 2)
+    )
+    lowered = lower(network)
+    assert kinds(lowered) == ["BinaryConv2d", "MaxPool2d"]
+    assert_same_values(network, lowered)
+
+
+def test_what_a_product_carries_is_in_its_bounds():
+    """A decision behind scaled sums must see the scaled range, not that of the sums."""
+    weight = signs(np.random.default_rng(0), 3, 5)
+    scale = layers.ScaleBias([0.5, -2, 100], [1, 0, -1])
+    network = chain(TensorType((5,), BIT), layers.BinaryDense(weight, scale_bias=scale))
+    assert bounds(network)["t0"] == (-501, 499)
 
 
 def test_reshapes_join_when_what_stood_between_them_is_gone():

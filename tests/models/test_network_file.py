@@ -12,8 +12,10 @@ from bnnplan.models.errors import FileError
 from bnnplan.models.graph import Network, Node
 from bnnplan.models.layers import (
     LAYER_KINDS,
+    BinaryConv2d,
     BinaryDense,
     Clip,
+    MaxPool2d,
     ScaleBias,
     Sign,
     Threshold,
@@ -62,6 +64,25 @@ def test_every_kind_of_layer_survives_a_file(kind, tmp_path_factory, data):
     loaded = load_network(path)
     assert loaded == network
     assert loaded.fingerprint == network.fingerprint
+
+
+def test_what_a_layer_carries_stands_beside_its_own_fields(tmp_path):
+    rule = Threshold(np.arange(3, dtype=np.int32), [True, False, True])
+    pool = MaxPool2d(2, (2, 3), minimum=[False, False, True])
+    conv = BinaryConv2d(np.ones((3, 1, 1, 2), np.int8), threshold=rule, pool=pool)
+    path = tmp_path / "fused.bnn"
+    save_network(alone(conv, (TensorType((4, 4, 2), "bit"),)), path)
+    with safetensors.safe_open(path, "np") as opened:
+        graph = json.loads(opened.metadata()["bnnplan"])
+    node = graph["nodes"][0]
+    assert (node["settings"]["pool.kernel"], node["settings"]["pool.strides"]) == ([2, 2], [2, 3])
+    assert node["arrays"]["pool.minimum"] == {"type": "truth", "shape": [3]}
+    assert load_network(path).nodes[0].layer == conv
+
+
+def test_files_of_version_1_are_read(saved):
+    rewrite(saved, field("version", 1))
+    assert load_network(saved) == small_network()
 
 
 def test_names_classes_and_notes_are_kept(saved):
@@ -130,7 +151,7 @@ def as_whole_numbers(graph, tensors):
     ("change", "message"),
     [
         (field("schema", "other"), "field schema: must be 'bnnplan.network'"),
-        (field("version", 2), "newer bnnplan"),
+        (field("version", 3), "newer bnnplan"),
         (field("outputs", ["nothing"]), "output 'nothing' is no tensor"),
         (field("inputs", []), "at least one input"),
         (field("inputs", [{"name": "pixels", "shape": [0], "element": "uint8"}]), "at least 1"),
@@ -156,6 +177,9 @@ def as_whole_numbers(graph, tensors):
         (node(2, settings={"zero": 0}), "Sign.zero must be 1 or -1"),
         (node(2, settings={"zero": True}), "must be a whole number"),
         (node(4, settings={"threshold": None}), "has no field 'threshold'"),
+        (node(4, settings={"pool.kernel": [2, 2]}), "has no field 'pool.kernel'"),
+        (node(4, settings={"scale_bias.kernel": 2}), "layer 'größe/1'.scale_bias: "),
+        (node(3, settings={"threshold.zero": 1}), "Threshold has no field 'zero'"),
         (array(0, "scale", shape=[4]), "needs float32 of shape [4]"),
         (array(0, "scale", shape=[-3]), "extent below 1"),
         (array(0, "scale", type="int32"), "needs int32 of shape [3]"),

@@ -256,6 +256,12 @@ def test_an_array_must_fit_the_buffer(device):
         BACKEND.upload(np.zeros((1, 3), np.float32), buffer)
 
 
+def test_no_arena_is_larger_than_one_piece_of_memory(device):
+    limit = BACKEND._session(device).handle.max_mem_alloc_size
+    assert BACKEND.allocate_arena(device, limit + 1) is None
+    assert BACKEND.alignment(device) % 64 == 0
+
+
 def test_a_tensor_beyond_the_device_is_refused_in_one_line(device):
     type = TensorType((2**30,), INT32)
     with pytest.raises(DeviceError, match=f"{device.name} cannot hold .* use a smaller batch"):
