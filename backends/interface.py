@@ -4,14 +4,16 @@ A backend is one class that derives from :class:`Backend`, named by one entry po
 ``bnnplan.backends``. Seven methods must be written: `devices`, `supports`, `configurations`,
 `prepare`, `allocate`, `upload` and `download` (the last three come with
 :class:`bnnplan.backends.host.HostMemory` if the device computes in ordinary memory); `convert`,
-`formats` and `link` have defaults.
+`formats`, `allocate_arena`, `alignment`, `link` and `ceilings` have defaults.
 
 The rules behind the types:
 
 * Every kernel gives exactly the integers and bits of the `reference` backend. Layers that
   produce float32 agree to the tolerance stated for them (see :mod:`bnnplan.models.layers`).
-* A kernel reads and writes only the buffers it is given. Weights are packed, compiled and
-  uploaded once, in `prepare`.
+* A kernel reads and writes only the buffers it is given, and writes every byte of its outputs,
+  the tails of packed words included: buffers share memory with others that are not alive at the
+  same time, so they hold garbage before. An input and an output of one kernel never overlap.
+  Weights are packed, compiled and uploaded once, in `prepare`.
 * Formats are explicit. A kernel states the format of every input and output; whoever calls it
   hands over buffers of those formats. Nothing is converted silently.
 * An instance may be used from one thread at a time; different instances, and programs of
@@ -24,6 +26,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
 from typing import ClassVar
 
 import numpy as np
@@ -32,6 +35,9 @@ from attrs import field, frozen
 from bnnplan.models.errors import BnnplanError
 from bnnplan.models.graph import BoundLayer
 from bnnplan.models.tensors import TensorFormat, TensorType
+
+ALIGNMENT = 64
+"""Bytes of a cache line, to which tensors are aligned unless a backend wants more."""
 
 
 def _strings(values: Iterable[str]) -> frozenset[str]:
@@ -66,6 +72,51 @@ class MemorySpace:
     capacity: int | None = None
 
 
+class Work(StrEnum):
+    """What a device does so much of in a second."""
+
+    CYCLES = "cycles"
+    """Of the clock."""
+    BIT_PRODUCTS = "bit-products"
+    """±1 times ±1, and added up."""
+    BYTE_PRODUCTS = "byte-products"
+    """A byte times ±1, and added up."""
+    FLOAT_PRODUCTS = "float-products"
+    """float32 times float32, rounded, and added up."""
+    BYTES_READ = "bytes-read"
+
+
+@frozen
+class Ceiling:
+    """The most that a device can do of some work in a second, as measured.
+
+    Parameters
+    ----------
+    work : Work
+    name : str
+        What people call it: how the work is done, or the level of memory.
+    threads : int
+        Threads that do it together.
+    rate : float
+        Of all of them, a second.
+    variant : str
+        The kernel variant that it holds for; empty: for all.
+    capacity : int or None
+        Of bytes: the most that each thread can have at this level; None: no limit.
+    """
+
+    work: Work
+    name: str
+    threads: int
+    rate: float
+    variant: str = ""
+    capacity: int | None = None
+
+
+def _ceilings(values: Iterable[Ceiling]) -> tuple[Ceiling, ...]:
+    return tuple(values)
+
+
 @frozen
 class Device:
     """Something that runs layers.
@@ -88,6 +139,9 @@ class Device:
         Most threads that a configuration may use.
     properties : mapping of str to str
         Driver version, clock and the like; part of a profile's fingerprint.
+    ceilings : tuple of Ceiling
+        What it can do at most; empty where that was not measured. Devices that differ in nothing
+        else are equal.
     """
 
     name: str
@@ -98,6 +152,7 @@ class Device:
     resources: frozenset[str] = field(default=frozenset(), converter=_strings)
     threads: int = 1
     properties: Mapping[str, str] = field(factory=dict, converter=_texts, hash=False)
+    ceilings: tuple[Ceiling, ...] = field(default=(), converter=_ceilings, eq=False)
 
 
 @frozen
@@ -166,6 +221,28 @@ class Buffer:
         return self.type.nbytes(self.batch)
 
 
+class Arena(ABC):
+    """One block of a memory space, in which tensors lie at offsets.
+
+    Tensors that are not alive at the same time may overlap. The block lives as long as the arena
+    or a buffer of it.
+
+    Parameters
+    ----------
+    nbytes : int
+    """
+
+    def __init__(self, nbytes: int) -> None:
+        self.nbytes = nbytes
+
+    @abstractmethod
+    def take(self, offset: int, type: TensorType, batch: int) -> Buffer:
+        """A buffer for a tensor in its shared format, `offset` bytes into the block.
+
+        The offset is a multiple of the backend's `alignment`.
+        """
+
+
 class Kernel(ABC):
     """A layer made ready for one device in one configuration, with its weights in place.
 
@@ -225,6 +302,11 @@ class Program:
 
     def __init__(self, steps: Sequence[Step]) -> None:
         self.steps = tuple(steps)
+
+    @property
+    def workspace_bytes(self) -> int:
+        """Memory that the program holds besides its buffers and its kernels' weights."""
+        return max((step.kernel.workspace_bytes for step in self.steps), default=0)
 
     def run(self) -> None:
         """Run all steps and return when the last output is complete."""
@@ -308,6 +390,24 @@ class Backend(ABC):
     def download(self, buffer: Buffer) -> np.ndarray:
         """A host array with the contents of the buffer, in the buffer's format."""
 
+    def allocate_arena(self, device: Device, nbytes: int) -> Arena | None:
+        """One block in the device's space for many tensors that take turns in it.
+
+        None, the default, where there is no such thing, or not of that size: then every tensor is
+        allocated by itself, and none shares memory with another. Backends that share the code of
+        `allocate` and `allocate_arena`, and name the same space, share one arena.
+
+        Raises
+        ------
+        DeviceError
+            If the device has no memory left.
+        """
+        return None
+
+    def alignment(self, device: Device) -> int:
+        """Bytes to whose multiples tensors in an arena of the device are aligned."""
+        return ALIGNMENT
+
     def convert(self, array: np.ndarray, type: TensorType, source: str, target: str) -> np.ndarray:
         """Re-format a host array; a backend with formats of its own overrides it."""
         if source == target:
@@ -322,3 +422,15 @@ class Backend(ABC):
     def link(self, steps: Sequence[Step]) -> Program:
         """Make one program of steps that run one after the other on one device."""
         return Program(steps)
+
+    def ceilings(self, device: Device) -> tuple[Ceiling, ...] | Unavailable:
+        """What the device can do at most, measured in about two seconds; or why that is unknown.
+
+        With them, tables say how near a layer comes to what its device can do at all.
+
+        Raises
+        ------
+        DeviceError
+            If the device fails.
+        """
+        return Unavailable(device.name, f"backend {self.name} measures no ceilings")

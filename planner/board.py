@@ -16,15 +16,17 @@ from pathlib import Path
 import attrs
 from attrs import field, frozen
 
-from bnnplan.backends.interface import Device, MemorySpace, Unavailable
+from bnnplan.backends.interface import Ceiling, Device, MemorySpace, Unavailable
 from bnnplan.backends.registry import Backends, devices_of, load_backends
 from bnnplan.models.converters import as_tuple
 from bnnplan.models.errors import BnnplanError
-from bnnplan.models.files import converter, read_json, structure, write_json
+from bnnplan.models.files import Migrations, converter, read_json, structure, write_json
 from bnnplan.planner.gpus import idle_gpus
 
 SCHEMA = "bnnplan.board"
-VERSION = 1
+VERSION = 2
+MIGRATIONS: Migrations = {1: lambda content: content}
+"""Version 2 added devices[].ceilings, which may be missing."""
 MOST_THREADS = 4096
 """Of one device: more is a mistake, and would be more than a machine can start."""
 MOST_BYTES = 2**53 - 1
@@ -126,8 +128,9 @@ class Board:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over everything but the name: what a profile depends on."""
-        content = converter().unstructure(attrs.evolve(self, name=""))
+        """SHA-256 over everything but the name and the ceilings: what a profile depends on."""
+        devices = [attrs.evolve(device, ceilings=()) for device in self.devices]
+        content = converter().unstructure(attrs.evolve(self, name="", devices=devices))
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -143,6 +146,21 @@ def _check_device(board: str, device: Device) -> None:
         raise BoardError(
             f"{where}: capacity of space {device.space.name!r} is negative or above {MOST_BYTES}"
         )
+    for ceiling in device.ceilings:
+        fault = _ceiling_fault(ceiling)
+        if fault:
+            raise BoardError(f"{where}: ceiling {ceiling.name!r}: {fault}")
+
+
+def _ceiling_fault(ceiling: Ceiling) -> str:
+    """What is wrong with a ceiling; empty if nothing is."""
+    if not 0 < ceiling.rate < float("inf"):
+        return f"the rate must be above 0 a second, not {ceiling.rate}"
+    if not 1 <= ceiling.threads <= MOST_THREADS:
+        return f"threads must be from 1 to {MOST_THREADS}, not {ceiling.threads}"
+    if ceiling.capacity is not None and not 0 < ceiling.capacity <= MOST_BYTES:
+        return f"the capacity must be from 1 to {MOST_BYTES} bytes, not {ceiling.capacity}"
+    return ""
 
 
 @frozen
@@ -247,7 +265,7 @@ def load_board(path: Path) -> Board:
         If it names a backend that is not installed, or a device twice, or a negative figure, or
         a processor without cores.
     """
-    content = read_json(path, SCHEMA, VERSION)
+    content = read_json(path, SCHEMA, VERSION, MIGRATIONS)
     board: Board = structure(content, Board, path)
     installed = load_backends()
     broken = {missing.name: missing.reason for missing in installed.broken}

@@ -74,8 +74,7 @@ def cached_profile(
         network, board, batch=batch, options=wanted, earlier=kept, progress=progress
     )
     try:
-        _make_folder(path.parent)
-        save_profile(profile, path)
+        _save(profile, path)
     except BnnplanError as error:
         # A whole profile can be used without a cache, a part of one only from it.
         if not profile.conditions.complete:
@@ -83,6 +82,17 @@ def cached_profile(
         if tell is not None:
             tell(f"the profile is not kept, every command measures again: {error}")
     return profile, False
+
+
+def keep_profile(network: Network, profile: Profile) -> None:
+    """Put a profile in place of the kept one, if that is possible."""
+    with contextlib.suppress(BnnplanError):
+        _save(profile, profile_path(network, profile.board, profile.batch))
+
+
+def _save(profile: Profile, path: Path) -> None:
+    _make_folder(path.parent)
+    save_profile(profile, path)
 
 
 def _make_folder(folder: Path) -> None:

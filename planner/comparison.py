@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attrs import frozen
 
+from bnnplan.backends.interface import Configuration, Unavailable
 from bnnplan.models.errors import BnnplanError
 from bnnplan.models.graph import Network
 from bnnplan.planner.baselines import GREEDY, SINGLE_DEVICE
+from bnnplan.planner.board import Board
+from bnnplan.planner.ceilings import measure_ceilings
 from bnnplan.planner.execution.measure import Runnable, measure, ratio_interval
 from bnnplan.planner.execution.runner import Runner, check_feeds
+from bnnplan.planner.execution.trace import EventKind
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.peers import OnnxRuntimePeer
 from bnnplan.planner.plan import Plan, Ratio
 from bnnplan.planner.profile import Time
 from bnnplan.planner.profiling.oracle import random_feeds
+from bnnplan.planner.roofline import Bound, least_time
 from bnnplan.planner.verification import PLAN, make_runner
 
 PEER = "onnxruntime float32"
@@ -39,9 +46,52 @@ class Row:
     ratio: Ratio
 
 
+@frozen
+class LayerRow:
+    """One layer of the plan.
+
+    Parameters
+    ----------
+    name, device : str
+    configuration : Configuration
+    measured_ns : int
+        Mean over typical runs.
+    least : Bound or None
+        The time below which no kernel can be, and the ceiling that it comes from; None where that
+        is not known.
+    """
+
+    name: str
+    device: str
+    configuration: Configuration
+    measured_ns: int
+    least: Bound | None
+
+
+@frozen
+class Comparison:
+    """What was measured of a plan and its rivals.
+
+    Parameters
+    ----------
+    rows : list of Row
+    layers : list of LayerRow
+        Of the plan, in its order.
+    missing : list of str
+        What could not be compared, and why.
+    unknown : tuple of Unavailable
+        Devices whose ceilings are not known, and why.
+    """
+
+    rows: list[Row]
+    layers: list[LayerRow]
+    missing: list[str]
+    unknown: tuple[Unavailable, ...]
+
+
 def compare_plan(
     network: Network, original: Network, plan: Plan, *, seconds: float = 5.0, seed: int = 0
-) -> tuple[list[Row], list[str]]:
+) -> Comparison:
     """Measure in turns the plan, best single device, greedy, every single device, onnxruntime.
 
     Parameters
@@ -55,12 +105,6 @@ def compare_plan(
         Time to spend on measuring.
     seed : int
         Of the input images.
-
-    Returns
-    -------
-    rows : list of Row
-    missing : list of str
-        What could not be compared, and why.
     """
     bench = Workbench(network, plan.board, plan.batch)
     runners: dict[str, Runnable] = {PLAN: make_runner(bench, plan)}
@@ -93,4 +137,21 @@ def compare_plan(
         Row(name, predicted[name], result.time(), ratio_interval(result, found[PLAN]))
         for name, result in found.items()
     ]
-    return rows, missing
+    board, unknown = measure_ceilings(plan.board)
+    layers = _layers(bench, board, plan, found[PLAN].mean_of(EventKind.LAYER))
+    return Comparison(rows, layers, missing, unknown)
+
+
+def _layers(bench: Workbench, board: Board, plan: Plan, times: Mapping[str, int]) -> list[LayerRow]:
+    nodes = {node.name: node for node in bench.network.nodes}
+    rows = []
+    for layer in plan.layers:
+        node, where = nodes[layer.name], (layer.device, layer.configuration)
+        least = least_time(
+            bench.network.bind(node, bench.batch),
+            layer.configuration,
+            bench.kernel(node, *where).weight_bytes,
+            board.device(layer.device).ceilings,
+        )
+        rows.append(LayerRow(layer.name, *where, times[layer.name], least))
+    return rows

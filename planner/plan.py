@@ -10,7 +10,7 @@ from attrs import field, frozen
 from bnnplan.backends.interface import Configuration
 from bnnplan.models.converters import as_dict, as_tuple
 from bnnplan.models.errors import BnnplanError
-from bnnplan.models.files import converter, read_json, structure, write_json
+from bnnplan.models.files import Migrations, converter, read_json, structure, write_json
 from bnnplan.models.graph import Network
 from bnnplan.planner.board import Board
 from bnnplan.planner.profile import (
@@ -23,7 +23,9 @@ from bnnplan.planner.profile import (
 )
 
 SCHEMA = "bnnplan.plan"
-VERSION = 1
+VERSION = 2
+MIGRATIONS: Migrations = {1: lambda content: content}
+"""Version 2 added memory[] and board.devices[].ceilings, which may be missing."""
 
 
 class PlanError(BnnplanError):
@@ -86,6 +88,48 @@ class PlannedTransfer:
     def __attrs_post_init__(self) -> None:
         figures = (self.nbytes, self.predicted_ns, self.measured_ns or 0)
         check_figures(f"transfer of {self.tensor!r}: bytes and nanoseconds", *figures)
+
+
+@frozen
+class MemoryUse:
+    """What running a plan allocates in one memory space, bytes.
+
+    Parameters
+    ----------
+    space : str
+    weight_bytes : int
+        As packed for the chosen kernels.
+    activation_bytes : int
+        Of the arena that tensors share.
+    alive_bytes : int
+        The most bytes of tensors that must be held at once; no arena can be smaller.
+    workspace_bytes : int
+        Of all programs.
+    predicted_bytes : int or None
+        The most, of all of these, that the solver counted at any moment of the schedule.
+    """
+
+    space: str
+    weight_bytes: int
+    activation_bytes: int
+    alive_bytes: int
+    workspace_bytes: int
+    predicted_bytes: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        figures = (self.weight_bytes, self.activation_bytes, self.alive_bytes)
+        more = (self.workspace_bytes, self.predicted_bytes or 0)
+        check_figures(f"bytes in memory space {self.space!r}", *figures, *more)
+
+    @property
+    def allocated_bytes(self) -> int:
+        """Everything that is allocated."""
+        return self.weight_bytes + self.activation_bytes + self.workspace_bytes
+
+    @property
+    def ratio(self) -> float:
+        """Bytes allocated for tensors by those that must be held at once."""
+        return self.activation_bytes / max(self.alive_bytes, 1)
 
 
 @frozen
@@ -226,6 +270,8 @@ class Plan:
     measured : Measured or None
     verdict : str
         What the comparison on the board said; empty if it was not run.
+    memory : tuple of MemoryUse
+        One a space.
     """
 
     source: str
@@ -242,6 +288,7 @@ class Plan:
     baselines: tuple[Baseline, ...] = field(default=(), converter=as_tuple)
     measured: Measured | None = None
     verdict: str = ""
+    memory: tuple[MemoryUse, ...] = field(default=(), converter=as_tuple)
 
     def __attrs_post_init__(self) -> None:
         check_figures("launches in nanoseconds", self.launches_ns)
@@ -305,5 +352,5 @@ def save_plan(plan: Plan, path: Path) -> None:
 
 def load_plan(path: Path) -> Plan:
     """Read a plan file; FileError with file, field and reason where that is impossible."""
-    plan: Plan = structure(read_json(path, SCHEMA, VERSION), Plan, path)
+    plan: Plan = structure(read_json(path, SCHEMA, VERSION, MIGRATIONS), Plan, path)
     return plan

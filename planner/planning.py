@@ -21,14 +21,18 @@ from bnnplan.planner.plan import (
     PlannedTransfer,
     Proof,
 )
+from bnnplan.planner.plan_memory import planned_memory
 from bnnplan.planner.problem import Solution
 from bnnplan.planner.profile import Profile, shape_fingerprint
 from bnnplan.planner.solvers import solve
 from bnnplan.planner.solvers.base import SolverResult, Status
+from bnnplan.planner.solvers.checking import memory_peaks
 
 SHOWN_REASONS = 3
 PROVING = ("auto", "cpsat", "exhaustive")
 """Methods that find a plan if there is one, given time; the others may miss it."""
+MOST_TIGHTENINGS = 4
+"""Solutions that turn out not to fit in memory as they run, before none is expected to."""
 PROOF_SECONDS = 10.0
 """For finding out whether there is a plan at all that the others have missed."""
 
@@ -77,7 +81,66 @@ def plan_latency(
     """
     profile.require(network, profile.batch)
     chosen = options or SolveOptions()
+    end = time.monotonic() + chosen.time_limit
     encodings = _encodings(network, profile)
+    plan = _plan(network, profile, encodings, source, chosen)
+    for _ in range(MOST_TIGHTENINGS):
+        fitting = _fitting(plan)
+        if not fitting:
+            return plan
+        encodings = [_tightened(encoding, fitting) for encoding in encodings]
+        left = max(end - time.monotonic(), chosen.time_limit / 10)
+        try:
+            tight = _plan(
+                network, profile, encodings, source, attrs.evolve(chosen, time_limit=left)
+            )
+        except InfeasibleError:
+            break
+        # Whatever runs fits the solver's looser count as well, so the first bound holds.
+        bound = plan.proof.bound_ns
+        is_optimal = bound is not None and tight.predicted_ns <= bound
+        status = str(Status.OPTIMAL if is_optimal else Status.FEASIBLE)
+        plan = attrs.evolve(tight, proof=attrs.evolve(tight.proof, bound_ns=bound, status=status))
+    if fitting := _fitting(plan):
+        raise NoPlanError(
+            f"no plan found for {network.name!r} whose programs fit in memory as they run: "
+            f"{' and '.join(fitting)} too small; use a smaller batch, or a board with more memory"
+        )
+    return plan
+
+
+def _fitting(plan: Plan) -> dict[str, int]:
+    """What the solver may count in each space in which running a plan exceeds the capacity.
+
+    A solver counts what is alive at each moment. Programs hold more: a segment's copies are made
+    before it starts, inputs and outputs stay, workspaces stay, and tensors leave gaps.
+    """
+    capacity = {space.name: space.capacity for space in plan.board.spaces}
+    found = {}
+    for row in plan.memory:
+        limit = capacity.get(row.space)
+        if limit is not None and row.allocated_bytes > limit:
+            found[row.space] = max(0, (row.predicted_bytes or 0) - row.allocated_bytes + limit)
+    return found
+
+
+def _tightened(encoding: Encoding, capacities: Mapping[str, int]) -> Encoding:
+    """The encoding with other capacities of some spaces."""
+    spaces = [
+        attrs.evolve(space, capacity=capacities.get(space.name, space.capacity))
+        for space in encoding.problem.spaces
+    ]
+    return attrs.evolve(encoding, problem=attrs.evolve(encoding.problem, spaces=tuple(spaces)))
+
+
+def _plan(
+    network: Network,
+    profile: Profile,
+    encodings: Sequence[Encoding],
+    source: str,
+    chosen: SolveOptions,
+) -> Plan:
+    """The plan of the best of all encodings' solutions."""
     encoding, result = _best(_solve_all(encodings, chosen))
     heuristic = chosen.method not in PROVING
     if result.status is Status.UNKNOWN and heuristic:
@@ -230,6 +293,7 @@ def build_plan(
         )
     position = {node.name: index for index, node in enumerate(network.nodes)}
     rows.sort(key=lambda row: (row.start_ns, position[row.name]))
+    concurrent = _overlaps(busy)
     return Plan(
         source=source,
         network=network.name,
@@ -240,9 +304,18 @@ def build_plan(
         layers=rows,
         transfers=_transfers(network, profile, encoding, solution),
         launches_ns=launches,
-        concurrent=_overlaps(busy),
+        concurrent=concurrent,
         proof=proof,
         baselines=baselines,
+        memory=planned_memory(
+            network,
+            profile.board,
+            profile.batch,
+            chosen,
+            [row.name for row in rows],
+            memory_peaks(encoding.problem, solution),
+            concurrent=concurrent,
+        ),
     )
 
 

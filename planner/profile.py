@@ -11,12 +11,14 @@ from attrs import field, frozen
 from bnnplan.backends.interface import Configuration
 from bnnplan.models.converters import as_dict, as_tuple
 from bnnplan.models.errors import BnnplanError
-from bnnplan.models.files import converter, read_json, structure, write_json
+from bnnplan.models.files import Migrations, converter, read_json, structure, write_json
 from bnnplan.models.graph import Network
 from bnnplan.planner.board import MOST_THREADS, Board
 
 SCHEMA = "bnnplan.profile"
-VERSION = 1
+VERSION = 2
+MIGRATIONS: Migrations = {1: lambda content: content}
+"""Version 2 added board.devices[].ceilings, which may be missing."""
 MOST = 10**15
 """Nanoseconds (eleven days) and bytes above this are no measurement."""
 MOST_IMAGES = 65536
@@ -333,5 +335,5 @@ def save_profile(profile: Profile, path: Path) -> None:
 
 def load_profile(path: Path) -> Profile:
     """Read a profile file; FileError with file, field and reason where that is impossible."""
-    profile: Profile = structure(read_json(path, SCHEMA, VERSION), Profile, path)
+    profile: Profile = structure(read_json(path, SCHEMA, VERSION, MIGRATIONS), Profile, path)
     return profile

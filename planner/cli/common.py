@@ -155,9 +155,9 @@ class _Times(ProgressColumn):
         return Text(f"{spent}{left}")
 
 
-def print_json(schema: str, content: dict[str, Any]) -> None:
+def print_json(schema: str, content: dict[str, Any], version: int = 1) -> None:
     """Print a document with its schema and version first."""
-    document = {"schema": schema, "version": 1, **content}
+    document = {"schema": schema, "version": version, **content}
     # The whole text first: half a document helps nobody.
     sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
 

@@ -19,8 +19,10 @@ from bnnplan.planner.cli.common import (
     table,
 )
 from bnnplan.planner.cli.planned import open_plan
-from bnnplan.planner.comparison import compare_plan
+from bnnplan.planner.comparison import LayerRow, compare_plan
 from bnnplan.planner.plan import Ratio
+from bnnplan.planner.report.ceilings import EXPLANATION, share_of_ceiling
+from bnnplan.planner.report.tables import Rows
 from bnnplan.planner.report.units import duration, interval_text, times
 from bnnplan.planner.verification import PLAN
 
@@ -44,11 +46,16 @@ def compare(
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Measure the plan, its baselines and onnxruntime float32 in turns."""
+    """Measure the plan, its baselines and onnxruntime float32 in turns, and the plan's layers.
+
+    "of ceiling" is the share of a layer's time that its products, or its bytes, would take at the
+    most that its device can do, which is measured as well (2 seconds a device) unless the plan's
+    board states it; "set by" says which ceiling that is.
+    """
     opened, net = open_plan(
         plan, network=network, board=board, devices=devices, batch=batch, seed=seed, quiet=json
     )
-    rows, missing = compare_plan(
+    found = compare_plan(
         net, open_network(network or opened.source), opened, seconds=seconds, seed=seed
     )
     if json:
@@ -69,9 +76,20 @@ def compare(
                         "ratio_high": row.ratio.high,
                         "runs": row.time.runs,
                     }
-                    for row in rows
+                    for row in found.rows
                 ],
-                "missing": missing,
+                "layers": [
+                    {
+                        "name": layer.name,
+                        "device": layer.device,
+                        "configuration": layer.configuration.label,
+                        "measured_ns": layer.measured_ns,
+                        "least_ns": layer.least and layer.least.ns,
+                        "ceiling": layer.least and layer.least.ceiling.name,
+                    }
+                    for layer in found.layers
+                ],
+                "missing": found.missing,
             },
         )
         return
@@ -79,7 +97,7 @@ def compare(
         *("what", "predicted", "measured", "95 % low", "high", "plan is faster by", "95 %"),
         optional=("95 % low", "high"),
     )
-    for row in rows:
+    for row in found.rows:
         shown.add_row(
             row.name,
             duration(row.predicted_ns),
@@ -91,8 +109,25 @@ def compare(
         )
     console.print(shown)
     console.print("ratios are medians over paired runs, not of the medians shown")
-    for line in missing:
+    for line in found.missing:
         console.print(f"not compared: {line}")
+    console.print(_layer_table(found.layers))
+    console.print(EXPLANATION)
+    for lost in found.unknown:
+        console.print(f"no ceilings: {lost.name}: {lost.reason}")
+
+
+def _layer_table(layers: list[LayerRow]) -> Rows:
+    rows = table("layer", "device", "configuration", "measured", "of ceiling", "set by", left=3)
+    for layer in layers:
+        rows.add_row(
+            layer.name,
+            layer.device,
+            layer.configuration.label,
+            duration(layer.measured_ns),
+            *share_of_ceiling(layer.least, layer.measured_ns),
+        )
+    return rows
 
 
 def _certainty(ratio: Ratio) -> str:

@@ -5,11 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import attrs
 import typer
 
+from bnnplan.backends.interface import Unavailable
 from bnnplan.models.files import converter
 from bnnplan.planner.board import ORACLES, Detection, detect_board, dumped_board, save_board
-from bnnplan.planner.cli.common import Json, console, print_json, require_writable, table
+from bnnplan.planner.ceilings import measure_ceilings
+from bnnplan.planner.cli.common import (
+    Json,
+    console,
+    print_json,
+    progress_bar,
+    require_writable,
+    table,
+)
+from bnnplan.planner.report.ceilings import ceiling_table
 from bnnplan.planner.report.units import size
 
 
@@ -22,12 +33,28 @@ def devices(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the board to a file.")
     ] = None,
+    peak: Annotated[
+        bool,
+        typer.Option(
+            "--peak",
+            help="Measure what each device can do at most (products of bits, bytes and floats, "
+            "speed of caches and memory), in about 2 seconds each, and keep it in the board file.",
+        ),
+    ] = False,
 ) -> None:
     """List the devices of this machine, with the reason where one is unavailable."""
     require_writable(output)
+    if peak and root:
+        raise typer.BadParameter("--peak measures this machine, --root reads a copy of another's")
     found = Detection(dumped_board(root), ()) if root else detect_board(oracles=True)
+    unknown: tuple[Unavailable, ...] = ()
+    if peak:
+        with progress_bar("measuring ceilings", enabled=not json):
+            board, unknown = measure_ceilings(found.board)
+        found = attrs.evolve(found, board=board)
     if output is not None:
-        save_board(found.board if root else detect_board().board, output)
+        planned = found.board if root else detect_board().board
+        save_board(found.board.only(device.name for device in planned.devices), output)
     if json:
         print_json("bnnplan.devices", converter().unstructure(found))
         return
@@ -57,6 +84,10 @@ def devices(
     console.print(rows)
     for missing in found.unavailable:
         console.print(f"unavailable: {missing.name}: {missing.reason}")
+    if peak:
+        console.print(ceiling_table(found.board.devices))
+        for missing in unknown:
+            console.print(f"no ceilings: {missing.name}: {missing.reason}")
     if output is not None:
         left_out = [d.name for d in found.board.devices if d.backend in ORACLES]
         note = f" without {', '.join(left_out)}, planned with only if named" if left_out else ""

@@ -40,19 +40,21 @@ def inspect(
     rows = table(
         "layer",
         "type",
+        "fused",
         "inputs",
         "outputs",
         "MACs",
         "weight bits",
         "weights",
         "activations",
-        left=4,
+        left=5,
         optional=("weight bits", "weights", "inputs"),
     )
     for row in description.rows:
         rows.add_row(
             row.name,
             row.kind,
+            ", ".join(row.fused),
             " + ".join(row.inputs),
             " + ".join(row.outputs),
             f"{row.macs:,}" if row.macs else "",

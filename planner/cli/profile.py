@@ -8,7 +8,10 @@ from typing import Annotated
 import typer
 
 from bnnplan.models.files import converter
+from bnnplan.models.graph import Network
 from bnnplan.models.load import DEFAULT
+from bnnplan.planner.cache import keep_profile
+from bnnplan.planner.ceilings import profile_ceilings
 from bnnplan.planner.cli.common import (
     Batch,
     BoardFile,
@@ -24,13 +27,16 @@ from bnnplan.planner.cli.common import (
     open_board,
     open_lowered,
     print_json,
+    progress_bar,
     require_writable,
     table,
 )
 from bnnplan.planner.cli.planned import whole_profile
-from bnnplan.planner.profile import Profile, Rejection, save_profile
+from bnnplan.planner.profile import SCHEMA, VERSION, Profile, Rejection, save_profile
 from bnnplan.planner.profiling import Options
+from bnnplan.planner.report.ceilings import EXPLANATION, share_of_ceiling
 from bnnplan.planner.report.units import duration
+from bnnplan.planner.roofline import least_time
 
 
 def profile(
@@ -50,20 +56,30 @@ def profile(
     verbose: Verbose = False,
     json: Json = False,
 ) -> None:
-    """Measure every layer on every device in every configuration, and every transfer."""
+    """Measure every layer on every device in every configuration, and every transfer.
+
+    "of ceiling" is the share of a layer's time that its products, or its bytes, would take at the
+    most that its device can do, which is measured as well (2 seconds a device) unless the board
+    file states it; "set by" says which ceiling that is. 100 % cannot be passed but by noise.
+    """
     require_writable(output)
     network = open_lowered(net)
     detected = board_of(open_board(board, devices), quiet=json)
     options = Options(tolerance=tolerance, budget=budget, seed=seed)
-    measured, kept = whole_profile(
+    profiled, kept = whole_profile(
         network, detected, batch=batch, options=options, quiet=json, fresh=fresh
     )
+    with progress_bar("measuring ceilings", enabled=not json):
+        measured, unknown = profile_ceilings(profiled, detected)
+    keep_profile(network, measured)
     if output is not None:
         save_profile(measured, output)
     if json:
-        print_json("bnnplan.profile", converter().unstructure(measured))
+        print_json(SCHEMA, converter().unstructure(measured), VERSION)
     else:
-        print_profile(measured, verbose=verbose)
+        print_profile(measured, network, verbose=verbose)
+        for missing in unknown:
+            console.print(f"no ceilings: {missing.name}: {missing.reason}")
         if kept:
             console.print("(from the cache; --fresh measures again)")
         if measured.conditions.exhausted:
@@ -72,7 +88,7 @@ def profile(
             console.print(f"written to {output}")
 
 
-def print_profile(profile: Profile, *, verbose: bool) -> None:
+def print_profile(profile: Profile, network: Network, *, verbose: bool) -> None:
     """Print the best configuration of each layer on each device; all of them if verbose."""
     rows = table(
         "layer",
@@ -84,17 +100,27 @@ def print_profile(profile: Profile, *, verbose: bool) -> None:
         "p90",
         "runs",
         "weights",
+        "of ceiling",
+        "set by",
         left=3,
-        optional=("weights", "p90", "runs"),
+        optional=("weights", "p90", "runs", "95 % low", "high"),
     )
-    for name, costs in profile.layers.items():
-        ordered = sorted(costs.placements, key=lambda cost: (cost.device, cost.time.median))
+    for node in network.nodes:
+        placements = profile.layers[node.name].placements
+        bound = network.bind(node, profile.batch)
+        ordered = sorted(placements, key=lambda cost: (cost.device, cost.time.median))
         shown: set[str] = set()
         for cost in ordered:
             if cost.device in shown and not verbose:
                 continue
+            least = least_time(
+                bound,
+                cost.configuration,
+                cost.weight_bytes,
+                profile.board.device(cost.device).ceilings,
+            )
             rows.add_row(
-                "" if shown else name,
+                "" if shown else node.name,
                 cost.device,
                 cost.configuration.label,
                 duration(cost.time.median) + ("" if cost.time.stable else "*"),
@@ -103,9 +129,11 @@ def print_profile(profile: Profile, *, verbose: bool) -> None:
                 duration(cost.time.p90),
                 str(cost.time.runs),
                 f"{cost.weight_bytes:,} B",
+                *share_of_ceiling(least, cost.time.median),
             )
             shown.add(cost.device)
     console.print(rows)
+    console.print(EXPLANATION)
     every = [cost for costs in profile.layers.values() for cost in costs.placements]
     if any(not cost.time.stable for cost in every):
         console.print(

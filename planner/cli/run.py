@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
+import attrs
 import numpy as np
 import typer
 
@@ -27,8 +29,11 @@ from bnnplan.planner.cli.inputs import RANDOM, read_feeds
 from bnnplan.planner.cli.planned import open_plan, open_runner
 from bnnplan.planner.cli.untrained import warn_of_random_weights
 from bnnplan.planner.execution.measure import Measurement, Runnable, measure
+from bnnplan.planner.execution.memory import footprint
 from bnnplan.planner.execution.runner import check_feeds, run_arrays
 from bnnplan.planner.execution.trace import EventKind, Trace, perfetto
+from bnnplan.planner.plan import MemoryUse
+from bnnplan.planner.report.plan_text import memory_line
 from bnnplan.planner.report.units import duration
 
 TOP = 5
@@ -82,6 +87,7 @@ def run(
     warn_of_random_weights(net)
     runner = open_runner(opened, net)
     outputs = run_arrays(runner, feeds)
+    memory = footprint(runner, {row.space: row.predicted_bytes for row in opened.memory})
     first = {name: np.resize(a, (opened.batch, *a.shape[1:])) for name, a in feeds.items()}
     arrays = check_feeds(net, first, opened.batch)
     timing = None
@@ -90,9 +96,11 @@ def run(
     if trace is not None:
         write_atomically(trace, perfetto([_warm_trace(runner, arrays)]).encode())
     if json:
-        print_json("bnnplan.run", _document(net, outputs, timing))
+        print_json("bnnplan.run", _document(net, outputs, timing, memory))
         return
     _print_outputs(net, outputs)
+    for row in memory:
+        console.print(memory_line(row))
     if timing is not None:
         _print_timing(timing, opened.batch)
     if trace is not None:
@@ -123,7 +131,10 @@ def _top_documents(network: Network, array: np.ndarray) -> list[list[dict[str, o
 
 
 def _document(
-    network: Network, outputs: dict[str, np.ndarray], timing: Measurement | None
+    network: Network,
+    outputs: dict[str, np.ndarray],
+    timing: Measurement | None,
+    memory: Sequence[MemoryUse],
 ) -> dict[str, object]:
     document: dict[str, object] = {
         "network": network.name,
@@ -134,6 +145,7 @@ def _document(
             for name, array in outputs.items()
             if array.ndim == 2
         },
+        "memory": [attrs.asdict(row) for row in memory],
     }
     if timing is not None:
         document["latency_ns"] = {

@@ -31,7 +31,7 @@ from bnnplan.planner.cli.common import (
     require_writable,
 )
 from bnnplan.planner.cli.planned import source_of, whole_profile
-from bnnplan.planner.plan import Plan, save_plan
+from bnnplan.planner.plan import SCHEMA, VERSION, Plan, save_plan
 from bnnplan.planner.planning import SolveOptions, plan_latency
 from bnnplan.planner.profile import Profile, load_profile
 from bnnplan.planner.profiling import Options
@@ -114,7 +114,7 @@ def solve(
     if output is not None:
         save_plan(plan, output)
     if json:
-        print_json("bnnplan.plan", converter().unstructure(plan))
+        print_json(SCHEMA, converter().unstructure(plan), VERSION)
         return
     print_plan(plan, console, profile=used, verbose=verbose)
     if output is not None:

@@ -9,17 +9,17 @@ import numpy as np
 from attrs import field, frozen
 
 from bnnplan.backends.host import HostBuffer
-from bnnplan.backends.interface import Backend, Buffer, Program, Step
+from bnnplan.backends.interface import Backend, Buffer, Kernel, Program, Step
 from bnnplan.models import feeds as feeding
-from bnnplan.models.graph import Network
+from bnnplan.models.graph import Network, Node
 from bnnplan.models.tensors import decode, encode
 from bnnplan.planner.board import USER
-from bnnplan.planner.execution.segments import Segment, cut
+from bnnplan.planner.execution.buffers import allocate
+from bnnplan.planner.execution.lifetimes import Lifetimes
+from bnnplan.planner.execution.segments import Segment
+from bnnplan.planner.execution.staging import Place, StagedSegment, Staging
 from bnnplan.planner.execution.trace import Event, EventKind, Trace
 from bnnplan.planner.execution.workbench import Assignment, Workbench
-
-Place = tuple[str, str, str]
-"""Tensor, memory space, format: where a copy of a tensor lies."""
 
 
 @frozen(eq=False)
@@ -56,6 +56,33 @@ def transfer_label(tensor: str, source: str, target: str) -> str:
 
 
 @frozen(eq=False)
+class End:
+    """Where arrays of the caller enter or leave: what small networks need, looked up once."""
+
+    tensor: str
+    space: str
+    owner: Backend
+    buffer: Buffer
+    shared: bool
+    """Whether the buffer has the shared format, which callers' arrays have."""
+
+    def put(self, array: np.ndarray) -> None:
+        """Upload an array in the shared format."""
+        if not self.shared:
+            kind = self.buffer.type
+            array = self.owner.convert(array, kind, kind.format, self.buffer.format)
+        self.owner.upload(array, self.buffer)
+
+    def take(self) -> np.ndarray:
+        """Download an array in the shared format."""
+        array = self.owner.download(self.buffer)
+        if self.shared:
+            return array
+        kind = self.buffer.type
+        return self.owner.convert(array, kind, self.buffer.format, kind.format)
+
+
+@frozen(eq=False)
 class Stage:
     """A segment made ready: what must be copied first, and the program that runs it."""
 
@@ -77,6 +104,14 @@ class Runner:
         Names of nodes in the order of the plan's schedule.
     concurrent : bool
         Whether the plan runs devices at the same time.
+
+    Attributes
+    ----------
+    stages : list of Stage
+    buffers : dict of Place to Buffer
+        They share memory where they are not alive at the same time.
+    held : dict of str to Held
+        Memory for tensors, by memory space.
     """
 
     def __init__(
@@ -90,94 +125,52 @@ class Runner:
         self.bench = bench
         self.assignment = dict(assignment)
         self.concurrent = concurrent
-        self._buffers: dict[Place, Buffer] = {}
-        self._owners: dict[Place, Backend] = {}
-        self._homes: dict[str, Place] = {}
-        self._makers: dict[Place, int] = {}
-        self.stages: list[Stage] = []
-        self._uploads: list[tuple[str, Place]] = []
-        segments = cut(bench.network, assignment, order, concurrent=concurrent)
-        for segment in segments:
-            self.stages.append(self._prepare(segment))
-        self._outputs = [(name, self._place_of_output(name)) for name in bench.network.outputs]
+        staging = Staging(
+            bench.network, bench.board, assignment, self._formats, order, concurrent=concurrent
+        )
+        buffers = allocate(bench, staging.owners, Lifetimes(staging).blocks)
+        self.buffers = buffers.at
+        self.owners = {place: bench.backends[name] for place, name in staging.owners.items()}
+        self._outputs = staging.outputs
+        self._entries = [self._end(place) for place in staging.uploads]
+        self._exits = [self._end(place) for _, place in staging.outputs if place]
+        self.held = buffers.held
+        self.stages = [self._prepare(stage) for stage in staging.stages]
 
     @property
     def network(self) -> Network:
         """The network that runs."""
         return self.bench.network
 
-    def _prepare(self, segment: Segment) -> Stage:
-        backend = self.bench.backends[segment.device]
-        index = len(self.stages)
-        steps: list[Step] = []
-        copies: list[Copy] = []
-        waits: set[int] = set()
-        for node in segment.nodes:
-            kernel = self.bench.kernel(node, *self.assignment[node.name])
-            inputs = []
-            for tensor, format in zip(node.inputs, kernel.input_formats, strict=True):
-                place = self._find(tensor, segment.device, format, copies)
-                waits.add(self._makers.get(place, index))
-                inputs.append(self._buffers[place])
-            outputs = []
-            for tensor, format in zip(node.outputs, kernel.output_formats, strict=True):
-                place = self._allocate(tensor, segment.device, format)
-                self._homes[tensor] = place
-                self._makers[place] = index
-                outputs.append(self._buffers[place])
-            steps.append(Step(kernel, tuple(inputs), tuple(outputs)))
-        for copy in copies:
-            home = self._homes.get(copy.tensor)
-            waits.add(self._makers.get(home, index) if home else index)
-        waits |= self._rivals(segment.device)
-        return Stage(segment, tuple(copies), backend.link(steps), tuple(sorted(waits - {index})))
+    def _kernel(self, node: Node) -> Kernel:
+        return self.bench.kernel(node, *self.assignment[node.name])
 
-    def _rivals(self, device: str) -> set[int]:
-        """The last stage of every other device that shares cores or queues with one.
+    def _end(self, place: Place) -> End:
+        buffer = self.buffers[place]
+        shared = buffer.format == buffer.type.format
+        return End(place[0], place[1], self.owners[place], buffer, shared)
 
-        They never run at the same time in a plan, so neither do they here.
-        """
-        busy = self.bench.device(device).resources
-        last = {stage.segment.device: index for index, stage in enumerate(self.stages)}
-        return {
-            index
-            for other, index in last.items()
-            if other != device and not busy.isdisjoint(self.bench.device(other).resources)
-        }
+    def _formats(self, node: Node) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        kernel = self._kernel(node)
+        return kernel.input_formats, kernel.output_formats
 
-    def _find(self, tensor: str, device: str, format: str, copies: list[Copy]) -> Place:
-        """Where a device finds a tensor, with an upload or a copy added if it is not there yet."""
-        place = (tensor, self.bench.device(device).space.name, format)
-        if place in self._buffers:
-            return place
-        target = self._allocate(tensor, device, format)
-        if tensor in self.network.inputs:
-            self._uploads.append((tensor, target))
-            return target
-        home = self._homes[tensor]
-        copies.append(
-            Copy(
-                tensor,
-                self._buffers[home],
-                self._buffers[target],
-                self._owners[home],
-                self._owners[target],
+    def _prepare(self, stage: StagedSegment) -> Stage:
+        """Link a stage's program, on the buffers of its places."""
+        at, owners = self.buffers, self.owners
+        copies = [
+            Copy(source[0], at[source], at[target], owners[source], owners[target])
+            for source, target in stage.copies
+        ]
+        steps = [
+            Step(
+                self._kernel(layer.node),
+                [at[place] for place in layer.inputs],
+                [at[place] for place in layer.outputs],
             )
-        )
-        self._makers[target] = len(self.stages)
-        return target
-
-    def _allocate(self, tensor: str, device: str, format: str) -> Place:
-        backend, where = self.bench.backends[device], self.bench.device(device)
-        place = (tensor, where.space.name, format)
-        self._buffers[place] = backend.allocate(
-            where, self.network.types[tensor], self.bench.batch, format
-        )
-        self._owners[place] = backend
-        return place
-
-    def _place_of_output(self, tensor: str) -> Place | None:
-        return self._homes.get(tensor)
+            for layer in stage.layers
+        ]
+        program = self.bench.backends[stage.segment.device].link(steps)
+        return Stage(stage.segment, tuple(copies), program, stage.waits)
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Compute the network's outputs.
@@ -204,8 +197,8 @@ class Runner:
 
     def run_encoded(self, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """`run` on arrays in the shared formats, as :func:`check_feeds` gives them."""
-        for tensor, place in self._uploads:
-            self._upload(tensor, place, arrays)
+        for end in self._entries:
+            end.put(arrays[end.tensor])
         if self.concurrent:
             from bnnplan.planner.execution.concurrent import run_stages
 
@@ -215,19 +208,7 @@ class Runner:
                 for copy in stage.copies:
                     copy.run()
                 stage.program.run()
-        return [self._download(place) for _, place in self._outputs if place]
-
-    def _upload(self, tensor: str, place: Place, arrays: Mapping[str, np.ndarray]) -> None:
-        kind = self.network.types[tensor]
-        owner = self._owners[place]
-        owner.upload(
-            owner.convert(arrays[tensor], kind, kind.format, place[2]), self._buffers[place]
-        )
-
-    def _download(self, place: Place) -> np.ndarray:
-        buffer, owner = self._buffers[place], self._owners[place]
-        array = owner.download(buffer)
-        return owner.convert(array, buffer.type, buffer.format, buffer.type.format)
+        return [*map(End.take, self._exits)]
 
     def finish(
         self, made: Sequence[np.ndarray], arrays: Mapping[str, np.ndarray]
@@ -249,10 +230,10 @@ class Runner:
         moves: list[tuple[str, str, str, str, int, int]] = []
         runs: list[tuple[Stage, int, int, list[int]]] = []
         begin = clock()
-        for tensor, place in self._uploads:
+        for entry in self._entries:
             start = clock()
-            self._upload(tensor, place, arrays)
-            moves.append((tensor, USER, place[1], place[1], start, clock()))
+            entry.put(arrays[entry.tensor])
+            moves.append((entry.tensor, USER, entry.space, entry.space, start, clock()))
         for stage in self.stages:
             for copy in stage.copies:
                 start = clock()
@@ -263,11 +244,10 @@ class Runner:
             start = clock()
             times = stage.program.run_timed()
             runs.append((stage, start, clock(), times))
-        for tensor, where in self._outputs:
-            if where:
-                start = clock()
-                self._download(where)
-                moves.append((tensor, where[1], USER, where[1], start, clock()))
+        for way_out in self._exits:
+            start = clock()
+            way_out.take()
+            moves.append((way_out.tensor, way_out.space, USER, way_out.space, start, clock()))
         total = clock() - begin
         events = [
             Event(

@@ -14,6 +14,7 @@ from bnnplan.planner.execution.workbench import Workbench
 FLOAT_TOLERANCE = 1e-4
 """Relative to the largest value of a tensor; only float32 outputs may differ at all."""
 FIRST_RUNS = 3
+GARBAGE = 0xA5
 DISTINCT_IMAGES = 3
 """Odd, so that threads that share out a batch by halves do not all see the same images."""
 
@@ -81,10 +82,11 @@ class Oracle:
             backend = self.bench.backends[device]
             where = self.bench.device(device)
             self._buffers[key] = backend.allocate(where, kind, self.bench.batch, format)
-            self._restore(tensor, device, self._buffers[key])
+            self.restore(tensor, device, self._buffers[key])
         return self._buffers[key]
 
-    def _restore(self, tensor: str, device: str, buffer: Buffer) -> None:
+    def restore(self, tensor: str, device: str, buffer: Buffer) -> None:
+        """Upload the right values of a tensor."""
         backend = self.bench.backends[device]
         shared = self.arrays[tensor]
         backend.upload(
@@ -114,9 +116,15 @@ class Oracle:
         outputs = list(zip(node.outputs, step.outputs, strict=True))
         try:
             for tensor, buffer in outputs:
-                wrong = np.zeros_like(self.arrays[tensor])
+                # Whatever a kernel does not write shows: buffers take turns in memory.
                 backend.upload(
-                    backend.convert(wrong, buffer.type, buffer.type.format, buffer.format), buffer
+                    backend.convert(
+                        _garbage(self.arrays[tensor]),
+                        buffer.type,
+                        buffer.type.format,
+                        buffer.format,
+                    ),
+                    buffer,
                 )
             program = backend.link([step])
             fastest = min(program.run_timed()[0] for _ in range(FIRST_RUNS))
@@ -130,8 +138,13 @@ class Oracle:
         finally:
             # Whatever happened: the next layers read these buffers.
             for tensor, buffer in outputs:
-                self._restore(tensor, device, buffer)
+                self.restore(tensor, device, buffer)
         return fastest
+
+
+def _garbage(array: np.ndarray) -> np.ndarray:
+    """An array like one that no layer gives: the tails of packed words are not 0 either."""
+    return np.full(array.nbytes, GARBAGE, np.uint8).view(array.dtype).reshape(array.shape)
 
 
 def difference(got: np.ndarray, wanted: np.ndarray, kind: TensorType) -> str | None:

@@ -27,6 +27,7 @@ from bnnplan.planner.profile import (
 )
 from bnnplan.planner.profiling.candidates import Candidate, Choice, survey
 from bnnplan.planner.profiling.oracle import Oracle
+from bnnplan.planner.profiling.programs import Programs
 from bnnplan.planner.profiling.transfers import measure_transfers
 from bnnplan.planner.statistics import within
 from bnnplan.planner.version import bnnplan_version
@@ -123,6 +124,7 @@ class _Profiler:
     def run(self) -> Profile:
         self.progress(0.0, "reference values")
         self.oracle = Oracle(self.bench, self.options.seed)
+        self.programs = Programs(self.oracle)
         self._survey()
         self.progress(0.2, "transfers")
         transfers = measure_transfers(self.bench)
@@ -219,11 +221,13 @@ class _Profiler:
             chosen.append(active[turn % len(active)])
         widest = max(candidate.configuration.threads for candidate in chosen)
         launches = self.launch_samples.setdefault((device, widest), [])
-        steps = [
-            self.oracle.step(node, device, self.bench.kernel(node, device, c.configuration))
-            for node, c in zip(nodes, chosen, strict=True)
-        ]
-        program = self.bench.backends[device].link(steps)
+        program = self.programs.link(
+            device,
+            [
+                (node, self.bench.kernel(node, device, candidate.configuration))
+                for node, candidate in zip(nodes, chosen, strict=True)
+            ],
+        )
         program.run()
         for _ in range(RUNS_A_ROUND):
             start = time.perf_counter_ns()

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import attrs
 from rich.console import Console
 
-from bnnplan.planner.plan import Baseline, Plan, PlannedTransfer
+from bnnplan.planner.plan import Baseline, MemoryUse, Plan, PlannedTransfer
 from bnnplan.planner.profile import Profile
 from bnnplan.planner.report.tables import Rows
-from bnnplan.planner.report.units import duration, percent, times
+from bnnplan.planner.report.units import duration, percent, size, times
 
 SHOWN_BASELINES = 6
 
@@ -36,6 +36,8 @@ def print_plan(
     console.print()
     console.print(_sums(plan))
     console.print()
+    for row in plan.memory:
+        console.print(memory_line(row))
     _proof(plan, console)
     for part in _baselines(plan, verbose=verbose):
         console.print(part)
@@ -153,6 +155,18 @@ def _sums(plan: Plan) -> Rows:
         each = whole / plan.batch if whole is not None else None
         rows.add_row("per image", duration(plan.predicted_ns / plan.batch), duration(each))
     return rows
+
+
+def memory_line(row: MemoryUse) -> str:
+    """What a plan holds in one memory space, and what the solver counted."""
+    text = (
+        f"memory of {row.space}: weights {size(row.weight_bytes)}, activations "
+        f"{size(row.activation_bytes)} ({times(row.ratio)} what is alive at once), workspace "
+        f"{size(row.workspace_bytes)}; in all {size(row.allocated_bytes)} allocated"
+    )
+    if row.predicted_bytes is None:
+        return text
+    return f"{text}, {size(row.predicted_bytes)} predicted"
 
 
 def _proof(plan: Plan, console: Console) -> None:

@@ -27,6 +27,24 @@ def size(nbytes: float) -> str:
     return f"{nbytes:.0f} B"
 
 
+def per_second(rate: float | None, unit: str = "") -> str:
+    """So many of a unit a second, with three digits and k, M, G or T; a dash for None."""
+    if rate is None:
+        return "–"
+    prefix, scale = next(
+        ((p, s) for p, s in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)) if rate >= s), ("", 1)
+    )
+    digits = max(0, 3 - len(str(int(rate / scale))))
+    return f"{rate / scale:.{digits}f} {prefix}{unit}/s"
+
+
+def share(part: float | None) -> str:
+    """A share in whole percent, with one digit behind the point below ten; a dash for None."""
+    if part is None:
+        return "–"
+    return f"{100 * part:.{0 if part >= 0.0995 else 1}f} %"
+
+
 def percent(share: float | None) -> str:
     """A share in percent with up to two digits behind the point; a dash for None."""
     return "–" if share is None else f"{100 * share:.3g} %"

@@ -26,6 +26,11 @@ def check(problem: Problem, solution: Solution) -> list[Violation]:
     return _Check(problem, solution).violations
 
 
+def memory_peaks(problem: Problem, solution: Solution) -> dict[str, int]:
+    """The most bytes that a right solution holds at once in each space, weights included."""
+    return _Check(problem, solution).peaks
+
+
 class _Check:
     def __init__(self, problem: Problem, solution: Solution) -> None:
         self.problem = problem
@@ -179,22 +184,21 @@ class _Check:
 
     def _check_memory(self) -> None:
         """The bytes held in a space at any time never exceed its capacity."""
-        weights: dict[str, int] = defaultdict(int)
+        self.peaks = {space.name: 0 for space in self.problem.spaces}
         for option in self.option.values():
-            weights[option.space] += option.weight_bytes
+            self.peaks[option.space] += option.weight_bytes
         changes: dict[str, list[tuple[int, int]]] = defaultdict(list)
         for space, held, start, end in self._held():
             if end > start:
                 changes[space] += [(start, held), (end, -held)]
         for limit in self.problem.spaces:
-            if limit.capacity is None:
-                continue
             # At equal times the negative change sorts first: intervals are half open.
-            peak = total = weights[limit.name]
+            peak = total = self.peaks[limit.name]
             for _, change in sorted(changes[limit.name]):
                 total += change
                 peak = max(peak, total)
-            if peak > limit.capacity:
+            self.peaks[limit.name] = peak
+            if limit.capacity is not None and peak > limit.capacity:
                 self._add(
                     ViolationCode.MEMORY,
                     f"space {limit.name!r} needs {peak} bytes and has {limit.capacity}: "

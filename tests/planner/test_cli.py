@@ -11,34 +11,6 @@ from networks import chain
 
 from bnnplan.backends.reference import evaluate as evaluate_reference
 from bnnplan.models.network_file import save_network
-from bnnplan.planner.cli import main
-
-
-@pytest.fixture
-def bnnplan(monkeypatch, capsys, tmp_path):
-    """Run a command in a fresh cache; gives exit code, standard output and standard error."""
-    monkeypatch.setenv("BNNPLAN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def invoke(*arguments):
-        monkeypatch.setattr(sys, "argv", ["bnnplan", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return invoke
-
-
-@pytest.fixture
-def net(tmp_path):
-    path = tmp_path / "chain.bnn"
-    save_network(chain(), path)
-    return path
-
 
 QUICK = ("--devices", "cpu0", "--budget", "2")
 
@@ -58,7 +30,7 @@ def test_board_file_written_by_devices_is_used_by_solve(bnnplan, net, tmp_path):
     assert bnnplan("devices", "-o", board)[0] == 0
     code, out, err = bnnplan("solve", net, "--board", board, *QUICK)
     assert code == 0, err
-    assert "6 of 6 layers on cpu0" in out
+    assert "4 of 4 layers on cpu0" in out
 
 
 def test_inspect_counts_multiply_accumulates(bnnplan, net):
@@ -76,7 +48,7 @@ def test_inspect_counts_multiply_accumulates(bnnplan, net):
 def test_solve_proves_measures_and_explains(bnnplan, net, tmp_path):
     code, out, err = bnnplan("solve", net, *QUICK, "-o", tmp_path / "plan.json")
     assert code == 0, err
-    assert out.startswith("6 of 6 layers on cpu0 (100% of the layer time)")
+    assert out.startswith("4 of 4 layers on cpu0 (100% of the layer time)")
     for words in ("sum of layers", "transfers", "end to end", "optimal: objective", "gap 0 %"):
         assert words in out
     assert "best single device" in out
@@ -110,6 +82,23 @@ def test_run_prints_classes_percentiles_and_trace(bnnplan, net, tmp_path):
     assert "image 2: " in out
     assert "p99" in out
     assert json.loads(trace.read_text())["traceEvents"]
+
+
+def test_run_states_the_memory_that_the_plan_announced(bnnplan, net, tmp_path):
+    plan = tmp_path / "plan.json"
+    code, out, _ = bnnplan("solve", net, *QUICK, "-o", plan)
+    announced = json.loads(plan.read_text())["memory"]
+    assert "memory of host: weights " in out
+    code, out, err = bnnplan("run", plan, "--json")
+    assert code == 0, err
+    assert json.loads(out)["memory"] == announced
+    (row,) = announced
+    assert row["space"] == "host"
+    assert 0 < row["alive_bytes"] <= row["activation_bytes"]
+    assert 0 < row["weight_bytes"] < row["predicted_bytes"]
+    assert (
+        f"memory of host: weights {row['weight_bytes'] / 1024:.1f} KiB" in bnnplan("run", plan)[1]
+    )
 
 
 def test_run_reads_an_image_file(bnnplan, net, tmp_path):

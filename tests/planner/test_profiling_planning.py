@@ -5,13 +5,16 @@ import numpy as np
 import pytest
 from networks import branches, chain
 
-from bnnplan.backends.reference import ReferenceBackend, evaluate
+from bnnplan.backends.interface import Configuration
+from bnnplan.backends.reference import ReferenceBackend, compute, evaluate
+from bnnplan.backends.reference.backend import ReferenceKernel
 from bnnplan.models.errors import FileError
-from bnnplan.models.tensors import TensorType
+from bnnplan.models.tensors import TensorType, decode, encode
 from bnnplan.planner import planning
 from bnnplan.planner.baselines import SINGLE_DEVICE
 from bnnplan.planner.board import Link
 from bnnplan.planner.encoding import encode_problem
+from bnnplan.planner.execution.memory import footprint
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.plan import InfeasibleError, NoPlanError, PlanError, load_plan, save_plan
 from bnnplan.planner.planning import SolveOptions, plan_latency
@@ -109,6 +112,22 @@ def test_a_wrong_kernel_is_never_offered(two_references, monkeypatch):
     assert "differs from the reference" in choice.rejections[0].reason
 
 
+def test_a_kernel_that_leaves_zeros_unwritten_is_never_offered(two_references, monkeypatch):
+    network = chain(channels=9)
+    bench = Workbench(network, two_references)
+
+    def run(kernel, inputs, outputs):
+        (wanted,) = compute(kernel.bound.layer, [decode(b.array, b.type) for b in inputs])
+        array = encode(wanted, outputs[0].type)
+        written = outputs[0].array.view(np.uint8)
+        np.copyto(written, array.view(np.uint8), where=array.view(np.uint8) != 0)
+
+    monkeypatch.setattr(ReferenceKernel, "run", run)
+    choice = survey(bench, network.nodes[0], "a", Oracle(bench, 0))
+    assert choice.candidates == []
+    assert "differs from the reference" in choice.rejections[0].reason
+
+
 def test_an_unsupported_layer_gives_the_reason(two_references, monkeypatch):
     monkeypatch.setattr(ReferenceBackend, "supports", lambda *_: "too tired")
     with pytest.raises(ProfileError, match="no device can run layer 'first': a: too tired"):
@@ -183,6 +202,69 @@ def test_too_little_memory_is_infeasible_with_the_space_named(profile):
         plan_latency(chain(), tight, source="chain")
     assert caught.value.exit_code == 3
     assert "far" in str(caught.value) or "host" in str(caught.value)
+
+
+def test_what_a_plan_states_is_what_running_it_allocates(profile, two_references):
+    plan = plan_latency(chain(), profile, source="chain")
+    assert {row.space for row in plan.memory} <= {"host", "far"}
+    bench = Workbench(chain(), two_references)
+    predicted = {row.space: row.predicted_bytes for row in plan.memory}
+    assert footprint(make_runner(bench, plan), predicted) == plan.memory
+    for row in plan.memory:
+        assert row.alive_bytes <= row.activation_bytes
+        assert row.weight_bytes + row.alive_bytes <= row.predicted_bytes <= row.allocated_bytes
+
+
+def on_one_device(profile, capacity=None, choices=("quick",)):
+    """The profile on one device with so much memory, where the last layer is quick or lean.
+
+    The quick kernel's workspace is held all the time, the solver counts it for the last layer only,
+    when few activations are alive.
+    """
+    (device, *_) = profile.board.devices
+    small = attrs.evolve(device, space=attrs.evolve(device.space, capacity=capacity))
+    layers = {
+        name: attrs.evolve(
+            costs, placements=[c for c in costs.placements if c.device == device.name]
+        )
+        for name, costs in profile.layers.items()
+    }
+    (cost,) = layers["scale"].placements
+    offered = {
+        "quick": attrs.evolve(cost, workspace_bytes=10**6),
+        "lean": attrs.evolve(
+            cost,
+            configuration=Configuration("X"),
+            time=attrs.evolve(cost.time, median=cost.time.median + 10**6),
+        ),
+    }
+    layers["scale"] = attrs.evolve(
+        layers["scale"], placements=[offered[choice] for choice in choices]
+    )
+    return attrs.evolve(profile, layers=layers, board=attrs.evolve(profile.board, devices=[small]))
+
+
+def test_memory_that_only_the_solver_thinks_enough_is_too_little(profile):
+    (row,) = plan_latency(chain(), on_one_device(profile), source="chain").memory
+    assert row.predicted_bytes < row.allocated_bytes
+    fits = plan_latency(chain(), on_one_device(profile, row.allocated_bytes), source="chain")
+    assert fits.memory == (row,)
+    assert fits.proof.status == "optimal"
+    with pytest.raises(NoPlanError, match="fit in memory as they run: host too small"):
+        plan_latency(chain(), on_one_device(profile, row.allocated_bytes - 1), source="chain")
+
+
+def test_a_slower_plan_that_fits_as_it_runs_is_found(profile):
+    both = ("quick", "lean")
+    quick = plan_latency(chain(), on_one_device(profile, choices=both), source="chain")
+    assert quick.assignment["scale"][1] == Configuration()
+    (row,) = quick.memory
+    tight = on_one_device(profile, row.allocated_bytes - 1, both)
+    lean = plan_latency(chain(), tight, source="chain")
+    assert lean.assignment["scale"][1] == Configuration("X")
+    assert lean.memory[0].allocated_bytes < row.allocated_bytes
+    assert lean.proof.status == "feasible"
+    assert lean.proof.bound_ns == quick.proof.bound_ns
 
 
 def test_a_device_that_names_no_resources_still_runs_one_layer_at_a_time(two_references):

@@ -15,7 +15,7 @@ from bnnplan.planner.profiling import Options, profile_network
 from bnnplan.planner.report.plan_text import print_plan
 from bnnplan.planner.report.tables import Rows, shortened
 from bnnplan.planner.report.terminal import LONGEST, PlainConsole, one_line, printable
-from bnnplan.planner.report.units import interval_text, times
+from bnnplan.planner.report.units import interval_text, per_second, share, times
 
 
 def shown(thing, width=80):
@@ -85,6 +85,30 @@ def test_a_narrow_table_shortens_names_wraps_on_blanks_and_drops_columns():
 )
 def test_ratios_have_three_digits(ratio, text):
     assert times(ratio) == text
+
+
+@pytest.mark.parametrize(
+    ("rate", "text"),
+    [
+        (None, "–"),
+        (0.5, "0.50 B/s"),
+        (999.0, "999 B/s"),
+        (1000.0, "1.00 kB/s"),
+        (83.6e9, "83.6 GB/s"),
+        (2.5e12, "2.50 TB/s"),
+        (4.2e15, "4200 TB/s"),
+    ],
+)
+def test_rates_have_three_digits_and_a_prefix(rate, text):
+    assert per_second(rate, "B") == text
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [(None, "–"), (0.0004, "0.0 %"), (0.0994, "9.9 %"), (0.0996, "10 %"), (1.03, "103 %")],
+)
+def test_shares_are_whole_percents_but_small_ones(part, text):
+    assert share(part) == text
 
 
 def test_an_interval_that_includes_one_is_no_difference():
