@@ -1,82 +1,171 @@
-"""Single layers on the CPU, in their fastest configuration, against onnxruntime float32."""
+"""Single layers in their fastest configuration, against the same layers in other engines.
+
+A layer's time is the difference of a network that has it several times and of one that has it
+once, by the number of layers more: no engine is charged for being called.
+"""
 
 from __future__ import annotations
 
-import numpy as np
-from bench import Result, arguments, compared, interleave, report
-from networks import with_threads
+import statistics
+from collections.abc import Callable
+from functools import partial
 
-from bnnplan.backends.interface import Step
-from bnnplan.models.graph import Network, Node
-from bnnplan.models.layers import BinaryConv2d, BinaryDense, Sign, Threshold
-from bnnplan.models.tensors import TensorType
-from bnnplan.planner.board import Board, detect_board
-from bnnplan.planner.execution.workbench import Workbench
-from bnnplan.planner.peers import OnnxRuntimePeer
-from bnnplan.planner.profiling.oracle import Oracle
+from attrs import define
+from bench import Result, report, spread
+from engines import PEERS, engine_parser, wanted
+from isolation import in_processes
+from mine import Mine, Speed, board_of, speed_of
+from peers.base import Peer, check_agreement
+from shapes import Shape, feeds, shapes
+from timing import QUICK, Effort, compared, in_turns, refusal
 
-CONVOLUTIONS = ((56, 64), (28, 128), (14, 256), (7, 512))
-MATRIX_VECTOR = (8192, 2048)
+from bnnplan.backends.interface import Configuration
+from bnnplan.models.errors import BnnplanError
+from bnnplan.planner.board import Board
+
+OURS = "ours"
+
+
+@define
+class Entrants:
+    """Who is timed, and who is not and why.
+
+    Parameters
+    ----------
+    actions : dict
+        What to time, by engine and number of layers.
+    refused : dict
+        Reasons by engine.
+    """
+
+    actions: dict[tuple[str, int], Callable[[], object]]
+    refused: dict[str, str]
+
+    def refuse(self, name: str, reason: str) -> None:
+        """Leave an engine out, also where it was let in with another number of layers."""
+        self.refused[name] = reason
+        self.actions = {key: run for key, run in self.actions.items() if key[0] != name}
 
 
 def main() -> None:
-    options = arguments(__doc__)
-    seconds = 0.3 if options.quick else 3.0
-    board = detect_board().board.only(["cpu0"])
+    options = engine_parser(__doc__).parse_args()
+    effort = QUICK if options.quick else Effort(4.0, 9, 3)
+    chosen = [shape.name for shape in shapes() if wanted(shape.name, options.only)]
+    work = partial(measure, effort=effort, peers=options.peer, short=options.quick)
+    report(in_processes(options.threads, chosen, work, options.isa), options.json, options.isa)
+
+
+def measure(threads: int, name: str, effort: Effort, peers: list[str], short: bool) -> list[Result]:
+    """One layer on so many threads: in all engines that pad alike, and once more in the others."""
+    (shape,) = (shape for shape in shapes(short=short) if shape.name == name)
+    pads = {name: PEERS[name].pad_value if shape.is_padded else 0 for name in peers}
     results = []
-    for threads in sorted({1, board.devices[0].threads}):
-        limited = with_threads(board, threads)
-        for side, channels in CONVOLUTIONS:
-            title = f"conv 3×3 {side}²×{channels}, bits to bits"
-            results.append(one(title, convolution(side, channels), limited, threads, seconds))
-        title = "dense 1×{1}×{0}, bits to int32".format(*MATRIX_VECTOR)
-        results.append(one(title, dense(*MATRIX_VECTOR), limited, threads, seconds))
-    report(results, options.json)
+    for pad_value in sorted(set(pads.values())):
+        group = [name for name in peers if pads[name] == pad_value]
+        results += one(shape, pad_value, group, board_of(threads), effort)
+    return results
 
 
-def signs(*shape: int) -> np.ndarray:
-    """Random ±1."""
-    return np.random.default_rng(0).choice(np.array([-1, 1], np.int8), shape)
+def one(
+    shape: Shape, pad_value: int, peers: list[str], board: Board, effort: Effort
+) -> list[Result]:
+    """One layer, padded by a value, in several engines."""
+    threads = board.devices[0].threads
+    title = f"{shape.name}, padded by {pad_value:+}" if pad_value else shape.name
+    entrants = enter(shape, pad_value, peers, board)
+    taken = in_turns(entrants.actions, effort)
+    layer = {
+        name: [
+            one_layer(several, single, shape.length)
+            for several, single in zip(taken[name, shape.length], taken[name, 1], strict=True)
+        ]
+        for name in dict.fromkeys(name for name, _ in taken)
+    }
+    results = [] if pad_value else rates(title, threads, shape, layer[OURS], speed_of(board))
+    for name in peers:
+        label = PEERS[name].label()
+        if name in layer:
+            results.append(compared(title, threads, layer[OURS], label, layer[name]))
+        else:
+            results.append(refusal(title, threads, layer[OURS], label, entrants.refused[name]))
+    return results
 
 
-def convolution(side: int, channels: int) -> Network:
-    """Signs of numbers, then one binary convolution with a fused threshold."""
-    rule = Threshold(np.zeros(channels, np.int32), np.zeros(channels, bool))
-    layer = BinaryConv2d(weight=signs(channels, 3, 3, channels), pads=1, threshold=rule)
-    return _behind_sign(layer, TensorType((side, side, channels), "int8"))
+def one_layer(several: float, single: float, length: int) -> float:
+    """Time of a layer by what it takes more often and once.
+
+    On a busy machine more layers may seem to take less time than one; then the calls are charged.
+    """
+    more = several - single
+    return more / (length - 1) if more > 0 else several / length
 
 
-def dense(inputs: int, outputs: int) -> Network:
-    """Signs of numbers, then one binary dense layer."""
-    return _behind_sign(BinaryDense(weight=signs(outputs, inputs)), TensorType((inputs,), "int8"))
+def enter(shape: Shape, pad_value: int, peers: list[str], board: Board) -> Entrants:
+    """Make the layer ready in all engines; only those that agree with us are let in."""
+    chosen: dict[str, Configuration] = {}
+    entrants = Entrants({}, {})
+    for length in (1, shape.length):
+        network = shape.build(length, pad_value)
+        given = feeds(network, shape.batch)
+        mine = Mine(network, board, shape.batch, chosen)
+        outputs = mine.results(given)
+        entrants.actions[OURS, length] = mine.run
+        for name in peers:
+            if name in entrants.refused:
+                continue
+            try:
+                peer = _ready(PEERS[name], shape, length, pad_value, board.devices[0].threads)
+                check_agreement(peer, outputs, tolerance=0)
+                entrants.actions[name, length] = peer.run
+            except BnnplanError as error:
+                entrants.refuse(name, str(error))
+    return entrants
 
 
-def _behind_sign(layer: BinaryConv2d | BinaryDense, kind: TensorType) -> Network:
-    nodes = [Node("sign", Sign(), ["x"], ["bits"]), Node("layer", layer, ["bits"], ["y"])]
-    return Network("layer", {"x": kind}, nodes, ["y"])
+def _ready(kind: type[Peer], shape: Shape, length: int, pad_value: int, threads: int) -> Peer:
+    """The layer in another engine, after its first run."""
+    as_pixels = kind.rows_as_pixels and shape.image is not None
+    build = shape.image if as_pixels and shape.image else shape.build
+    network, batch = build(length, pad_value), 1 if as_pixels else shape.batch
+    peer = kind(network, threads, batch)
+    peer.feed(feeds(network, batch))
+    peer.run()
+    return peer
 
 
-def one(title: str, network: Network, board: Board, threads: int, seconds: float) -> Result:
-    """The layer alone in a program of its own; the peer runs the sign as well, cheap beside it."""
-    bench = Workbench(network, board)
-    oracle = Oracle(bench, 0)
-    node = network.nodes[1]
-    (device,) = board.devices
-    backend = bench.backends[device.name]
-    kernels = [
-        bench.kernel(node, device.name, configuration)
-        for configuration in backend.configurations(network.bind(node), device)
+def rates(
+    title: str, threads: int, shape: Shape, ours: list[float], speed: Speed | None
+) -> list[Result]:
+    """Our operations a second, and products a cycle and core beside the most that there can be."""
+    nanoseconds = statistics.median(ours)
+    width, runs = spread(ours), len(ours)
+    found = [
+        Result(
+            f"{title}: rate",
+            threads,
+            2 * shape.macs / nanoseconds / 1e3,
+            "Tera-op/s",
+            spread=width,
+            runs=runs,
+        )
     ]
-    best = min(kernels, key=lambda kernel: oracle.check_and_time(node, device.name, kernel))
-    step: Step = oracle.step(node, device.name, best)
-    program = backend.link([step])
-    peer = OnnxRuntimePeer(network, threads)
-    samples = interleave(
-        {"ours": program.run, "peer": lambda: peer.run_encoded(oracle.feeds)},
-        seconds=seconds,
-        burst=3,
-    )
-    return compared(title, threads, samples["ours"], "onnxruntime float32", samples["peer"])
+    if speed is not None:
+        products = shape.macs / nanoseconds * 1e9 / threads / speed.cycles
+        ceiling = speed.bit_products / speed.cycles
+        found.append(
+            Result(
+                f"{title}: a cycle and core",
+                threads,
+                products,
+                "MAC",
+                f"measured ceiling, {speed.name}",
+                ceiling,
+                products / ceiling,
+                width,
+                runs,
+            )
+        )
+    return found
 
 
 if __name__ == "__main__":

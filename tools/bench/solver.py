@@ -32,7 +32,7 @@ def main() -> None:
             if shape == "residual" and tasks > 100:
                 continue
             results.append(one(shape, tasks, placements, devices, 1 if options.quick else 5))
-    report(results, options.json)
+    report([results], options.json)
 
 
 def one(shape: str, tasks: int, placements: int, devices: int, repeats: int) -> Result:

@@ -37,7 +37,7 @@ def main() -> None:
         )
         for name, taken in samples.items()
     ]
-    report(results, options.json)
+    report([results], options.json)
 
 
 if __name__ == "__main__":

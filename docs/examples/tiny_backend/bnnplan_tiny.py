@@ -56,8 +56,8 @@ class TinyBackend(HostMemory, Backend):
     def supports(self, bound: BoundLayer, device: Device) -> str | None:
         if not isinstance(bound.layer, BinaryDense):
             return f"{bound.layer.kind} is no binary dense layer"
-        if bound.layer.threshold is not None:
-            return "fused thresholds are not implemented"
+        if bound.layer.fused:
+            return "fused layers are not implemented"
         return None
 
     def configurations(self, bound: BoundLayer, device: Device) -> list[Configuration]:

@@ -1,0 +1,137 @@
+"""The benchmark programs: the form of their results, and what they do with what they cannot run."""
+
+import importlib.metadata
+import itertools
+import json
+import os
+import platform
+import subprocess
+import sys
+
+import attrs
+import pytest
+from bench_path import BENCH, on_path
+
+on_path()
+
+from shapes import shapes  # noqa: E402
+from timing import QUICK, compared, in_turns, refusal  # noqa: E402
+
+FIELDS = {
+    "name": str,
+    "threads": int,
+    "ours": float,
+    "unit": str,
+    "peer": str,
+    "peer_value": float | None,
+    "ratio": float | None,
+    "spread": float,
+    "runs": int,
+}
+
+
+def run(program, tmp_path, *options):
+    file = tmp_path / "results.json"
+    ran = subprocess.run(
+        [sys.executable, BENCH / program, "--quick", "--json", file, *options],
+        env={name: value for name, value in os.environ.items() if name != "BNNPLAN_ISA"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    document = json.loads(file.read_text())
+    assert document["schema"] == "bnnplan.bench"
+    assert document["version"] == 1
+    assert {"cpu", "cores", "isa", "date", "commit"} <= set(document["machine"])
+    for row in document["results"]:
+        assert set(row) == set(FIELDS)
+        assert all(isinstance(row[name], kind) for name, kind in FIELDS.items())
+        assert row["name"] in ran.stdout
+    return document
+
+
+def test_a_layer_against_an_engine_and_one_that_cannot(tmp_path):
+    pytest.importorskip("onnxruntime")
+    options = ["--only", "3×3 7²×512", "--threads", "1", "--peer", "onnxruntime-float32", "numba"]
+    isa = ["--isa", "avx2"] if platform.machine() == "x86_64" else []
+    document = run("kernels.py", tmp_path, *options, *isa)
+    rate, *others = document["results"]
+    assert document["machine"]["isa"] == (isa or ["best"])[-1]
+    assert rate["name"] == "conv 3×3 7²×512, bits to bits: rate"
+    assert rate["ours"] > 0
+    (timed,) = (row for row in others if row["peer"].startswith("onnxruntime"))
+    assert timed["ratio"] > 0
+    assert timed["peer_value"] > 0
+    assert timed["peer"] == f"onnxruntime {importlib.metadata.version('onnxruntime')} float32"
+    (refused,) = (row for row in others if row["peer"].startswith("numba"))
+    assert refused["ratio"] is None
+    assert refused["peer"].partition(": ")[2]
+
+
+def test_a_network_against_an_engine(tmp_path):
+    pytest.importorskip("onnxruntime")
+    options = ["--only", "fashion", "--threads", "1", "--batch", "1"]
+    document = run("networks.py", tmp_path, *options, "--peer", "onnxruntime-int8")
+    timed, layers, memory = document["results"]
+    assert timed["name"] == "fashion batch 1"
+    assert timed["ratio"] > 0
+    assert layers["name"] == "fashion batch 1: all layers"
+    assert layers["ratio"] == pytest.approx(layers["ours"] / layers["peer_value"])
+    assert memory["name"] == "fashion batch 1: memory beyond weights"
+    assert memory["ours"] >= memory["peer_value"] > 0
+
+
+def test_quick_runs_have_the_same_layers():
+    quick, whole = shapes(short=True), shapes()
+    assert [shape.name for shape in quick] == [shape.name for shape in whole]
+    assert all(1 < a.length < b.length for a, b in zip(quick, whole, strict=True))
+
+
+@pytest.mark.parametrize("shape", shapes(short=True), ids=lambda shape: shape.name)
+def test_layers_have_the_products_they_are_said_to_have(shape):
+    network = shape.build(1, 0)
+    counted = sum(node.layer.macs(network.bind(node).inputs) for node in network.nodes)
+    assert counted * shape.batch == shape.macs
+    if shape.image:
+        image = shape.image(1, 0)
+        assert sum(n.layer.macs(image.bind(n).inputs) for n in image.nodes) == shape.macs
+
+
+def test_turns_are_interleaved_and_equally_many():
+    calls = []
+    found = in_turns({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, QUICK)
+    assert len(found["a"]) == len(found["b"]) >= QUICK.rounds
+    changes = sum(x != y for x, y in itertools.pairwise(calls))
+    assert changes >= QUICK.rounds
+
+
+def test_a_ratio_is_above_one_where_we_are_faster():
+    result = compared("x", 2, [1000.0, 2000.0, 3000.0], "other", [3000.0, 4000.0, 6000.0])
+    assert (result.ours, result.peer_value, result.ratio) == (2.0, 4.0, 2.0)
+    refused = refusal("x", 2, [1000.0, 2000.0, 3000.0], "other", "no such layer")
+    assert (refused.ours, refused.peer, refused.ratio) == (2.0, "other: no such layer", None)
+
+
+def test_a_layer_is_what_more_layers_take_more():
+    from kernels import one_layer
+
+    assert one_layer(90.0, 10.0, 9) == 10.0
+    assert one_layer(9.0, 10.0, 9) == 1.0
+
+
+def test_tables_show_every_result_of_a_file(tmp_path):
+    rows = [
+        compared("a layer", 1, [1000.0, 2000.0, 3000.0], "fast", [2000.0, 5000.0, 6000.0]),
+        refusal("a layer", 1, [1000.0, 2000.0, 3000.0], "slow", "no such layer"),
+        attrs.evolve(refusal("a layer: rate", 1, [1.0, 1.0], "", ""), ours=1.5, peer=""),
+    ]
+    machine = {"cpu": "some", "date": "today"}
+    document = {"schema": "bnnplan.bench", "version": 1, "machine": machine}
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps({**document, "results": [attrs.asdict(row) for row in rows]}))
+    ran = subprocess.run(
+        [sys.executable, BENCH / "tables.py", file], capture_output=True, text=True, check=True
+    )
+    assert "| a layer | 2 µs | 1.50 | 5 µs (2.00) | – | 100% |" in ran.stdout
+    assert "- a layer: slow: no such layer" in ran.stdout
