@@ -79,8 +79,8 @@ static void input_convolution(const bench *on, bnn_element element, window_case 
     free(flips);
 }
 
-/* The largest sums of bytes, at thresholds beside them and beyond all sums: of 5 rows of taps, which
- * just fit into 16 bits if bytes count as signed, and of 6. */
+/* The largest sums of bytes, at thresholds beside them and beyond all sums: of 5 rows of taps,
+ * which just fit into 16 bits if bytes count as signed, and of 6. */
 static void largest_sums(const bench *on, bnn_element element, int number, size_t rows)
 {
     enum { SIGNS = 2, FLIPS = 2, STEPS = 5, FILTERS = SIGNS * FLIPS * STEPS };

@@ -111,10 +111,10 @@ bnn_status bnn_binary_dense_create(size_t batch, size_t channels, size_t filters
         status = bnn_fusion_check(fusion, "binary dense", &fused);
     if (status != BNN_OK)
         return status;
-    size_t elements = channels;
+    size_t weight_count = channels, input_count = channels, output_count = filters;
     if (batch < 1 || batch > MOST_EXTENT || channels < 1 || channels > MOST_CHANNELS ||
-        filters < 1 || filters > MOST_EXTENT || !bnn_multiply(&elements, filters) ||
-        !bnn_multiply(&elements, batch))
+        filters < 1 || filters > MOST_EXTENT || !bnn_multiply(&weight_count, filters) ||
+        !bnn_multiply(&input_count, batch) || !bnn_multiply(&output_count, batch))
         return bnn_fail(BNN_BAD_ARGUMENT,
                         "binary dense: %zu vectors of %zu channels and %zu filters cannot be",
                         batch, channels, filters);

@@ -1,5 +1,5 @@
-/* From mismatches to outputs; included once for each instruction set, after its less_*.h, BLOCK (the
- * most filters of a block) and a count(gemv, mismatches) that fills whole lanes. */
+/* From mismatches to outputs; included once for each instruction set, after its less_*.h, BLOCK
+ * (the most filters of a block) and a count(gemv, mismatches) that fills whole lanes. */
 #include "core/bits.h"
 
 enum { HALF = BNN_WORD_BITS / 2 };

@@ -1,5 +1,5 @@
-/* Tiles of bytes, a quad at a time, summed in 16 bits, two sums a channel, for as long as these hold
- * them: vector_narrow, QUADS_A_SUM_HOLDS, add_quad() and add_pairs(). */
+/* Tiles of bytes, a quad at a time, summed in 16 bits, two sums a channel, for as long as these
+ * hold them: vector_narrow, QUADS_A_SUM_HOLDS, add_quad() and add_pairs(). */
 #include "input/rows_finish.h"
 
 /* Add the 16-bit sums to those of 32 bits, and start them anew. */

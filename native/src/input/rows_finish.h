@@ -23,7 +23,8 @@ typedef struct {
 
 BNN_INLINE finish finish_of(const bnn_input_row *row, const bool bits)
 {
-    finish f = {row->output, row->output_step, row->channels * sizeof(int32_t), NULL, NULL, NULL, 0};
+    const size_t sum_bytes = row->channels * sizeof(int32_t);
+    finish f = {row->output, row->output_step, sum_bytes, NULL, NULL, NULL, 0};
     if (bits) {
         f.bytes = row->output_bytes;
         f.limits = row->limits->limits + row->filter;

@@ -2,7 +2,12 @@
 #include "lookup/index_avx2.h"
 #include "lookup/tables.h"
 
-enum { MOST_VECTORS = BNN_LOOKUP_BLOCK / BNN_LOOKUP_LANES, FIELD_HOLDS = 3, LINE = 64, FEW_PAIRS = 2 };
+enum {
+    MOST_VECTORS = BNN_LOOKUP_BLOCK / BNN_LOOKUP_LANES,
+    FIELD_HOLDS = 3,
+    LINE = 64,
+    FEW_PAIRS = 2
+};
 
 BNN_INLINE __m256i table(uint16_t place)
 {
