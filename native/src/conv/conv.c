@@ -4,15 +4,15 @@
 #include "core/error.h"
 #include "core/kernel_base.h"
 #include "core/memory.h"
+#include "core/strip.h"
 #include "fuse/fusion.h"
 #include "lookup/choose.h"
 
-enum {
-    MOST_TAPS = 1 << 29, /* sums, and twice the mismatches, stay within 32 bits */
-    STRIP_BYTES = 16384, /* of a band and its index: what they leave of the first-level cache is for
-                            weights and counts */
-    INDEX_TO_BAND = 4    /* a pair of nibbles has two bytes of an index */
-};
+/* Sums, and twice the mismatches, stay within 32 bits. */
+enum { MOST_TAPS = 1 << 29 };
+
+/* A pair of nibbles has two bytes of the index: a row of it is so many times a row of the band. */
+enum { INDEX_TO_BAND = 4 };
 
 static void destroy(bnn_kernel *kernel)
 {
@@ -61,23 +61,6 @@ static void lay_out(bnn_binary_conv *conv)
     conv->loose_words = conv->loose ? bnn_round_up(conv->geometry.out_width, 8) : 0;
 }
 
-/* Rows of neighbouring strips overlap: a strip is at least so high that little is copied twice. */
-static size_t choose_strip(const bnn_binary_conv *conv)
-{
-    const size_t rows = (conv->pool.rows + conv->split.y - 1) / conv->split.y;
-    const size_t copies = (conv->in_place ? 0 : 1) + (conv->lookup != NULL ? INDEX_TO_BAND : 0);
-    if (copies == 0)
-        return rows;
-    const size_t reach = bnn_geometry_rows(&conv->geometry, 1);
-    const size_t step = conv->geometry.shape.stride_height * conv->pool.stride_height;
-    const size_t fitting = STRIP_BYTES / (copies * conv->row_words * sizeof(uint64_t));
-    const size_t least = 3 * reach, source = fitting < least ? least : fitting;
-    const size_t most = (source - reach) / step + 1;
-    const size_t strips = (rows + most - 1) / most;
-    /* Pairs of rows stay together. */
-    return strips == 1 ? rows : bnn_round_up((rows + strips - 1) / strips, 2);
-}
-
 /* Everything but the weights themselves. */
 static bool set_up(bnn_binary_conv *conv, int pad_value, const bnn_execution *execution)
 {
@@ -85,7 +68,10 @@ static bool set_up(bnn_binary_conv *conv, int pad_value, const bnn_execution *ex
     const bnn_convolution *s = &g->shape;
     lay_out(conv);
     conv->split = bnn_split_choose(execution, s->batch, conv->pool.rows, conv->units);
-    conv->strip = choose_strip(conv);
+    const size_t copies = (conv->in_place ? 0 : 1) + (conv->lookup != NULL ? INDEX_TO_BAND : 0);
+    conv->strip = bnn_strip_choose(g, bnn_split_most(conv->pool.rows, conv->split.y),
+                                   conv->pool.stride_height,
+                                   copies * conv->row_words * sizeof(uint64_t));
     const size_t pooled_words = bnn_conv_pooled_words(conv);
     const size_t pooled_rows =
         conv->lookup != NULL ? 1 : bnn_fused_pool_chunk(&conv->pool, pooled_words);

@@ -1,6 +1,7 @@
 #include "conv/conv.h"
 
 #include "core/memory.h"
+#include "core/strip.h"
 
 /* One row of outputs of one image, or of the product that is pooled. */
 typedef struct {
@@ -179,7 +180,7 @@ void bnn_binary_conv_run(const bnn_kernel *kernel, const bnn_call *call)
                        n * pool->rows * pool->columns * bnn_conv_output_bytes(conv);
         bnn_part strip = part;
         for (size_t y = part.y.begin; y < part.y.end; y = strip.y.end) {
-            strip.y = (bnn_range){y, part.y.end - y < conv->strip ? part.y.end : y + conv->strip};
+            strip.y = bnn_strip_at(part.y, y, conv->strip);
             const bnn_range rows = bnn_fused_pool_source(pool, strip.y);
             const uint64_t *first = image + rows.begin * s->stride_height * source_row;
             if (!conv->in_place) {

@@ -19,6 +19,12 @@ static inline bnn_range bnn_share(size_t n, size_t part, size_t parts)
     return (bnn_range){begin, begin + base + (part < rest ? 1 : 0)};
 }
 
+/* The size of the largest part of `parts` of n. */
+static inline size_t bnn_split_most(size_t n, size_t parts)
+{
+    return (n + parts - 1) / parts;
+}
+
 /* Threads along each axis; their product is at most the threads of the execution. */
 typedef struct {
     size_t x, y, z;

@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "core/kernel_base.h"
 #include "core/memory.h"
+#include "core/strip.h"
 #include "fuse/fusion.h"
 #include "input/triples_conv.h"
 
@@ -63,9 +64,11 @@ static bool set_up(bnn_input_conv *conv, const bnn_execution *execution)
     conv->split = bnn_split_choose(execution, s->batch, conv->pool.rows, conv->units);
     const size_t pooled_words = conv->loose ? bnn_words(s->filters) : 1;
     conv->pool_bytes = bnn_fused_pool_words(&conv->pool, 1, pooled_words) * sizeof(uint64_t);
+    conv->strip = bnn_strip_choose(g, bnn_split_most(conv->pool.rows, conv->split.y),
+                                   conv->pool.stride_height,
+                                   conv->in_place ? 0 : conv->band_row_bytes);
     if (!conv->in_place) {
-        const size_t most = (conv->pool.rows + conv->split.y - 1) / conv->split.y;
-        size_t rows = bnn_geometry_rows(g, bnn_fused_pool_span(&conv->pool, most));
+        const size_t rows = bnn_geometry_rows(g, bnn_fused_pool_span(&conv->pool, conv->strip));
         conv->band_bytes = bnn_round_up(rows * conv->band_row_bytes + SLACK, BNN_ALIGNMENT);
     }
     const size_t weight_bytes = conv->blocks * conv->block_bytes;

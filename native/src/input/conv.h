@@ -15,6 +15,7 @@ typedef struct {
     bnn_input_loop loop;
     bnn_threshold_loop threshold_loop; /* of the sums of loose groups */
     bnn_split split;
+    size_t strip; /* most rows of output of an image that a thread computes at once */
     bool to_bits;
     bool in_place; /* windows are read from the input itself, without a band */
     bool loose;    /* groups do not end at whole blocks: bits are packed after the sums */

@@ -1,5 +1,6 @@
 #include "core/bits.h"
 #include "core/memory.h"
+#include "core/strip.h"
 #include "input/conv.h"
 
 static size_t output_bytes(const bnn_input_conv *conv)
@@ -139,17 +140,21 @@ void bnn_input_conv_run(const bnn_kernel *kernel, const bnn_call *call)
     const size_t own = conv->band_bytes + conv->pool_bytes + conv->sum_bytes;
     char *memory = (char *)call->workspace + own * (size_t)call->thread;
     char *pooled = memory + conv->band_bytes;
-    const bnn_range rows = bnn_fused_pool_source(pool, part.y);
     for (size_t n = part.x.begin; n < part.x.end; n++) {
         const char *image = (const char *)call->inputs[0] + n * s->height * conv->row_bytes;
         char *output = (char *)call->outputs[0] +
                        n * pool->rows * pool->columns * output_bytes(conv);
-        const char *first = image + rows.begin * s->stride_height * conv->row_bytes;
-        if (!conv->in_place) {
-            bnn_band_fill(&band, rows, image, memory);
-            first = memory;
+        bnn_part strip = part;
+        for (size_t y = part.y.begin; y < part.y.end; y = strip.y.end) {
+            strip.y = bnn_strip_at(part.y, y, conv->strip);
+            const bnn_range rows = bnn_fused_pool_source(pool, strip.y);
+            const char *first = image + rows.begin * s->stride_height * conv->row_bytes;
+            if (!conv->in_place) {
+                bnn_band_fill(&band, rows, image, memory);
+                first = memory;
+            }
+            run_rows(conv, &strip, first, output, (uint64_t *)(void *)pooled,
+                     pooled + conv->pool_bytes);
         }
-        run_rows(conv, &part, first, output, (uint64_t *)(void *)pooled,
-                 pooled + conv->pool_bytes);
     }
 }

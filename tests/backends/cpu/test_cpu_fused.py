@@ -162,28 +162,32 @@ def test_images_larger_than_the_cache_are_pooled_in_parts(variant, extent):
         assert_exact(bound, configuration, [random_values(random, bound.inputs[0], bound.batch)])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.builds(Configuration, axes, threads, variants),
     st.sampled_from([(41, 37, 1, 70), (60, 7, 1, 300), (33, 20, 2, 96), (25, 90, 1, 64)]),
+    st.sampled_from((ElementType.BIT, ElementType.BIT, *ELEMENTS, ElementType.FLOAT32)),
     st.sampled_from([None, MaxPool2d((2, 2), (2, 2)), MaxPool2d((3, 2), (4, 2))]),
     st.integers(1, 2),
     st.integers(0, 2**32 - 1),
 )
-def test_images_that_are_computed_strip_by_strip(configuration, extent, pool, stride, seed):
+def test_images_that_are_computed_strip_by_strip(
+    configuration, extent, element, pool, stride, seed
+):
     height, width, groups, channels = extent
     random = np.random.default_rng(seed)
     filters = 66 * groups
-    layer = BinaryConv2d(
+    kind = BinaryConv2d if element is ElementType.BIT else BinaryWeightConv2d
+    dtype = np.float32 if element is ElementType.FLOAT32 else np.int32
+    limits = random.integers(-9, 10, filters).astype(dtype)
+    layer = kind(
         random.choice(SIGNS, (filters, 3, 3, channels)),
         strides=(stride, stride),
         pads=1,
         groups=groups,
-        threshold=Threshold(
-            random.integers(-9, 10, filters).astype(np.int32), random.random(filters) < 0.5
-        ),
+        threshold=Threshold(limits, random.random(filters) < 0.5),
         pool=pool,
     )
-    bound = BoundLayer(layer, (TensorType((height, width, channels * groups), ElementType.BIT),))
-    values = random_values(random, bound.inputs[0], 1)
-    assert_exact(bound, configuration, [values])
+    bound = BoundLayer(layer, (TensorType((height, width, channels * groups), element),))
+    runnable(bound, configuration)
+    assert_exact(bound, configuration, [random_values(random, bound.inputs[0], 1)])
