@@ -98,6 +98,17 @@ def float_conv(filters, channels, kernel=3, **settings):
     return FloatConv2d(weight=weight, bias=numbers(filters), **settings)
 
 
+def shortcut():
+    layers = [
+        Node("sign", rule(64), ["x"], ["a"]),
+        Node("conv", conv(pads=1), ["a"], ["b"]),
+        Node("add", Add(), ["b", "x"], ["c"]),
+        Node("decide", rule(64), ["c"], ["d"]),
+        Node("next", conv(pads=1), ["d"], ["y"]),
+    ]
+    return Network("shortcut", {"x": TensorType(IMAGE, "int32")}, layers, ["y"])
+
+
 BINARY = {
     "zero padding": chain(IMAGE, Sign(), conv(pads=1)),
     "zero padding, to bits": chain(IMAGE, Sign(), conv(pads=1, threshold=rule(64)), conv(pads=1)),
@@ -126,6 +137,7 @@ BINARY = {
         IMAGE, Sign(), MaxPool2d(2, 2, minimum=rng.random(64) < 0.5), conv(pads=1)
     ),
     "pooled sums": chain(IMAGE, Sign(), conv(), MaxPool2d(2, 2), rule(64), conv()),
+    "shortcut": shortcut(),
     "scaled": chain(IMAGE, Sign(), conv(), ScaleBias(numbers(64), numbers(64))),
     "first layer": chain(
         (12, 12, 3),
@@ -164,7 +176,7 @@ MUST_RUN = {
         "float joined",
     },
     "onnxruntime-float32": set(CASES) - {"few channels"},
-    "onnxruntime-int8": set(BINARY) - {"pooled sums"},
+    "onnxruntime-int8": set(BINARY) - {"pooled sums", "shortcut"},
     "numba": {"dense"},
 }
 """What each peer is able to run; it may run more, never wrongly."""

@@ -47,10 +47,11 @@ class Writer:
         """A tensor of bits as {0, 1}, for a BinaryConvolution; one FakeQuantize for all of them."""
         if tensor not in self.values:
             made = self.undecided[tensor]
+            low, high = per_channel(made.limit), per_channel(made.limit)
             # Bounds that share a constant keep it from being fused.
-            limits = (made.limit, made.limit, made.flip, ~made.flip)
-            bounds = [per_channel(limit) for limit in limits]
-            self.values[tensor] = opset13.fake_quantize(made.value, *bounds, 2)
+            bounds = (low, low) if is_sum_of_products(made.value) else (low, high)
+            made_of = [per_channel(made.flip), per_channel(~made.flip)]
+            self.values[tensor] = opset13.fake_quantize(made.value, *bounds, *made_of, 2)
         return self.values[tensor]
 
     def numbers(self, tensor: str) -> Any:
@@ -70,6 +71,19 @@ class Writer:
     def window(self, tensor: str) -> tuple[int, int]:
         """Height and width that a dense layer of the tensor covers."""
         return self.pixels.get(tensor, (1, 1))
+
+
+def is_sum_of_products(value: Any) -> bool:
+    """Whether a value adds something to what a BinaryConvolution gives.
+
+    OpenVINO 2026.4 fuses such an addition and the FakeQuantize behind it into the convolution, and
+    then gives other bits.
+    """
+    node = getattr(value, "get_node", lambda: value)()
+    if node.get_type_name() != "Add":
+        return False
+    made_by = {source.get_node().get_type_name() for source in node.input_values()}
+    return "BinaryConvolution" in made_by
 
 
 def per_channel(values: np.ndarray) -> Any:
