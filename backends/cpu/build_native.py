@@ -6,19 +6,21 @@ declarations only, so that cffi reads them once their preprocessor lines are gon
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
 from cffi import FFI
 
+FOR_CPP = re.compile(r"^#ifdef __cplusplus$.*?^#endif$", re.MULTILINE | re.DOTALL)
 MODULE = "bnnplan.backends.cpu._native"
 HEADERS = ("kernel.h", "isa.h", "team.h", "program.h", "peak.h", "binary.h", "numbers.h")
 """In the order of their dependencies."""
 
 
 def declarations(header: Path) -> str:
-    """The header without its preprocessor lines."""
-    lines = header.read_text("utf-8").splitlines()
+    """The header without its preprocessor lines, and without what only C++ reads."""
+    lines = FOR_CPP.sub("", header.read_text("utf-8")).splitlines()
     return "\n".join(line for line in lines if not line.startswith("#"))
 
 

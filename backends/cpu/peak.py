@@ -90,32 +90,33 @@ def ceilings(team: Team, caches: Sequence[Cache]) -> tuple[Ceiling, ...]:
     caches : sequence of Cache
         Of the cluster that it stands on.
     """
+    free = memory()
+    # Found once: what is free changes, and every round must measure the same.
+    found = {
+        threads: levels(caches, threads, free.available if free else 0)
+        for threads in sorted({1, team.threads})
+    }
     rounds = [
-        [
-            ceiling
-            for threads in sorted({1, team.threads})
-            for ceiling in _ceilings(team, threads, caches)
-        ]
+        [c for threads, places in found.items() for c in _ceilings(team, threads, places)]
         for _ in range(ROUNDS)
     ]
     return tuple(max(same, key=lambda ceiling: ceiling.rate) for same in zip(*rounds, strict=True))
 
 
-def _ceilings(team: Team, threads: int, caches: Sequence[Cache]) -> Iterator[Ceiling]:
+def _ceilings(team: Team, threads: int, found: Sequence[Level]) -> Iterator[Ceiling]:
     cycles = measure(lib.BNN_PEAK_CYCLES, team, threads, SECONDS)
     yield Ceiling(Work.CYCLES, "clock", threads, cycles)
     isa = best_variant()
     bits = [(lib.BNN_PEAK_COUNT, Work.BIT_PRODUCTS, "bits counted", isa)]
     if isa in LOOKUPS:
         bits.append((lib.BNN_PEAK_LOOKUP, Work.BIT_PRODUCTS, "bits looked up", LOOKUPS[isa]))
-    for what, work, name, variant in [*bits, *((*row, "") for row in PRODUCTS)]:
+    for what, work, name, variant in [*bits, *((*row, isa) for row in PRODUCTS)]:
         try:
             rate = measure(what, team, threads, SECONDS, isa=ISAS[isa])
         except UnsupportedError:
             continue
         yield Ceiling(work, name, threads, rate, variant)
-    free = memory()
-    for level in levels(caches, threads, free.available if free else 0):
+    for level in found:
         rate = measure(lib.BNN_PEAK_READ, team, threads, SECONDS, nbytes=level.nbytes)
         yield Ceiling(Work.BYTES_READ, level.name, threads, rate, capacity=level.capacity)
 
@@ -150,16 +151,3 @@ def measure(
     found = ffi.new("double *")
     check(lib.bnn_peak_measure(what, isa, nbytes, seconds, threads, team.handle, found))
     return float(found[0])
-
-
-def clock(team: Team, threads: int = 1, seconds: float = 0.05) -> float:
-    """Cycles a second of a core, while so many threads of a team are at work.
-
-    Parameters
-    ----------
-    team : Team
-    threads : int
-    seconds : float
-        To measure for.
-    """
-    return measure(lib.BNN_PEAK_CYCLES, team, threads, seconds) / threads

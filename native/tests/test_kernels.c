@@ -18,6 +18,9 @@ static void test_errors(bnn_team *team)
           BNN_BAD_ARGUMENT);
     CHECK(bnn_binary_dense_create(1, 1, 1, NULL, NULL, &execution, &kernel) ==
           BNN_BAD_ARGUMENT);
+    const int8_t no_sign = 0;
+    CHECK(bnn_binary_dense_create(1, 1, 1, &no_sign, NULL, &execution, &kernel) ==
+          BNN_BAD_ARGUMENT);
     const bnn_execution impossible = {.threads = 1, .method = (bnn_method)3};
     CHECK(bnn_binary_dense_create(1, 1, 1, &weight, NULL, &impossible, &kernel) ==
           BNN_BAD_ARGUMENT);

@@ -8,6 +8,10 @@
 
 #include <bnnplan/isa.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A sliding window over images; `filters` are output channels, pads are in pixels. */
 typedef struct {
     size_t batch;
@@ -75,5 +79,9 @@ bnn_status bnn_bit_reshape_create(size_t batch, size_t pixels, size_t channels,
 
 /* A plain copy. */
 bnn_status bnn_copy_create(size_t bytes, const bnn_execution *execution, bnn_kernel **kernel);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

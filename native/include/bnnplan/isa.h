@@ -4,6 +4,10 @@
 
 #include <bnnplan/kernel.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum {
     BNN_ISA_BEST = 0, /* whatever is fastest here, or what BNNPLAN_ISA forces */
     BNN_ISA_PORTABLE = 1,
@@ -28,12 +32,16 @@ typedef struct {
     bnn_method method; /* read by products of bits only */
 } bnn_execution;
 
-/* The environment variable BNNPLAN_ISA (portable, avx2, avx512bw, avx512, neon) forces one instruction set:
- * BNN_ISA_BEST becomes it, and any other wish is refused. A wish that this machine or build
- * cannot fulfil is BNN_UNSUPPORTED, an unknown one BNN_BAD_ARGUMENT. */
+/* The environment variable BNNPLAN_ISA (portable, avx2, avx512bw, avx512, neon) forces one
+ * instruction set: BNN_ISA_BEST becomes it, and any other wish is refused. A wish that this
+ * machine or build cannot fulfil is BNN_UNSUPPORTED, an unknown one BNN_BAD_ARGUMENT. */
 bnn_status bnn_isa_choose(bnn_isa wanted, bnn_isa *chosen);
 
 /* "portable", "avx2", "avx512bw", "avx512", "neon", "best"; "unknown" for anything else. */
 const char *bnn_isa_name(bnn_isa isa);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -9,6 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum {
     BNN_OK = 0,
     BNN_BAD_ARGUMENT = 1, /* a size, pointer or code that cannot be */
@@ -46,5 +50,9 @@ struct bnn_kernel {
 
 /* One line on the last error of the calling thread; never NULL. */
 const char *bnn_last_error(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

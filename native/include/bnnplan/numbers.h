@@ -10,6 +10,10 @@
 
 #include <bnnplan/isa.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A tensor that is treated element by element. */
 typedef struct {
     int64_t batch;  /* images */
@@ -113,5 +117,9 @@ typedef struct {
 bnn_status bnn_float_dense_create(const bnn_float_dense_spec *spec, const float *weight,
                                   const float *bias, const bnn_execution *execution,
                                   bnn_kernel **kernel);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,6 +7,10 @@
 #include <bnnplan/isa.h>
 #include <bnnplan/team.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum {
     BNN_PEAK_CYCLES = 0, /* clock cycles, told by sums that wait for each other */
     BNN_PEAK_COUNT = 1,  /* products of bits by counting, from the first-level cache */
@@ -24,5 +28,9 @@ typedef enum {
  * and over. BNN_UNSUPPORTED if the instruction set has no such products. */
 bnn_status bnn_peak_measure(bnn_peak what, bnn_isa isa, size_t bytes, double seconds, int threads,
                             bnn_team *team, double *per_second);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

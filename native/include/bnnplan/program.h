@@ -4,6 +4,10 @@
 
 #include <bnnplan/team.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct {
     const bnn_kernel *kernel;
     const void *const *inputs;
@@ -31,5 +35,9 @@ void bnn_program_destroy(bnn_program *program);
 
 /* Free a kernel; NULL is allowed. */
 void bnn_kernel_destroy(bnn_kernel *kernel);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 
 #include <bnnplan/kernel.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct bnn_team bnn_team;
 
 /* A team of `threads` members, each pinned to one of `cores`; not pinned if cores is NULL.
@@ -23,5 +27,9 @@ bnn_status bnn_team_create(const int *cores, int threads, bnn_team **team);
 void bnn_team_destroy(bnn_team *team);
 
 int bnn_team_threads(const bnn_team *team);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "core/kernel_base.h"
 #include "core/memory.h"
+#include "core/signs.h"
 #include "core/strip.h"
 #include "fuse/fusion.h"
 #include "lookup/choose.h"
@@ -151,6 +152,8 @@ bnn_status bnn_binary_conv_create(const bnn_convolution *shape, int pad_value,
     if (shape->kernel_height * shape->kernel_width > MOST_TAPS ||
         shape->kernel_height * shape->kernel_width * shape->channels > MOST_TAPS)
         return bnn_fail(BNN_UNSUPPORTED, "binary convolution: more than 2^29 taps a filter");
+    if (!bnn_are_signs(weights, bnn_weight_count(shape)))
+        return bnn_fail(BNN_BAD_ARGUMENT, "binary convolution: every weight must be 1 or -1");
     const bool to_bits = fused.thresholds != NULL;
     const bnn_lookup_kernels *lookup;
     status = bnn_lookup_choose(execution, isa, shape, geometry.out_width, &lookup);

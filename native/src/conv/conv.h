@@ -23,7 +23,7 @@ struct bnn_binary_conv {
     bool in_place; /* windows are read from the input itself, without a band */
     bool loose;    /* groups do not end at whole blocks: their bits are shifted into place */
 
-    /* Groups are those that are computed; by look-up, each of them may be several of the shape's. */
+    /* Groups are those that are computed; by look-up, each may be several of the shape's. */
     size_t groups, merged;
     size_t group_channels, group_filters;
     size_t group_words; /* of one pixel and group in the band */

@@ -107,8 +107,8 @@ static void store_sums(const vector *counts, size_t planes, size_t lane, const i
 }
 
 /* One word of channels of some neighbouring outputs. */
-BNN_INLINE void run_word(const bnn_depthwise *self, const pixels *at, size_t word, const size_t planes,
-                         char *output, size_t step)
+BNN_INLINE void run_word(const bnn_depthwise *self, const pixels *at, size_t word,
+                         const size_t planes, char *output, size_t step)
 {
     const size_t channels = self->geometry.shape.channels, first = word * BNN_WORD_BITS;
     const size_t n = channels - first < BNN_WORD_BITS ? channels - first : BNN_WORD_BITS;
@@ -165,8 +165,8 @@ static void run_row(const bnn_depthwise *self, const uint64_t *windows, size_t y
 }
 
 /* One row of outputs from the rows of its windows, which stay in the cache. */
-static void run_pooled(const bnn_depthwise *self, const uint64_t *windows, size_t y, bnn_range words,
-                       char *output, uint64_t *rows)
+static void run_pooled(const bnn_depthwise *self, const uint64_t *windows, size_t y,
+                       bnn_range words, char *output, uint64_t *rows)
 {
     const bnn_fused_pool *pool = &self->pool;
     const size_t row_step = self->geometry.shape.stride_height * self->row_words;

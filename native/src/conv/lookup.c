@@ -5,11 +5,6 @@
 
 enum { TILE_PAIRS = 28 }; /* counts, index and weights of a chunk stay in the first-level cache */
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Which pixels stand side by side in a row of the index. */
 static void pair_columns(const bnn_binary_conv *conv, size_t step)
 {
@@ -20,10 +15,10 @@ static void pair_columns(const bnn_binary_conv *conv, size_t step)
     const size_t across = lookup->column_count - lookup->down_columns;
     bnn_pixel_pair *to = lookup->columns;
     for (size_t i = 0; i < across; i++) {
-        const size_t pair = smaller(i / step, lookup->pairs - 1);
+        const size_t pair = bnn_smaller(i / step, lookup->pairs - 1);
         const size_t first = pair * 2 * s->stride_width + (i - pair * step);
         /* The second output of the last pair may not exist: any pixel will do. */
-        const size_t second = smaller(first + s->stride_width, last);
+        const size_t second = bnn_smaller(first + s->stride_width, last);
         *to++ = (bnn_pixel_pair){first * pixel_words, second * pixel_words};
     }
     /* First with the pixels below, then with themselves. */
@@ -65,7 +60,7 @@ static bool create_weights(bnn_binary_conv *conv)
                      r % columns * s->dilation_width * weights->tap_groups;
     const bool made = offsets != NULL &&
                       bnn_lookup_weights_create(weights, offsets, conv->blocks,
-                                                smaller(conv->group_filters, BNN_LOOKUP_BLOCK));
+                                                bnn_smaller(conv->group_filters, BNN_LOOKUP_BLOCK));
     free(offsets);
     return made;
 }
@@ -77,7 +72,7 @@ bool bnn_conv_lookup_create(bnn_binary_conv *conv)
     bnn_conv_lookup *lookup = conv->lookup;
     const size_t groups = (conv->group_channels + BNN_LOOKUP_GROUP - 1) / BNN_LOOKUP_GROUP;
     const size_t reach = (s->kernel_width - 1) * s->dilation_width + 1;
-    const size_t step = smaller(2 * s->stride_width, reach);
+    const size_t step = bnn_smaller(2 * s->stride_width, reach);
     const size_t rows = bnn_conv_most_rows(conv);
     lookup->pairs_down = g->out_width % 2 != 0 && g->out_width <= TILE_PAIRS && rows > 1;
     lookup->pairs = lookup->pairs_down ? g->out_width / 2 : (g->out_width + 1) / 2;
@@ -86,10 +81,10 @@ bool bnn_conv_lookup_create(bnn_binary_conv *conv)
         (lookup->pairs > 0 ? (lookup->pairs - 1) * step + reach : 0) + lookup->down_columns;
     lookup->row_entries = lookup->column_count * groups;
     lookup->reach = (s->kernel_height - 1) * s->dilation_height + 1;
-    lookup->row_step = smaller(s->stride_height, lookup->reach);
+    lookup->row_step = bnn_smaller(s->stride_height, lookup->reach);
     const size_t unit = lookup->pairs_down ? 2 : 1; /* rows that share pairs */
     const size_t fitting = TILE_PAIRS / bnn_tile_pairs(lookup, unit) * unit;
-    lookup->tile_rows = fitting < 1 ? 1 : smaller(fitting, rows);
+    lookup->tile_rows = fitting < 1 ? 1 : bnn_smaller(fitting, rows);
     const size_t tile = bnn_tile_pairs(lookup, lookup->tile_rows);
     const size_t columns = lookup->column_count + lookup->down_columns;
     const size_t index_rows = (rows - 1) * lookup->row_step + lookup->reach;

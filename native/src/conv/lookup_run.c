@@ -1,13 +1,9 @@
 #include "conv/lookup.h"
 
 #include "conv/conv.h"
+#include "core/memory.h"
 
 #include <string.h>
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 /* The index of one group of channels. */
 static void index_rows(const bnn_binary_conv *conv, size_t outputs, const uint64_t *first,
@@ -18,7 +14,7 @@ static void index_rows(const bnn_binary_conv *conv, size_t outputs, const uint64
     const size_t rows = (outputs - 1) * lookup->row_step + lookup->reach;
     const size_t last = (outputs - 1) * stride + lookup->reach - 1;
     for (size_t row = 0; row < rows; row++, index += lookup->row_entries) {
-        const size_t output = smaller(row / lookup->row_step, outputs - 1);
+        const size_t output = bnn_smaller(row / lookup->row_step, outputs - 1);
         const size_t within = row - output * lookup->row_step;
         const size_t source = output * stride + within;
         const size_t paired =
@@ -97,7 +93,7 @@ static void run_blocks(const bnn_binary_conv *conv, size_t block, size_t blocks,
     const size_t filter = block / conv->group_blocks * conv->group_filters + within;
     const size_t filters = conv->group_filters - within;
     for (size_t y = rows.begin; y < rows.end; y += lookup->tile_rows) {
-        const size_t count = smaller(lookup->tile_rows, rows.end - y);
+        const size_t count = bnn_smaller(lookup->tile_rows, rows.end - y);
         const bnn_lookup_tile tile = {
             .index = at->index + (y - rows.begin) * lookup->row_step * lookup->row_entries,
             .starts = lookup->starts,
@@ -107,7 +103,7 @@ static void run_blocks(const bnn_binary_conv *conv, size_t block, size_t blocks,
             .weights = lookup->weights.nibbles + block * lookup->weights.block_bytes,
             .block_bytes = lookup->weights.block_bytes,
             .blocks = blocks,
-            .filters = smaller(filters, BNN_LOOKUP_BLOCK),
+            .filters = bnn_smaller(filters, BNN_LOOKUP_BLOCK),
             .counts = at->counts,
         };
         lookup->kernels->count(&tile);
@@ -116,7 +112,7 @@ static void run_blocks(const bnn_binary_conv *conv, size_t block, size_t blocks,
             const size_t before = b * BNN_LOOKUP_BLOCK;
             for (size_t i = 0; i < count; i++)
                 finish_row(conv, block + b, y + i, i, filter + before,
-                           smaller(filters - before, BNN_LOOKUP_BLOCK), &one);
+                           bnn_smaller(filters - before, BNN_LOOKUP_BLOCK), &one);
             one.counts += tile.pairs * 2 * BNN_LOOKUP_BLOCK;
             one.rows += conv->pool_words / lookup->kernels->most_blocks;
         }
@@ -146,7 +142,7 @@ void bnn_conv_lookup_run(const bnn_binary_conv *conv, const bnn_part *part, cons
     for (size_t block = blocks.begin, count; block < blocks.end; block += count) {
         const size_t group = block / conv->group_blocks, within = block % conv->group_blocks;
         count = bnn_lookup_blocks(conv->lookup->kernels,
-                                  smaller(blocks.end - block, conv->group_blocks - within),
+                                  bnn_smaller(blocks.end - block, conv->group_blocks - within),
                                   conv->group_filters - within * BNN_LOOKUP_BLOCK);
         if (group != indexed)
             index_rows(conv, rows.end - rows.begin, first + group * conv->group_words, index);

@@ -11,14 +11,6 @@ typedef struct {
     uint64_t *bits; /* of a block of loose groups: a word an output */
 } place;
 
-/* Bytes of bits of a block: the last one of a pixel also clears the rest of its word. */
-static size_t bit_bytes(const bnn_binary_conv *conv, size_t filter)
-{
-    const bool clears =
-        filter % BNN_WORD_BITS == 0 && filter + BNN_BLOCK >= conv->geometry.shape.filters;
-    return clears ? sizeof(uint64_t) : sizeof(uint32_t);
-}
-
 static void run_block(const bnn_binary_conv *conv, const place *at, size_t block)
 {
     const bnn_convolution *s = &conv->geometry.shape;
@@ -52,11 +44,11 @@ static void run_block(const bnn_binary_conv *conv, const place *at, size_t block
     } else if (conv->pool.is_on) {
         row.output = at->output + block % conv->unit * sizeof(uint32_t);
         row.output_step = sizeof(uint64_t);
-        row.output_bytes = bit_bytes(conv, filter);
+        row.output_bytes = bnn_half_bytes(filter, s->filters);
         conv->rows->bits(&row);
     } else {
         row.output = at->output + filter / 8;
-        row.output_bytes = bit_bytes(conv, filter);
+        row.output_bytes = bnn_half_bytes(filter, s->filters);
         conv->rows->bits(&row);
     }
 }

@@ -2,10 +2,12 @@
 #ifndef BNNPLAN_CORE_BITS_H
 #define BNNPLAN_CORE_BITS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
-enum { BNN_WORD_BITS = 64 };
+enum { BNN_WORD_BITS = 64, BNN_HALF_BITS = BNN_WORD_BITS / 2 };
 
 /* Number of the lowest four bits that are 1, also in initialisers. */
 #define BNN_NIBBLE_BITS(x) (((x) & 1) + ((x) >> 1 & 1) + ((x) >> 2 & 1) + ((x) >> 3 & 1))
@@ -19,6 +21,24 @@ static inline size_t bnn_words(size_t bits)
 static inline uint64_t bnn_low_bits(size_t n)
 {
     return n == 0 ? 0 : ~(uint64_t)0 >> (BNN_WORD_BITS - n);
+}
+
+/* Bytes that the bits of a block of 32 channels, the first of which is `first`, are stored in: the
+ * last one of a pixel also clears the rest of its word. */
+static inline size_t bnn_half_bytes(size_t first, size_t channels)
+{
+    const bool clears = first % BNN_WORD_BITS == 0 && channels - first <= BNN_HALF_BITS;
+    return clears ? sizeof(uint64_t) : sizeof(uint32_t);
+}
+
+/* Store them, of which all beyond 32 are 0. */
+static inline void bnn_store_half(char *to, size_t bytes, uint32_t bits)
+{
+    const uint64_t word = bits;
+    if (bytes == sizeof word)
+        memcpy(to, &word, sizeof word);
+    else
+        memcpy(to, &bits, sizeof bits);
 }
 
 /* n bits, 1 <= n <= 64, from bit `at`; reads no word that holds none of them. */

@@ -5,12 +5,36 @@
 
 enum { MOST_EXTENT = 1 << 24 };
 
-static bool sound(const size_t *extents, size_t count, size_t least)
+/* The first of some extents that is not least .. MOST_EXTENT; `count` if there is none. */
+static size_t find_unsound(const size_t *extents, size_t count, size_t least)
 {
-    for (size_t i = 0; i < count; i++)
-        if (extents[i] < least || extents[i] > MOST_EXTENT)
-            return false;
-    return true;
+    size_t i = 0;
+    while (i < count && extents[i] >= least && extents[i] <= MOST_EXTENT)
+        i++;
+    return i;
+}
+
+static bnn_status check_extents(const bnn_convolution *s, const char *owner)
+{
+    static const char *const names[] = {"batch",         "height",          "width",
+                                        "channels",      "filters",         "kernel height",
+                                        "kernel width",  "stride height",   "stride width",
+                                        "dilation height", "dilation width", "groups"};
+    static const char *const pad_names[] = {"top", "left", "bottom", "right"};
+    const size_t extents[] = {s->batch,           s->height,         s->width,
+                              s->channels,        s->filters,        s->kernel_height,
+                              s->kernel_width,    s->stride_height,  s->stride_width,
+                              s->dilation_height, s->dilation_width, s->groups};
+    const size_t pads[] = {s->pad_top, s->pad_left, s->pad_bottom, s->pad_right};
+    const size_t extent = find_unsound(extents, sizeof extents / sizeof *extents, 1);
+    if (extent < sizeof extents / sizeof *extents)
+        return bnn_fail(BNN_BAD_ARGUMENT, "%s: %s must be 1 to %d, not %zu", owner, names[extent],
+                        MOST_EXTENT, extents[extent]);
+    const size_t pad = find_unsound(pads, sizeof pads / sizeof *pads, 0);
+    if (pad < sizeof pads / sizeof *pads)
+        return bnn_fail(BNN_BAD_ARGUMENT, "%s: the pad at the %s must be 0 to %d, not %zu", owner,
+                        pad_names[pad], MOST_EXTENT, pads[pad]);
+    return BNN_OK;
 }
 
 static bool fits(size_t a, size_t b, size_t c, size_t d)
@@ -32,15 +56,9 @@ bnn_status bnn_geometry_create(const bnn_convolution *shape, const char *owner,
     if (shape == NULL)
         return bnn_fail(BNN_BAD_ARGUMENT, "%s: no shape is given", owner);
     const bnn_convolution s = *shape;
-    const size_t extents[] = {s.batch,         s.height,       s.width,
-                              s.channels,      s.filters,      s.kernel_height,
-                              s.kernel_width,  s.stride_height, s.stride_width,
-                              s.dilation_height, s.dilation_width, s.groups};
-    const size_t pads[] = {s.pad_top, s.pad_left, s.pad_bottom, s.pad_right};
-    if (!sound(extents, sizeof extents / sizeof *extents, 1) || !sound(pads, 4, 0))
-        return bnn_fail(BNN_BAD_ARGUMENT,
-                        "%s: every extent must be 1 to %d and every pad 0 to %d", owner,
-                        MOST_EXTENT, MOST_EXTENT);
+    const bnn_status status = check_extents(shape, owner);
+    if (status != BNN_OK)
+        return status;
     if (s.channels % s.groups != 0 || s.filters % s.groups != 0)
         return bnn_fail(BNN_BAD_ARGUMENT, "%s: %zu channels and %zu filters do not divide by %zu",
                         owner, s.channels, s.filters, s.groups);

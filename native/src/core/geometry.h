@@ -19,6 +19,13 @@ typedef struct {
 bnn_status bnn_geometry_create(const bnn_convolution *shape, const char *owner,
                                bnn_geometry *geometry);
 
+/* Of a sound shape. */
+static inline size_t bnn_weight_count(const bnn_convolution *shape)
+{
+    return shape->filters * shape->kernel_height * shape->kernel_width *
+           (shape->channels / shape->groups);
+}
+
 /* Rows of input, padding included, that `rows` rows of output read. */
 size_t bnn_geometry_rows(const bnn_geometry *geometry, size_t rows);
 

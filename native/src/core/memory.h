@@ -26,6 +26,11 @@ static inline bool bnn_multiply(size_t *product, size_t factor)
     return true;
 }
 
+static inline size_t bnn_smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 static inline size_t bnn_round_up(size_t n, size_t multiple)
 {
     return (n + multiple - 1) / multiple * multiple;

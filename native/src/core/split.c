@@ -1,5 +1,7 @@
 #include "core/split.h"
 
+#include "core/memory.h"
+
 /* Neighbouring windows of whole pixels are read and written where the layer before and the layer
  * after keep them too: for that the busiest thread may have so much more work, as a part of it. */
 enum { TOLERANCE = 16 };
@@ -19,10 +21,8 @@ bnn_split bnn_split_choose(const bnn_execution *execution, size_t images, size_t
     size_t least = SIZE_MAX;
     for (bool chooses = false;; chooses = true)
         for (size_t x = x_most; x > 0; x--)
-            for (size_t y = y_most; y > 0; y--)
-                for (size_t z = z_most; z > 0; z--) {
-                    if (x * y * z > threads)
-                        continue;
+            for (size_t y = bnn_smaller(y_most, threads / x); y > 0; y--)
+                for (size_t z = bnn_smaller(z_most, threads / (x * y)); z > 0; z--) {
                     const size_t work = most(images, x) * most(windows, y) * most(neurons, z);
                     if (work < least)
                         least = work;

@@ -6,8 +6,9 @@
 
 #include "core/geometry.h"
 
-/* Most rows of a strip, of `rows` in all that are `step` rows of windows apart; `row_bytes` are kept
- * of each row of the padded input. Even, unless all rows are one strip: pairs of rows stay together. */
+/* Most rows of a strip, of `rows` in all that are `step` rows of windows apart; `row_bytes` are
+ * kept of each row of the padded input. Even, unless all rows are one strip: pairs of rows stay
+ * together. */
 size_t bnn_strip_choose(const bnn_geometry *geometry, size_t rows, size_t step, size_t row_bytes);
 
 /* The strip of some rows that begins at `begin`. */

@@ -25,19 +25,19 @@ BNN_INLINE __m256i count_bits(__m256i v)
 }
 
 /* Add the counts in bytes to those in 64-bit lanes, and start the bytes anew. */
-BNN_INLINE void widen(const int outputs, __m256i bytes[TILE_OUTPUTS][TILE_VECTORS],
+BNN_INLINE void widen(const size_t outputs, __m256i bytes[TILE_OUTPUTS][TILE_VECTORS],
                       __m256i wide[TILE_OUTPUTS][TILE_VECTORS])
 {
     const __m256i zero = _mm256_setzero_si256();
-    BNN_UNROLL for (int p = 0; p < outputs; p++)
-        BNN_UNROLL for (int v = 0; v < TILE_VECTORS; v++) {
+    BNN_UNROLL for (size_t p = 0; p < outputs; p++)
+        BNN_UNROLL for (size_t v = 0; v < TILE_VECTORS; v++) {
             wide[p][v] = _mm256_add_epi64(wide[p][v], _mm256_sad_epu8(bytes[p][v], zero));
             bytes[p][v] = zero;
         }
 }
 
 /* Mismatches of `outputs` outputs with TILE_VECTORS vectors of channels. */
-BNN_INLINE void count(const bnn_row *row, size_t first, const int outputs, size_t channel,
+BNN_INLINE void count(const bnn_row *row, size_t first, const size_t outputs, size_t channel,
                       int64_t mismatches[TILE_OUTPUTS][BNN_BLOCK])
 {
     const uint64_t *windows = row->windows + first * row->window_step;
@@ -45,8 +45,8 @@ BNN_INLINE void count(const bnn_row *row, size_t first, const int outputs, size_
     const uint64_t *weights = row->weights + channel;
     const __m256i zero = _mm256_setzero_si256();
     __m256i wide[TILE_OUTPUTS][TILE_VECTORS], bytes[TILE_OUTPUTS][TILE_VECTORS];
-    BNN_UNROLL for (int p = 0; p < outputs; p++)
-        BNN_UNROLL for (int v = 0; v < TILE_VECTORS; v++)
+    BNN_UNROLL for (size_t p = 0; p < outputs; p++)
+        BNN_UNROLL for (size_t v = 0; v < TILE_VECTORS; v++)
             wide[p][v] = bytes[p][v] = zero;
     size_t room = WORDS_A_BYTE_HOLDS;
     for (size_t r = 0; r < row->runs; r++) {
@@ -60,10 +60,10 @@ BNN_INLINE void count(const bnn_row *row, size_t first, const int outputs, size_
             const size_t stop = w + (left < room ? left : room);
             room -= stop - w;
             for (; w < stop; w++, weights += width)
-                BNN_UNROLL for (int p = 0; p < outputs; p++) {
+                BNN_UNROLL for (size_t p = 0; p < outputs; p++) {
                     __m256i a =
-                        _mm256_set1_epi64x((long long)run[(size_t)p * row->window_step + w]);
-                    BNN_UNROLL for (int v = 0; v < TILE_VECTORS; v++) {
+                        _mm256_set1_epi64x((long long)run[p * row->window_step + w]);
+                    BNN_UNROLL for (size_t v = 0; v < TILE_VECTORS; v++) {
                         __m256i b = _mm256_loadu_si256((const void *)(weights + LANES * v));
                         bytes[p][v] =
                             _mm256_add_epi8(bytes[p][v], count_bits(_mm256_xor_si256(a, b)));
@@ -72,22 +72,22 @@ BNN_INLINE void count(const bnn_row *row, size_t first, const int outputs, size_
         }
     }
     widen(outputs, bytes, wide);
-    BNN_UNROLL for (int p = 0; p < outputs; p++)
-        BNN_UNROLL for (int v = 0; v < TILE_VECTORS; v++)
-            _mm256_storeu_si256((void *)(mismatches[p] + channel + (size_t)(LANES * v)),
+    BNN_UNROLL for (size_t p = 0; p < outputs; p++)
+        BNN_UNROLL for (size_t v = 0; v < TILE_VECTORS; v++)
+            _mm256_storeu_si256((void *)(mismatches[p] + channel + LANES * v),
                                 wide[p][v]);
 }
 
-BNN_INLINE void tile(const bnn_row *row, size_t first, const int outputs, const bool bits)
+BNN_INLINE void tile(const bnn_row *row, size_t first, const size_t outputs, const bool bits)
 {
     int64_t mismatches[TILE_OUTPUTS][BNN_BLOCK];
     for (size_t c = 0; c < row->channels; c += LANES * TILE_VECTORS)
         count(row, first, outputs, c, mismatches);
-    for (int p = 0; p < outputs; p++)
+    for (size_t p = 0; p < outputs; p++)
         if (bits)
-            finish_bits(row, first + (size_t)p, mismatches[p]);
+            finish_bits(row, first + p, mismatches[p]);
         else
-            finish_sums(row, first + (size_t)p, mismatches[p]);
+            finish_sums(row, first + p, mismatches[p]);
 }
 
 BNN_INLINE void walk(const bnn_row *row, const bool bits)

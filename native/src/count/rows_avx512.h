@@ -8,13 +8,13 @@
 
 enum { LANES = 8, MOST_VECTORS = BNN_BLOCK / LANES };
 
-BNN_INLINE void store_sums(const bnn_row *row, size_t output, const int vectors,
+BNN_INLINE void store_sums(const bnn_row *row, size_t output, const size_t vectors,
                            const __m512i *mismatches)
 {
     const int32_t *limits = row->limits + row->classes[output] * row->limit_step;
     int32_t *to = (int32_t *)(void *)((char *)row->output + output * row->output_step);
-    BNN_UNROLL for (int v = 0; v < vectors; v++) {
-        const size_t left = row->channels - (size_t)(LANES * v);
+    BNN_UNROLL for (size_t v = 0; v < vectors; v++) {
+        const size_t left = row->channels - LANES * v;
         const __m256i twice = _mm256_slli_epi32(_mm512_cvtepi64_epi32(mismatches[v]), 1);
         if (left >= LANES) { /* masks slow stores down */
             const __m256i base = _mm256_loadu_si256((const void *)(limits + LANES * v));
@@ -28,12 +28,12 @@ BNN_INLINE void store_sums(const bnn_row *row, size_t output, const int vectors,
 }
 
 /* Limits stand in whole blocks, those of lanes without a filter never exceeded. */
-BNN_INLINE void store_all_bits(const bnn_row *row, size_t output, const int vectors,
+BNN_INLINE void store_all_bits(const bnn_row *row, size_t output, const size_t vectors,
                                const __m512i *mismatches)
 {
     const int32_t *limits = row->limits + row->classes[output] * row->limit_step;
     uint32_t bits = 0;
-    BNN_UNROLL for (int v = 0; v < vectors; v += 2) {
+    BNN_UNROLL for (size_t v = 0; v < vectors; v += 2) {
         __m512i counts = _mm512_zextsi256_si512(_mm512_cvtepi64_epi32(mismatches[v]));
         if (v + 1 < vectors)
             counts = _mm512_inserti64x4(counts, _mm512_cvtepi64_epi32(mismatches[v + 1]), 1);

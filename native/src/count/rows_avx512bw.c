@@ -16,7 +16,7 @@ typedef struct {
 } place;
 
 /* The next words of some windows side by side, and zeros up to a multiple of ADDED. */
-BNN_INLINE size_t gather(const bnn_row *row, size_t first, const int outputs, place *at,
+BNN_INLINE size_t gather(const bnn_row *row, size_t first, const size_t outputs, place *at,
                          uint64_t words[MOST_OUTPUTS][CHUNK])
 {
     size_t n = 0;
@@ -25,15 +25,15 @@ BNN_INLINE size_t gather(const bnn_row *row, size_t first, const int outputs, pl
         const size_t some = left < room ? left : room;
         const uint64_t *from =
             row->windows + first * row->window_step + row->run_offsets[at->run] + at->word;
-        for (int p = 0; p < outputs; p++)
-            memcpy(words[p] + n, from + (size_t)p * row->window_step, some * sizeof *from);
+        for (size_t p = 0; p < outputs; p++)
+            memcpy(words[p] + n, from + p * row->window_step, some * sizeof *from);
         n += some;
         at->word += some;
         if (at->word == row->run_words)
             *at = (place){at->run + 1, 0};
     }
     for (size_t i = n; i % ADDED != 0; i++)
-        for (int p = 0; p < outputs; p++)
+        for (size_t p = 0; p < outputs; p++)
             words[p][i] = 0;
     return n;
 }
@@ -68,23 +68,23 @@ BNN_INLINE __m512i nibble_table(void)
 
 /* ADDED words of a tile; of weights there are `left`. */
 BNN_INLINE void add_words(const uint64_t *const *words, size_t at, const uint64_t *weights,
-                          size_t width, size_t left, const int outputs, const int vectors,
+                          size_t width, size_t left, const size_t outputs, const size_t vectors,
                           planes tile[MOST_OUTPUTS][TILE_VECTORS])
 {
     const __m512i table = nibble_table();
     __m512i twos[MOST_OUTPUTS][TILE_VECTORS], fours[MOST_OUTPUTS][TILE_VECTORS];
-    BNN_UNROLL for (int i = 0; i < ADDED; i += 2) {
+    BNN_UNROLL for (size_t i = 0; i < ADDED; i += 2) {
         __m512i b[2][TILE_VECTORS];
-        BNN_UNROLL for (int j = 0; j < 2; j++)
-            BNN_UNROLL for (int v = 0; v < vectors; v++)
-                b[j][v] = (size_t)(i + j) < left
-                              ? _mm512_loadu_si512(weights + (size_t)(i + j) * width + LANES * v)
+        BNN_UNROLL for (size_t j = 0; j < 2; j++)
+            BNN_UNROLL for (size_t v = 0; v < vectors; v++)
+                b[j][v] = i + j < left
+                              ? _mm512_loadu_si512(weights + (i + j) * width + LANES * v)
                               : _mm512_setzero_si512();
-        BNN_UNROLL for (int p = 0; p < outputs; p++) {
+        BNN_UNROLL for (size_t p = 0; p < outputs; p++) {
             const uint64_t *word = words[p] + at + i;
             const __m512i first = _mm512_set1_epi64((long long)word[0]);
             const __m512i second = _mm512_set1_epi64((long long)word[1]);
-            BNN_UNROLL for (int v = 0; v < vectors; v++) {
+            BNN_UNROLL for (size_t v = 0; v < vectors; v++) {
                 planes *t = &tile[p][v];
                 const __m512i two = add_bits(&t->ones, _mm512_xor_si512(first, b[0][v]),
                                              _mm512_xor_si512(second, b[1][v]));
@@ -119,12 +119,12 @@ BNN_INLINE void widen(const planes *t, __m512i *mismatches)
 
 /* A chunk of n words. */
 BNN_INLINE void count(const uint64_t *const *words, const uint64_t *weights, size_t width,
-                      size_t n, const int outputs, const int vectors,
+                      size_t n, const size_t outputs, const size_t vectors,
                       __m512i mismatches[MOST_OUTPUTS][MOST_VECTORS], size_t vector)
 {
     planes tile[MOST_OUTPUTS][TILE_VECTORS];
-    BNN_UNROLL for (int p = 0; p < outputs; p++)
-        BNN_UNROLL for (int v = 0; v < vectors; v++)
+    BNN_UNROLL for (size_t p = 0; p < outputs; p++)
+        BNN_UNROLL for (size_t v = 0; v < vectors; v++)
             tile[p][v].ones = tile[p][v].twos = tile[p][v].fours = tile[p][v].eights =
                 _mm512_setzero_si512();
     size_t at = 0;
@@ -132,9 +132,9 @@ BNN_INLINE void count(const uint64_t *const *words, const uint64_t *weights, siz
         add_words(words, at, weights, width, ADDED, outputs, vectors, tile);
     if (at < n)
         add_words(words, at, weights, width, n - at, outputs, vectors, tile);
-    BNN_UNROLL for (int p = 0; p < outputs; p++)
-        BNN_UNROLL for (int v = 0; v < vectors; v++)
-            widen(&tile[p][v], &mismatches[p][vector + (size_t)v]);
+    BNN_UNROLL for (size_t p = 0; p < outputs; p++)
+        BNN_UNROLL for (size_t v = 0; v < vectors; v++)
+            widen(&tile[p][v], &mismatches[p][vector + v]);
 }
 
 BNN_INLINE void finish(const bnn_row *row, size_t output, const __m512i *mismatches,
@@ -152,15 +152,15 @@ BNN_INLINE void finish(const bnn_row *row, size_t output, const __m512i *mismatc
     }
 }
 
-BNN_INLINE void tile(const bnn_row *row, size_t first, const int outputs, const bool bits)
+BNN_INLINE void tile(const bnn_row *row, size_t first, const size_t outputs, const bool bits)
 {
     const size_t width = bnn_row_width(row->channels), vectors = width / LANES;
     const uint64_t *weights = row->weights;
     uint64_t words[MOST_OUTPUTS][CHUNK];
     const uint64_t *const from[MOST_OUTPUTS] = {words[0], words[1]};
     __m512i mismatches[MOST_OUTPUTS][MOST_VECTORS];
-    for (int p = 0; p < outputs; p++)
-        for (int v = 0; v < MOST_VECTORS; v++)
+    for (size_t p = 0; p < outputs; p++)
+        for (size_t v = 0; v < MOST_VECTORS; v++)
             mismatches[p][v] = _mm512_setzero_si512();
     place at = {0, 0};
     while (at.run < row->runs) {
@@ -172,8 +172,8 @@ BNN_INLINE void tile(const bnn_row *row, size_t first, const int outputs, const 
             count(from, weights + v * LANES, width, n, outputs, 1, mismatches, v);
         weights += n * width;
     }
-    for (int p = 0; p < outputs; p++)
-        finish(row, first + (size_t)p, mismatches[p], bits);
+    for (size_t p = 0; p < outputs; p++)
+        finish(row, first + p, mismatches[p], bits);
 }
 
 BNN_INLINE void walk(const bnn_row *row, const bool bits)

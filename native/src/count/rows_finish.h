@@ -2,8 +2,9 @@
 #ifndef BNNPLAN_COUNT_ROWS_FINISH_H
 #define BNNPLAN_COUNT_ROWS_FINISH_H
 
-#include "count/rows.h"
+#include "core/bits.h"
 #include "core/unroll.h"
+#include "count/rows.h"
 
 #include <string.h>
 
@@ -18,12 +19,7 @@ BNN_INLINE void finish_sums(const bnn_row *row, size_t output, const int64_t *mi
 
 BNN_INLINE void store_bits(const bnn_row *row, size_t output, uint32_t bits)
 {
-    char *to = (char *)row->output + output * row->output_step;
-    uint64_t word = bits;
-    if (row->output_bytes == sizeof word)
-        memcpy(to, &word, sizeof word);
-    else
-        memcpy(to, &bits, sizeof bits);
+    bnn_store_half((char *)row->output + output * row->output_step, row->output_bytes, bits);
 }
 
 BNN_INLINE void finish_bits(const bnn_row *row, size_t output, const int64_t *mismatches)

@@ -7,11 +7,6 @@
 
 enum { CHUNK_BYTES = 8192 };
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 bnn_status bnn_fused_pool_create(bnn_fused_pool *pool, const bnn_pooling *window,
                                  const bnn_geometry *geometry, const char *owner)
 {
@@ -35,8 +30,8 @@ bnn_status bnn_fused_pool_create(bnn_fused_pool *pool, const bnn_pooling *window
     pool->height = window->height;
     pool->width = window->width;
     /* A single window never moves, whatever its stride: sizes stay those of the product. */
-    pool->stride_height = smaller(window->stride_height, geometry->out_height);
-    pool->stride_width = smaller(window->stride_width, geometry->out_width);
+    pool->stride_height = bnn_smaller(window->stride_height, geometry->out_height);
+    pool->stride_width = bnn_smaller(window->stride_width, geometry->out_width);
     pool->rows = (geometry->out_height - window->height) / pool->stride_height + 1;
     pool->columns = (geometry->out_width - window->width) / pool->stride_width + 1;
     const size_t filters = geometry->shape.filters;
@@ -64,7 +59,7 @@ size_t bnn_fused_pool_chunk(const bnn_fused_pool *pool, size_t words)
 {
     const size_t row = pool->stride_height * pool->source_columns * words * sizeof(uint64_t);
     const size_t rows = CHUNK_BYTES / row;
-    return rows < 1 ? 1 : smaller(rows, pool->rows);
+    return rows < 1 ? 1 : bnn_smaller(rows, pool->rows);
 }
 
 size_t bnn_fused_pool_words(const bnn_fused_pool *pool, size_t rows, size_t words)

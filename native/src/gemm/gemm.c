@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/kernel_base.h"
 #include "core/memory.h"
+#include "core/signs.h"
 #include "fuse/fusion.h"
 #include "gemm/lookup.h"
 #include "lookup/choose.h"
@@ -20,7 +21,6 @@ static void run_rows(const dense *self, size_t block, const uint64_t *vectors, s
 {
     static const size_t start = 0;
     const size_t filter = block * self->block, left = self->filters - filter;
-    const bool clears = filter % BNN_WORD_BITS == 0 && left <= self->block;
     const bnn_row row = {
         .windows = vectors,
         .window_step = self->words,
@@ -34,7 +34,7 @@ static void run_rows(const dense *self, size_t block, const uint64_t *vectors, s
         .channels = left < self->block ? left : self->block,
         .output = output,
         .output_step = output_step,
-        .output_bytes = clears ? sizeof(uint64_t) : sizeof(uint32_t),
+        .output_bytes = bnn_half_bytes(filter, self->filters),
     };
     if (self->to_bits)
         self->rows->bits(&row);
@@ -118,9 +118,13 @@ bnn_status bnn_binary_dense_create(size_t batch, size_t channels, size_t filters
         return bnn_fail(BNN_BAD_ARGUMENT,
                         "binary dense: %zu vectors of %zu channels and %zu filters cannot be",
                         batch, channels, filters);
-    if (weights == NULL || kernel == NULL || fused.pool.height != 0)
+    if (fused.pool.height != 0)
+        return bnn_fail(BNN_BAD_ARGUMENT, "binary dense: vectors have nothing to pool");
+    if (weights == NULL || kernel == NULL)
         return bnn_fail(BNN_BAD_ARGUMENT,
-                        "binary dense: weights are missing, or a pooling is not");
+                        "binary dense: weights, or where to put the kernel, are missing");
+    if (!bnn_are_signs(weights, weight_count))
+        return bnn_fail(BNN_BAD_ARGUMENT, "binary dense: every weight must be 1 or -1");
     const bnn_convolution pixel = {.channels = channels,
                                    .filters = filters,
                                    .kernel_height = 1,

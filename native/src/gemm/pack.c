@@ -23,11 +23,6 @@ static size_t pieces(size_t n, size_t size)
     return (n + size - 1) / size;
 }
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Threads are given whole words of output bits. The widest block that makes no thread busier than
  * blocks of a word would. */
 static void choose_gemv_block(bnn_binary_dense *dense, const bnn_execution *execution)
@@ -57,7 +52,7 @@ void bnn_binary_dense_lay_out(bnn_binary_dense *dense, size_t channels,
         dense->split = bnn_dense_split(execution, dense->batch, dense->blocks);
     }
     dense->units = pieces(channels, 8 * dense->unit);
-    const size_t widest = bnn_round_up(smaller(dense->filters, dense->block), dense->lanes);
+    const size_t widest = bnn_round_up(bnn_smaller(dense->filters, dense->block), dense->lanes);
     dense->block_bytes = dense->units * widest * dense->unit;
 }
 
@@ -79,12 +74,12 @@ void bnn_binary_dense_pack(bnn_binary_dense *dense, size_t channels, const int8_
     for (size_t f = 0; f < dense->filters; f++) {
         const size_t block = f / dense->block, lane = f % dense->block;
         const size_t left = dense->filters - block * dense->block;
-        const size_t width = bnn_round_up(smaller(left, dense->block), dense->lanes);
+        const size_t width = bnn_round_up(bnn_smaller(left, dense->block), dense->lanes);
         const bool flip = thresholds != NULL && flips[f] != 0;
         const int8_t *from = weights + f * channels;
         uint8_t *to = dense->weights + block * dense->block_bytes + lane * dense->unit;
         for (size_t c = 0; c < channels; c += BNN_WORD_BITS) {
-            const size_t n = smaller(channels - c, BNN_WORD_BITS);
+            const size_t n = bnn_smaller(channels - c, BNN_WORD_BITS);
             const uint64_t word = bnn_sign_bits(from + c, n);
             put(to, flip ? ~word & bnn_low_bits(n) : word, dense->unit, pieces(n, 8), width);
             to += width * sizeof word;

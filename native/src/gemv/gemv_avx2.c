@@ -36,7 +36,7 @@ BNN_INLINE void widen(vec counts, vec wide[2])
 
 BNN_INLINE void store_counts(const vec wide[2], bool begins, int32_t *mismatches)
 {
-    BNN_UNROLL for (int i = 0; i < 4; i++, mismatches += 8) {
+    BNN_UNROLL for (size_t i = 0; i < 4; i++, mismatches += 8) {
         const __m128i half = i % 2 == 0 ? _mm256_castsi256_si128(wide[i / 2])
                                         : _mm256_extracti128_si256(wide[i / 2], 1);
         vec sum = _mm256_cvtepu16_epi32(half);

@@ -37,7 +37,7 @@ BNN_INLINE void widen(vec counts, vec wide[2])
 
 BNN_INLINE void store_counts(const vec wide[2], bool begins, int32_t *mismatches)
 {
-    BNN_UNROLL for (int i = 0; i < 4; i++, mismatches += 16) {
+    BNN_UNROLL for (size_t i = 0; i < 4; i++, mismatches += 16) {
         const __m256i half = i % 2 == 0 ? _mm512_castsi512_si256(wide[i / 2])
                                         : _mm512_extracti64x4_epi64(wide[i / 2], 1);
         vec sum = _mm512_cvtepu16_epi32(half);

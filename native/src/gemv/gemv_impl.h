@@ -2,8 +2,6 @@
  * (the most filters of a block) and a count(gemv, mismatches) that fills whole lanes. */
 #include "core/bits.h"
 
-enum { HALF = BNN_WORD_BITS / 2 };
-
 static void sums(const bnn_gemv *gemv)
 {
     int32_t mismatches[BLOCK];
@@ -19,10 +17,10 @@ static void bits(const bnn_gemv *gemv)
     uint64_t *to = gemv->output;
     count(gemv, mismatches);
     for (size_t f = 0; f < gemv->filters; f += BNN_WORD_BITS) {
-        uint64_t word = less_i32(gemv->limits + f, mismatches + f, HALF);
-        if (f + HALF < gemv->filters)
-            word |= (uint64_t)less_i32(gemv->limits + f + HALF, mismatches + f + HALF, HALF)
-                    << HALF;
+        uint64_t word = less_i32(gemv->limits + f, mismatches + f, BNN_HALF_BITS);
+        if (f + BNN_HALF_BITS < gemv->filters)
+            word |= (uint64_t)less_i32(gemv->limits + f + BNN_HALF_BITS, mismatches + f + BNN_HALF_BITS, BNN_HALF_BITS)
+                    << BNN_HALF_BITS;
         *to++ = word;
     }
 }

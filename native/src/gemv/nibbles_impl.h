@@ -18,43 +18,43 @@ enum {
 
 /* The mismatches of 1 .. BYTE_HOLDS bytes. */
 BNN_INLINE void count_bytes(const uint8_t *vector, size_t n, const uint8_t *weights,
-                            const int vectors, vec *counts)
+                            const size_t vectors, vec *counts)
 {
-    BNN_UNROLL for (int v = 0; v < vectors; v++)
+    BNN_UNROLL for (size_t v = 0; v < vectors; v++)
         counts[v] = (vec){0};
     for (size_t i = 0; i < n; i++, weights += vectors * LANES) {
         const vec low = table(vector[i] & 15), high = table(vector[i] >> 4);
-        BNN_UNROLL for (int v = 0; v < vectors; v++)
+        BNN_UNROLL for (size_t v = 0; v < vectors; v++)
             counts[v] = add_bytes(counts[v], look_up(low, high, weights + LANES * v));
     }
 }
 
 /* The mismatches of at most PAIR_HOLDS bytes, added to those before them if there are any. */
 BNN_INLINE void count_some(const uint8_t *vector, size_t n, const uint8_t *weights,
-                           const int vectors, bool begins, int32_t *mismatches)
+                           const size_t vectors, bool begins, int32_t *mismatches)
 {
     vec wide[MOST_VECTORS][2];
-    BNN_UNROLL for (int v = 0; v < vectors; v++)
+    BNN_UNROLL for (size_t v = 0; v < vectors; v++)
         wide[v][0] = wide[v][1] = (vec){0};
     for (size_t at = 0; at < n; at += BYTE_HOLDS) {
         const size_t left = n - at;
         vec counts[MOST_VECTORS];
         count_bytes(vector + at, left < BYTE_HOLDS ? left : BYTE_HOLDS,
-                    weights + at * (size_t)(vectors * LANES), vectors, counts);
-        BNN_UNROLL for (int v = 0; v < vectors; v++)
+                    weights + at * vectors * LANES, vectors, counts);
+        BNN_UNROLL for (size_t v = 0; v < vectors; v++)
             widen(counts[v], wide[v]);
     }
-    BNN_UNROLL for (int v = 0; v < vectors; v++)
+    BNN_UNROLL for (size_t v = 0; v < vectors; v++)
         store_counts(wide[v], begins, mismatches + LANES * v);
 }
 
-BNN_INLINE void count_block(const bnn_gemv *gemv, const int vectors, int32_t *mismatches)
+BNN_INLINE void count_block(const bnn_gemv *gemv, const size_t vectors, int32_t *mismatches)
 {
     const uint8_t *vector = (const uint8_t *)gemv->vector, *weights = gemv->weights;
     for (size_t at = 0; at < gemv->units; at += PAIR_HOLDS) {
         const size_t left = gemv->units - at;
         count_some(vector + at, left < PAIR_HOLDS ? left : PAIR_HOLDS,
-                   weights + at * (size_t)(vectors * LANES), vectors, at == 0, mismatches);
+                   weights + at * vectors * LANES, vectors, at == 0, mismatches);
     }
 }
 

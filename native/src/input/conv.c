@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "core/kernel_base.h"
 #include "core/memory.h"
+#include "core/signs.h"
 #include "core/strip.h"
 #include "fuse/fusion.h"
 #include "input/triples_conv.h"
@@ -157,6 +158,8 @@ static bnn_status check(const bnn_convolution *shape, bnn_element element, const
         return bnn_fail(BNN_BAD_ARGUMENT, "first layer: weights are missing");
     if (bytes && (taps > MOST_TAPS || taps * (shape->channels / shape->groups) > MOST_TAPS))
         return bnn_fail(BNN_UNSUPPORTED, "first layer: more than 2^23 taps a filter");
+    if (!bnn_are_signs(weights, bnn_weight_count(shape)))
+        return bnn_fail(BNN_BAD_ARGUMENT, "first layer: every weight must be 1 or -1");
     return BNN_OK;
 }
 

@@ -9,14 +9,6 @@ static size_t output_bytes(const bnn_input_conv *conv)
     return conv->to_bits ? bnn_words(filters) * sizeof(uint64_t) : filters * sizeof(int32_t);
 }
 
-/* Bytes of bits of a block: the last one of a pixel also clears the rest of its word. */
-static size_t bit_bytes(const bnn_input_conv *conv, size_t filter)
-{
-    const bool clears =
-        filter % BNN_WORD_BITS == 0 && filter + BNN_INPUT_BLOCK >= conv->geometry.shape.filters;
-    return clears ? sizeof(uint64_t) : sizeof(uint32_t);
-}
-
 /* One row of the product, one block of filters. */
 static void run_block(const bnn_input_conv *conv, const char *windows, char *output, char *sums,
                       size_t block)
@@ -45,7 +37,7 @@ static void run_block(const bnn_input_conv *conv, const char *windows, char *out
         .output_step = pooled        ? sizeof(uint64_t)
                        : conv->loose ? s->filters * sizeof(int32_t)
                                      : output_bytes(conv),
-        .output_bytes = bit_bytes(conv, filter),
+        .output_bytes = bnn_half_bytes(filter, s->filters),
     };
     conv->loop(&row);
     bnn_fused_scale_run(&conv->scale, row.output, row.outputs, filter, row.channels);

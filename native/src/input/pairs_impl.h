@@ -3,26 +3,26 @@
 #include "input/rows_finish.h"
 
 /* Add the 16-bit sums to those of 32 bits, and start them anew. */
-BNN_INLINE void widen(const int outputs, vector_narrow narrow[TILE_OUTPUTS][VECTORS],
+BNN_INLINE void widen(const size_t outputs, vector_narrow narrow[TILE_OUTPUTS][VECTORS],
                       vector_u32 sums[TILE_OUTPUTS][VECTORS])
 {
-    BNN_UNROLL for (int p = 0; p < outputs; p++)
-        BNN_UNROLL for (int v = 0; v < VECTORS; v++) {
+    BNN_UNROLL for (size_t p = 0; p < outputs; p++)
+        BNN_UNROLL for (size_t v = 0; v < VECTORS; v++) {
             sums[p][v] = add_pairs(sums[p][v], narrow[p][v]);
             narrow[p][v] = (vector_narrow){0};
         }
 }
 
 BNN_INLINE void bytes_tile(const bnn_input_row *row, const finish *f, size_t first,
-                           const int outputs, const bool bits)
+                           const size_t outputs, const bool bits)
 {
     const size_t step = row->window_step, runs = row->runs, quads = row->run_length;
     const char *windows = row->windows + first * step;
     const int8_t *weights = row->weights;
     vector_narrow narrow[TILE_OUTPUTS][VECTORS];
     vector_u32 sums[TILE_OUTPUTS][VECTORS];
-    BNN_UNROLL for (int p = 0; p < outputs; p++)
-        BNN_UNROLL for (int v = 0; v < VECTORS; v++) {
+    BNN_UNROLL for (size_t p = 0; p < outputs; p++)
+        BNN_UNROLL for (size_t v = 0; v < VECTORS; v++) {
             sums[p][v] = LOAD_U32(row->starts + LANES * v);
             narrow[p][v] = (vector_narrow){0};
         }
@@ -41,6 +41,6 @@ BNN_INLINE void bytes_tile(const bnn_input_row *row, const finish *f, size_t fir
         }
     }
     widen(outputs, narrow, sums);
-    BNN_UNROLL for (int p = 0; p < outputs; p++)
-        finish_integers(f, first + (size_t)p, sums[p], bits);
+    BNN_UNROLL for (size_t p = 0; p < outputs; p++)
+        finish_integers(f, first + p, sums[p], bits);
 }

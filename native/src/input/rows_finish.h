@@ -4,6 +4,7 @@
 #ifndef BNNPLAN_INPUT_ROWS_FINISH_H
 #define BNNPLAN_INPUT_ROWS_FINISH_H
 
+#include "core/bits.h"
 #include "core/unroll.h"
 #include "input/rows.h"
 #include "input/vectors.h"
@@ -37,12 +38,7 @@ BNN_INLINE finish finish_of(const bnn_input_row *row, const bool bits)
 
 BNN_INLINE void store_bits(const finish *f, size_t output, uint32_t bits)
 {
-    char *to = f->output + output * f->step;
-    uint64_t word = bits;
-    if (f->bytes == sizeof word)
-        memcpy(to, &word, sizeof word);
-    else
-        memcpy(to, &bits, sizeof bits);
+    bnn_store_half(f->output + output * f->step, f->bytes, bits);
 }
 
 /* Whole blocks need no call. */
@@ -69,13 +65,13 @@ BNN_INLINE void finish_floats(const finish *f, size_t output, const vector_f32 *
 {
     if (bits) {
         vector_u32 turned[VECTORS];
-        BNN_UNROLL for (int v = 0; v < VECTORS; v++)
+        BNN_UNROLL for (size_t v = 0; v < VECTORS; v++)
             turned[v] = (vector_u32)sums[v] ^ LOAD_U32(f->signs + LANES * v);
         store_bits(f, output, block_less_f32(turned, f->float_limits));
     } else {
         /* A copy, lest the sums themselves be kept in memory. */
         vector_f32 kept[VECTORS];
-        BNN_UNROLL for (int v = 0; v < VECTORS; v++)
+        BNN_UNROLL for (size_t v = 0; v < VECTORS; v++)
             kept[v] = sums[v];
         store_sums(f, output, kept);
     }

@@ -4,56 +4,56 @@
 #include "input/rows_finish.h"
 
 BNN_INLINE void int32_tile(const bnn_input_row *row, const finish *f, size_t first,
-                           const int outputs, const bool bits)
+                           const size_t outputs, const bool bits)
 {
     const size_t step = row->window_step;
     const char *windows = row->windows + first * step;
     const uint32_t *weights = row->weights;
     vector_u32 sums[TILE_OUTPUTS][VECTORS];
-    BNN_UNROLL for (int p = 0; p < outputs; p++)
-        BNN_UNROLL for (int v = 0; v < VECTORS; v++)
+    BNN_UNROLL for (size_t p = 0; p < outputs; p++)
+        BNN_UNROLL for (size_t v = 0; v < VECTORS; v++)
             sums[p][v] = LOAD_U32(row->starts + LANES * v);
     for (size_t r = 0; r < row->runs; r++) {
         const char *run = windows + row->run_offsets[r];
         for (size_t i = 0; i < row->run_length; i++, run += sizeof(uint32_t)) {
-            BNN_UNROLL for (int p = 0; p < outputs; p++) {
+            BNN_UNROLL for (size_t p = 0; p < outputs; p++) {
                 uint32_t number;
-                memcpy(&number, run + (size_t)p * step, sizeof number);
-                BNN_UNROLL for (int v = 0; v < VECTORS; v++)
+                memcpy(&number, run + p * step, sizeof number);
+                BNN_UNROLL for (size_t v = 0; v < VECTORS; v++)
                     sums[p][v] += number * LOAD_U32(weights + LANES * v);
             }
             weights += BNN_INPUT_BLOCK;
         }
     }
-    BNN_UNROLL for (int p = 0; p < outputs; p++)
-        finish_integers(f, first + (size_t)p, sums[p], bits);
+    BNN_UNROLL for (size_t p = 0; p < outputs; p++)
+        finish_integers(f, first + p, sums[p], bits);
 }
 
 /* In the defined order, one product and one sum after the other. */
 BNN_INLINE void float32_tile(const bnn_input_row *row, const finish *f, size_t first,
-                             const int outputs, const bool bits)
+                             const size_t outputs, const bool bits)
 {
     const size_t step = row->window_step;
     const char *windows = row->windows + first * step;
     const float *weights = row->weights;
     vector_f32 sums[TILE_OUTPUTS][VECTORS];
-    BNN_UNROLL for (int p = 0; p < outputs; p++)
-        BNN_UNROLL for (int v = 0; v < VECTORS; v++)
+    BNN_UNROLL for (size_t p = 0; p < outputs; p++)
+        BNN_UNROLL for (size_t v = 0; v < VECTORS; v++)
             sums[p][v] = (vector_f32){0};
     for (size_t r = 0; r < row->runs; r++) {
         const char *run = windows + row->run_offsets[r];
         for (size_t i = 0; i < row->run_length; i++, run += sizeof(float)) {
-            BNN_UNROLL for (int p = 0; p < outputs; p++) {
+            BNN_UNROLL for (size_t p = 0; p < outputs; p++) {
                 float number;
-                memcpy(&number, run + (size_t)p * step, sizeof number);
-                BNN_UNROLL for (int v = 0; v < VECTORS; v++)
+                memcpy(&number, run + p * step, sizeof number);
+                BNN_UNROLL for (size_t v = 0; v < VECTORS; v++)
                     sums[p][v] = add_product(sums[p][v], number, LOAD_F32(weights + LANES * v));
             }
             weights += BNN_INPUT_BLOCK;
         }
     }
-    BNN_UNROLL for (int p = 0; p < outputs; p++)
-        finish_floats(f, first + (size_t)p, sums[p], bits);
+    BNN_UNROLL for (size_t p = 0; p < outputs; p++)
+        finish_floats(f, first + p, sums[p], bits);
 }
 
 #define BNN_LOOP(NAME)                                                                            \

@@ -6,6 +6,7 @@
  *   below(sums, limits)    bits of a block, 1 where a sum is less than its limit
  *   LANE_GROUPS            as bnn_triple_loops has them
  */
+#include "core/bits.h"
 #include "core/unroll.h"
 
 #include <string.h>
@@ -32,8 +33,8 @@ BNN_INLINE void store_sums(const finish *f, char *to, const vector_i16 *sums)
     int16_t lanes[BNN_INPUT_BLOCK];
     int32_t numbers[BNN_INPUT_BLOCK];
     memcpy(lanes, sums, sizeof lanes);
-    BNN_UNROLL for (int g = 0; g < BNN_LANE_GROUPS; g++)
-        for (int i = 0; i < GROUP; i++)
+    BNN_UNROLL for (size_t g = 0; g < BNN_LANE_GROUPS; g++)
+        for (size_t i = 0; i < GROUP; i++)
             numbers[GROUP * g + i] = f->starts[GROUP * g + i] + lanes[GROUP * groups[g] + i];
     if (f->bytes == sizeof numbers) /* then it needs no call */
         memcpy(to, numbers, sizeof numbers);
@@ -41,33 +42,24 @@ BNN_INLINE void store_sums(const finish *f, char *to, const vector_i16 *sums)
         memcpy(to, numbers, f->bytes);
 }
 
-BNN_INLINE void store_bits(const finish *f, char *to, uint32_t bits)
-{
-    const uint64_t word = bits;
-    if (f->bytes == sizeof word)
-        memcpy(to, &word, sizeof word);
-    else
-        memcpy(to, &bits, sizeof bits);
-}
-
 /* One triple of neighbouring outputs, the first one's table given; sums begin with the first. */
 BNN_INLINE void add_triple(const char *table, size_t step, const uint8_t *indices,
-                           const int outputs, const bool is_first,
+                           const size_t outputs, const bool is_first,
                            vector_i16 sums[TILE_OUTPUTS][VECTORS])
 {
     vector_u8 places[VECTORS];
-    BNN_UNROLL for (int v = 0; v < VECTORS; v++)
+    BNN_UNROLL for (size_t v = 0; v < VECTORS; v++)
         places[v] = *(const memory_u8 *)(indices + v * VECTOR_BYTES);
-    BNN_UNROLL for (int p = 0; p < outputs; p++) {
-        const vector_u8 entries = repeat(table + (size_t)p * step);
-        BNN_UNROLL for (int v = 0; v < VECTORS; v++) {
+    BNN_UNROLL for (size_t p = 0; p < outputs; p++) {
+        const vector_u8 entries = repeat(table + p * step);
+        BNN_UNROLL for (size_t v = 0; v < VECTORS; v++) {
             const vector_i16 sum = (vector_i16)pick(entries, places[v]);
             sums[p][v] = is_first ? sum : sums[p][v] + sum;
         }
     }
 }
 
-BNN_INLINE void tile(const bnn_triple_row *row, const finish *f, size_t first, const int outputs,
+BNN_INLINE void tile(const bnn_triple_row *row, const finish *f, size_t first, const size_t outputs,
                      const bool bits)
 {
     const size_t step = row->table_step, triples = row->triples;
@@ -81,9 +73,9 @@ BNN_INLINE void tile(const bnn_triple_row *row, const finish *f, size_t first, c
         add_triple(tables + offsets[t], step, indices, outputs, false, sums);
     }
     char *to = f->output + first * f->step;
-    BNN_UNROLL for (int p = 0; p < outputs; p++, to += f->step)
+    BNN_UNROLL for (size_t p = 0; p < outputs; p++, to += f->step)
         if (bits)
-            store_bits(f, to, below(sums[p], f->limits));
+            bnn_store_half(to, f->bytes, below(sums[p], f->limits));
         else
             store_sums(f, to, sums[p]);
 }

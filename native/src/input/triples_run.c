@@ -82,14 +82,6 @@ static size_t output_bytes(const bnn_triple_conv *conv)
     return conv->to_bits ? bnn_words(filters) * sizeof(uint64_t) : filters * sizeof(int32_t);
 }
 
-/* Bytes of bits of a block: the last one of a pixel also clears the rest of its word. */
-static size_t bit_bytes(const bnn_triple_conv *conv, size_t filter)
-{
-    const size_t left = conv->geometry.shape.filters - filter;
-    return filter % BNN_WORD_BITS == 0 && left <= BNN_INPUT_BLOCK ? sizeof(uint64_t)
-                                                                   : sizeof(uint32_t);
-}
-
 static char *pooled_rows(const scratch *at, size_t unit)
 {
     return at->pooled + at->conv->pool_bytes / at->conv->units * unit;
@@ -133,7 +125,7 @@ static void run_row(scratch *at, size_t y, bnn_range units, size_t line, char *o
         row.channels = left < BNN_INPUT_BLOCK ? left : BNN_INPUT_BLOCK;
         row.output = pooled ? pooled_block(at, line, block)
                             : output + (conv->to_bits ? filter / 8 : filter * sizeof(int32_t));
-        row.output_bytes = bit_bytes(conv, filter);
+        row.output_bytes = bnn_half_bytes(filter, s->filters);
         conv->loops->row(&row);
         bnn_fused_scale_run(&conv->scale, row.output, row.outputs, filter, row.channels);
     }

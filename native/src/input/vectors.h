@@ -28,7 +28,7 @@ typedef vector_f32 memory_f32 __attribute__((aligned(4), may_alias));
 #define LOAD_U32(address) (*(const memory_u32 *)(const void *)(address))
 #define LOAD_F32(address) (*(const memory_f32 *)(const void *)(address))
 
-/* sum + number * weights. Products with +1 and -1 are exact: fused or not, the sums are the same. */
+/* sum + number * weights. Products with +1 and -1 are exact: sums are the same, fused or not. */
 BNN_INLINE vector_f32 add_product(vector_f32 sum, float number, vector_f32 weights)
 {
 #if defined(__aarch64__)

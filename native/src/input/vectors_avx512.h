@@ -13,7 +13,7 @@
 BNN_INLINE uint32_t block_less_i32(const vector_u32 *sums, const int32_t *limits)
 {
     uint32_t bits = 0;
-    BNN_UNROLL for (int v = 0; v < VECTORS; v++) {
+    BNN_UNROLL for (size_t v = 0; v < VECTORS; v++) {
         __m512i t = _mm512_loadu_si512(limits + LANES * v);
         bits |= (uint32_t)_mm512_cmplt_epi32_mask((__m512i)sums[v], t) << (LANES * v);
     }
@@ -23,7 +23,7 @@ BNN_INLINE uint32_t block_less_i32(const vector_u32 *sums, const int32_t *limits
 BNN_INLINE uint32_t block_less_f32(const vector_u32 *sums, const float *limits)
 {
     uint32_t bits = 0;
-    BNN_UNROLL for (int v = 0; v < VECTORS; v++) {
+    BNN_UNROLL for (size_t v = 0; v < VECTORS; v++) {
         __m512 t = _mm512_loadu_ps(limits + LANES * v);
         __mmask16 less = _mm512_cmp_ps_mask((__m512)sums[v], t, _CMP_LT_OQ);
         bits |= (uint32_t)less << (LANES * v);

@@ -40,23 +40,23 @@ BNN_INLINE void widen(__m256i bytes, uint16_t *counts, const bool begins)
  * multiples of 16), which leaves room to shift them down and add them on their own. */
 BNN_INLINE void count_chunk(const uint16_t *window, const bnn_lookup_segment *segments,
                             const bnn_lookup_segment *end, const uint8_t *weights,
-                            const int vectors, const bool begins, uint16_t *counts)
+                            const size_t vectors, const bool begins, uint16_t *counts)
 {
     const __m256i upper = _mm256_set1_epi8((char)0xf0);
-    const size_t width = (size_t)vectors * BNN_LOOKUP_LANES;
+    const size_t width = vectors * BNN_LOOKUP_LANES;
     __m256i both[MOST_VECTORS], second[MOST_VECTORS];
-    BNN_UNROLL for (int v = 0; v < vectors; v++)
+    BNN_UNROLL for (size_t v = 0; v < vectors; v++)
         both[v] = second[v] = _mm256_setzero_si256();
     for (; segments < end; segments++) {
         const uint16_t *at = window + segments->offset;
         const uint16_t *stop = at + segments->groups;
         for (; at < stop; at += BNN_LOOKUP_STEP, weights += BNN_LOOKUP_STEP * width) {
             __m256i earlier[MOST_VECTORS];
-            BNN_UNROLL for (int half = 0; half < 2; half++) {
+            BNN_UNROLL for (size_t half = 0; half < 2; half++) {
                 const uint16_t *places = at + FIELD_HOLDS * half;
-                const uint8_t *w = weights + (size_t)(FIELD_HOLDS * half) * width;
+                const uint8_t *w = weights + FIELD_HOLDS * half * width;
                 const __m256i t0 = table(places[0]), t1 = table(places[1]), t2 = table(places[2]);
-                BNN_UNROLL for (int v = 0; v < vectors; v++, w += BNN_LOOKUP_LANES) {
+                BNN_UNROLL for (size_t v = 0; v < vectors; v++, w += BNN_LOOKUP_LANES) {
                     const __m256i sum = _mm256_add_epi8(
                         _mm256_add_epi8(look_up(t0, w), look_up(t1, w + width)),
                         look_up(t2, w + 2 * width));
@@ -72,7 +72,7 @@ BNN_INLINE void count_chunk(const uint16_t *window, const bnn_lookup_segment *se
             }
         }
     }
-    BNN_UNROLL for (int v = 0; v < vectors; v++) {
+    BNN_UNROLL for (size_t v = 0; v < vectors; v++) {
         const __m256i shifted = _mm256_and_si256(_mm256_slli_epi16(second[v], 4), upper);
         uint16_t *to = counts + BNN_LOOKUP_LANES * v;
         widen(_mm256_sub_epi8(both[v], shifted), to, begins);
@@ -81,7 +81,7 @@ BNN_INLINE void count_chunk(const uint16_t *window, const bnn_lookup_segment *se
 }
 
 /* Chunk by chunk, so that its weights stay in the first-level cache for all pairs. */
-BNN_INLINE void walk(const bnn_lookup_tile *tile, const int vectors)
+BNN_INLINE void walk(const bnn_lookup_tile *tile, const size_t vectors)
 {
     const bnn_lookup_segment *last = tile->segments + tile->segment_count;
     const uint8_t *weights = tile->weights;
@@ -92,7 +92,7 @@ BNN_INLINE void walk(const bnn_lookup_tile *tile, const int vectors)
         while (!to++->ends_chunk);
         /* Pairs fetch equal shares of the next chunk, of about as many bytes: in a network, weights
          * come from far away. A few pairs would wait for theirs, and get along without. */
-        const size_t bytes = groups * (size_t)vectors * BNN_LOOKUP_LANES;
+        const size_t bytes = groups * vectors * BNN_LOOKUP_LANES;
         const size_t share = to < last && tile->pairs > FEW_PAIRS ? bytes / tile->pairs + 1 : 0;
         for (size_t pair = 0; pair < tile->pairs; pair++) {
             for (size_t at = pair * share; at < (pair + 1) * share && at < bytes; at += LINE)
@@ -121,7 +121,7 @@ BNN_INLINE uint32_t reached(const uint16_t *counts, const uint16_t *least)
 {
     const __m256i bias = _mm256_set1_epi16(INT16_MIN);
     __m256i fewer[2];
-    BNN_UNROLL for (int i = 0; i < 2; i++) {
+    BNN_UNROLL for (size_t i = 0; i < 2; i++) {
         const __m256i count = _mm256_loadu_si256((const void *)(counts + 16 * i));
         const __m256i limit = _mm256_loadu_si256((const void *)(least + 16 * i));
         fewer[i] = _mm256_cmpgt_epi16(limit, _mm256_xor_si256(count, bias));

@@ -49,33 +49,33 @@ typedef struct {
  * parted when all is done, and the upper halves of two such sums are averaged (exact, being
  * multiples of 16), which leaves room to shift them down and add them on their own. */
 BNN_INLINE void count_chunk(const bnn_lookup_tile *tile, const chunk *c, size_t first,
-                            const int pairs, const int blocks, const size_t width)
+                            const size_t pairs, const size_t blocks, const size_t width)
 {
     const __m512i upper = _mm512_set1_epi8((char)0xf0);
     const uint8_t *weights = c->weights;
     const uint16_t *windows[MOST_PAIRS];
     __m512i both[MOST_PAIRS][MOST_BLOCKS], second[MOST_PAIRS][MOST_BLOCKS];
-    BNN_UNROLL for (int p = 0; p < pairs; p++) {
-        windows[p] = tile->index + tile->starts[first + (size_t)p];
-        BNN_UNROLL for (int b = 0; b < blocks; b++)
+    BNN_UNROLL for (size_t p = 0; p < pairs; p++) {
+        windows[p] = tile->index + tile->starts[first + p];
+        BNN_UNROLL for (size_t b = 0; b < blocks; b++)
             both[p][b] = second[p][b] = _mm512_setzero_si512();
     }
     for (const bnn_lookup_segment *s = c->segments; s < c->end; s++) {
         const size_t stop = s->offset + s->groups;
         for (size_t at = s->offset; at < stop; at += BNN_LOOKUP_STEP) {
             __m512i earlier[MOST_PAIRS][MOST_BLOCKS];
-            BNN_UNROLL for (int half = 0; half < 2; half++) {
+            BNN_UNROLL for (size_t half = 0; half < 2; half++) {
                 __m512i w[MOST_BLOCKS][FIELD_HOLDS];
-                BNN_UNROLL for (int b = 0; b < blocks; b++)
-                    BNN_UNROLL for (int g = 0; g < FIELD_HOLDS; g++)
+                BNN_UNROLL for (size_t b = 0; b < blocks; b++)
+                    BNN_UNROLL for (size_t g = 0; g < FIELD_HOLDS; g++)
                         w[b][g] = load_weights(
-                            weights + (size_t)b * tile->block_bytes + (size_t)g * width, width);
+                            weights + b * tile->block_bytes + g * width, width);
                 weights += FIELD_HOLDS * width;
-                BNN_UNROLL for (int p = 0; p < pairs; p++) {
+                BNN_UNROLL for (size_t p = 0; p < pairs; p++) {
                     const uint16_t *places = windows[p] + at + FIELD_HOLDS * half;
                     const __m512i t0 = table(places[0]), t1 = table(places[1]),
                                   t2 = table(places[2]);
-                    BNN_UNROLL for (int b = 0; b < blocks; b++) {
+                    BNN_UNROLL for (size_t b = 0; b < blocks; b++) {
                         const __m512i sum =
                             _mm512_add_epi8(_mm512_add_epi8(_mm512_shuffle_epi8(t0, w[b][0]),
                                                             _mm512_shuffle_epi8(t1, w[b][1])),
@@ -93,11 +93,11 @@ BNN_INLINE void count_chunk(const bnn_lookup_tile *tile, const chunk *c, size_t 
             }
         }
     }
-    BNN_UNROLL for (int p = 0; p < pairs; p++)
-        BNN_UNROLL for (int b = 0; b < blocks; b++) {
+    BNN_UNROLL for (size_t p = 0; p < pairs; p++)
+        BNN_UNROLL for (size_t b = 0; b < blocks; b++) {
             const __m512i shifted =
                 _mm512_and_si512(_mm512_slli_epi16(second[p][b], 4), upper);
-            const size_t pair = (size_t)b * tile->pairs + first + (size_t)p;
+            const size_t pair = b * tile->pairs + first + p;
             uint16_t *counts = tile->counts + pair * 2 * BNN_LOOKUP_BLOCK;
             widen(_mm512_sub_epi8(both[p][b], shifted), counts, c->begins);
             widen(second[p][b], counts + BNN_LOOKUP_BLOCK, c->begins);
@@ -105,9 +105,9 @@ BNN_INLINE void count_chunk(const bnn_lookup_tile *tile, const chunk *c, size_t 
 }
 
 /* Chunk by chunk, so that its weights stay in the first-level cache for all pairs. */
-BNN_INLINE void walk(const bnn_lookup_tile *tile, const int blocks, const size_t width)
+BNN_INLINE void walk(const bnn_lookup_tile *tile, const size_t blocks, const size_t width)
 {
-    const int most = MOST_PAIRS / blocks;
+    const size_t most = MOST_PAIRS / blocks;
     const bnn_lookup_segment *last = tile->segments + tile->segment_count;
     chunk c = {.weights = tile->weights, .begins = true};
     for (const bnn_lookup_segment *next = tile->segments; next < last; c.begins = false) {
@@ -117,7 +117,7 @@ BNN_INLINE void walk(const bnn_lookup_tile *tile, const int blocks, const size_t
             groups += next->groups;
         while (!next++->ends_chunk);
         c.end = next;
-        for (; pair + (size_t)most <= tile->pairs; pair += (size_t)most)
+        for (; pair + most <= tile->pairs; pair += most)
             count_chunk(tile, &c, pair, most, blocks, width);
         switch (tile->pairs - pair) {
         case 3: count_chunk(tile, &c, pair, 3, blocks, width); break;

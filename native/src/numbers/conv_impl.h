@@ -23,10 +23,10 @@ typedef struct {
 typedef void (*tile_function)(const conv_tile *tile);
 
 /* Store the first `filters` of a window's sums. */
-BNN_INLINE void store_sums(const vfloat *sums, int vectors, float *y, int64_t filters)
+BNN_INLINE void store_sums(const vfloat *sums, size_t vectors, float *y, int64_t filters)
 {
-    if (filters >= vectors * LANES) {
-        BNN_UNROLL for (int v = 0; v < vectors; v++)
+    if ((size_t)filters >= vectors * LANES) {
+        BNN_UNROLL for (size_t v = 0; v < vectors; v++)
             store(y + v * LANES, sums[v]);
     } else {
         memcpy(y, sums, (size_t)filters * sizeof(float));
@@ -34,28 +34,28 @@ BNN_INLINE void store_sums(const vfloat *sums, int vectors, float *y, int64_t fi
 }
 
 /* `windows` and `vectors` are constants after inlining: the sums stay in registers. */
-BNN_INLINE void run_tile(const int windows, const int vectors, const conv_tile *tile)
+BNN_INLINE void run_tile(const size_t windows, const size_t vectors, const conv_tile *tile)
 {
     const int64_t window_step = tile->window_step, run_step = tile->run_step, runs = tile->runs;
     const int64_t count = tile->count;
     vfloat sums[TILE_VECTORS];
-    BNN_UNROLL for (int i = 0; i < windows; i++)
-        BNN_UNROLL for (int v = 0; v < vectors; v++)
+    BNN_UNROLL for (size_t i = 0; i < windows; i++)
+        BNN_UNROLL for (size_t v = 0; v < vectors; v++)
             sums[i * vectors + v] = load(tile->bias + v * LANES);
     for (int64_t row = 0; row < tile->rows; row++) {
         const float *weight = tile->weight + row * tile->weight_step;
         const float *x = tile->x + row * tile->row_step;
         for (int64_t run = 0; run < runs; run++, x += run_step) {
             for (int64_t tap = 0; tap < count; tap++, weight += vectors * LANES) {
-                BNN_UNROLL for (int i = 0; i < windows; i++) {
+                BNN_UNROLL for (size_t i = 0; i < windows; i++) {
                     const float value = x[i * window_step + tap];
-                    BNN_UNROLL for (int v = 0; v < vectors; v++)
+                    BNN_UNROLL for (size_t v = 0; v < vectors; v++)
                         sums[i * vectors + v] += load(weight + v * LANES) * value;
                 }
             }
         }
     }
-    BNN_UNROLL for (int i = 0; i < windows; i++)
+    BNN_UNROLL for (size_t i = 0; i < windows; i++)
         store_sums(sums + i * vectors, vectors, tile->y + i * tile->y_step, tile->filters);
 }
 

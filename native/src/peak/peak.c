@@ -151,7 +151,7 @@ bnn_status bnn_peak_measure(bnn_peak what, bnn_isa isa, size_t bytes, double sec
         return bnn_fail(BNN_BAD_ARGUMENT, "there is no ceiling number %d, or no room for it",
                         (int)what);
     if (!(seconds > 0 && seconds <= MOST_SECONDS))
-        return bnn_fail(BNN_BAD_ARGUMENT, "a ceiling is measured for 0 to %d seconds, not %g",
+        return bnn_fail(BNN_BAD_ARGUMENT, "a ceiling is measured for more than 0 and at most %d seconds, not %g",
                         MOST_SECONDS, seconds);
     if (threads < 1 || threads > bnn_team_threads(team))
         return bnn_fail(BNN_BAD_ARGUMENT, "a ceiling of %d threads on a team of %d", threads,

@@ -1,5 +1,5 @@
-/* 64 channels of one window of bits: -1 is bit 1, so the largest is the AND of all taps, the smallest
- * the OR. */
+/* 64 channels of one window of bits: -1 is bit 1, so the largest is the AND of all taps, the
+ * smallest the OR. */
 #ifndef BNNPLAN_POOL_WORD_H
 #define BNNPLAN_POOL_WORD_H
 

@@ -64,6 +64,27 @@ def test_impossible_shapes_are_refused(changes):
         )
 
 
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"stride_width": 0}, "stride width must be 1 to 16777216, not 0"),
+        ({"groups": 0}, "groups must be"),
+        ({"pad_left": HUGE}, "the pad at the left must be 0 to"),
+    ],
+)
+def test_the_wrong_extent_is_named(changes, named):
+    with pytest.raises(InputError, match=named):
+        binary_conv(shape(**changes))
+
+
+@pytest.mark.parametrize("wrong", [0, 2, -2, 3, -3, 127, -128])
+def test_weights_other_than_signs_are_refused(wrong):
+    weights = np.ones((2, 3), np.int8)
+    weights[1, 2] = wrong
+    with pytest.raises(InputError, match="every weight must be 1 or -1"):
+        create(lib.bnn_binary_dense_create, 1, 3, 2, pointer(weights), ffi.NULL, execution())
+
+
 def test_missing_arguments_are_refused():
     limits = pointer(np.zeros(2, np.int32))
     with pytest.raises(InputError, match="no shape"):
@@ -113,7 +134,7 @@ def test_fusions_that_contradict_are_refused():
     with pytest.raises(InputError, match="only bits are pooled"):
         binary_conv(shape(), pool=window)
     weights, carried = pointer(np.ones((2, 3), np.int8)), fusion(pool=window, **rule)
-    with pytest.raises(InputError, match="or a pooling is not"):
+    with pytest.raises(InputError, match="nothing to pool"):
         create(lib.bnn_binary_dense_create, 1, 3, 2, weights, carried, execution())
 
 

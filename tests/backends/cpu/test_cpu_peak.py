@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from types import SimpleNamespace
 
 import pytest
 from cpu_harness import available_isas, available_variants
@@ -81,9 +82,9 @@ def test_a_device_states_its_ceilings_for_one_thread_and_for_all(brief):
     assert all(math.isfinite(c.rate) and c.rate > 0 for c in found)
     assert {Work.CYCLES, Work.BIT_PRODUCTS, Work.FLOAT_PRODUCTS} <= {c.work for c in found}
     assert len({(c.work, c.name, c.variant, c.threads) for c in found}) == len(found)
-    variants = {c.variant for c in found if c.work is Work.BIT_PRODUCTS}
-    assert variants <= set(available_variants())
-    assert all(c.variant == "" for c in found if c.work is not Work.BIT_PRODUCTS)
+    anyhow = (Work.CYCLES, Work.BYTES_READ)
+    assert {c.variant for c in found if c.work not in anyhow} <= set(available_variants())
+    assert {c.variant for c in found if c.work in anyhow} == {""}
 
 
 @pytest.mark.parametrize("isa", available_isas())
@@ -92,13 +93,17 @@ def test_a_forced_instruction_set_has_its_own_ceilings(brief, monkeypatch, isa):
     found = peak.ceilings(Team(CORES[:1]), CACHES)
     variants = {c.variant for c in found if c.work is Work.BIT_PRODUCTS}
     assert variants == {isa, LOOKUPS.get(isa, isa)}
+    numbers = (Work.BYTE_PRODUCTS, Work.FLOAT_PRODUCTS)
+    assert {c.variant for c in found if c.work in numbers} == {isa}
     levels = [c.name for c in found if c.work is Work.BYTES_READ]
     assert levels == ["L1", "L2", "L3"] or levels == ["L1", "L2", "L3", "memory"]
 
 
-def test_the_clock_is_that_of_one_core(monkeypatch):
-    monkeypatch.setattr(peak, "measure", lambda what, team, threads, seconds: 3e9 * threads)
-    assert peak.clock(Team(CORES[:1]), 4) == 3e9
+def test_every_round_measures_the_same_levels_however_much_memory_is_free(brief, monkeypatch):
+    free = iter([GIB, 0])
+    monkeypatch.setattr(peak, "memory", lambda: SimpleNamespace(available=next(free)))
+    found = peak.ceilings(Team(CORES[:1]), CACHES)
+    assert [c.name for c in found if c.work is Work.BYTES_READ][-1] == "memory"
 
 
 def test_impossible_requests_are_errors():
