@@ -148,7 +148,9 @@ def _open(data: bytes, source: str) -> tuple[str, dict[str, np.ndarray]]:
         length = int.from_bytes(data[:8], "little")
         metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
     except (safetensors.SafetensorError, ValueError) as error:
-        raise FileError(f"{source}: not a whole safetensors file: {error}") from error
+        raise FileError(
+            f"{source}: not a whole safetensors file: {error}; save or copy it again"
+        ) from error
     if _KEY not in metadata:
         raise FileError(f"{source}: a safetensors file, but no network of bnnplan")
     tensors = {}

@@ -29,6 +29,8 @@ MIGRATIONS: Migrations = {1: lambda content: content}
 """Version 2 added devices[].ceilings, which may be missing."""
 MOST_THREADS = 4096
 """Of one device: more is a mistake, and would be more than a machine can start."""
+MOST_RATE = 1e24
+"""Of work a second: far beyond any device, and far from where floats end."""
 MOST_BYTES = 2**53 - 1
 """Of a memory space; solvers count in whole numbers that floats hold exactly."""
 USER = "user"
@@ -127,10 +129,15 @@ class Board:
         return attrs.evolve(self, devices=tuple(self.device(name) for name in names))
 
     @property
+    def without_ceilings(self) -> Board:
+        """The same board, as if no ceilings were known."""
+        devices = [attrs.evolve(device, ceilings=()) for device in self.devices]
+        return attrs.evolve(self, devices=devices)
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 over everything but the name and the ceilings: what a profile depends on."""
-        devices = [attrs.evolve(device, ceilings=()) for device in self.devices]
-        content = converter().unstructure(attrs.evolve(self, name="", devices=devices))
+        content = converter().unstructure(attrs.evolve(self.without_ceilings, name=""))
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -154,8 +161,8 @@ def _check_device(board: str, device: Device) -> None:
 
 def _ceiling_fault(ceiling: Ceiling) -> str:
     """What is wrong with a ceiling; empty if nothing is."""
-    if not 0 < ceiling.rate < float("inf"):
-        return f"the rate must be above 0 a second, not {ceiling.rate}"
+    if not 1 <= ceiling.rate <= MOST_RATE:
+        return f"the rate must be from 1 to {MOST_RATE:g} a second, not {ceiling.rate:g}"
     if not 1 <= ceiling.threads <= MOST_THREADS:
         return f"threads must be from 1 to {MOST_THREADS}, not {ceiling.threads}"
     if ceiling.capacity is not None and not 0 < ceiling.capacity <= MOST_BYTES:
@@ -180,6 +187,10 @@ class Detection:
 
 FORCED_ISA = "BNNPLAN_ISA"
 """Environment variable that forces an instruction set of the cpu backend."""
+ISA = "isa"
+"""Property of devices whose kernels are of one instruction set."""
+CORE = "core:"
+"""How the resources that are cores begin."""
 ORACLES = frozenset({"reference", "onnxruntime"})
 """Backends that are not planned with unless a person asks for them by device name."""
 
@@ -263,7 +274,8 @@ def load_board(path: Path) -> Board:
         If the file cannot be read as a board; with file, field and reason.
     BoardError
         If it names a backend that is not installed, or a device twice, or a negative figure, or
-        a processor without cores.
+        a processor without cores or with more threads than cores, or an instruction set that is
+        not the one in use here.
     """
     content = read_json(path, SCHEMA, VERSION, MIGRATIONS)
     board: Board = structure(content, Board, path)
@@ -281,4 +293,27 @@ def load_board(path: Path) -> Board:
                 f"{path}: device {device.name!r} names no core that it occupies; put names such as "
                 "'core:0' into its resources"
             )
+        cores = sum(resource.startswith(CORE) for resource in device.resources)
+        if device.kind == "cpu" and device.threads > cores:
+            raise BoardError(
+                f"{path}: device {device.name!r} has {device.threads} threads but only {cores} "
+                f"{'core' if cores == 1 else 'cores'} in its resources; lower threads, or name "
+                "more cores"
+            )
+        _require_instruction_set(device, installed, path)
     return board
+
+
+def _require_instruction_set(device: Device, installed: Backends, path: Path) -> None:
+    """Refuse what a person states but would not get; what is not stated is as it is here."""
+    stated = device.properties.get(ISA)
+    if stated is None:
+        return
+    present, _ = devices_of(installed.usable[device.backend])
+    here = {found.properties[ISA] for found in present if ISA in found.properties}
+    if here and stated not in here:
+        raise BoardError(
+            f"{path}: device {device.name!r} states the instruction set {stated!r}, but "
+            f"{', '.join(sorted(here))} is in use here; correct properties.isa, or choose with "
+            f"{FORCED_ISA}"
+        )

@@ -70,8 +70,10 @@ def cached_profile(
     kept = None if fresh else _read(path, network, batch)
     if kept is not None and _is_enough(kept, wanted):
         return kept, True
+    # Stated ceilings are those of one board file, and others share the kept profile.
+    bare = board.without_ceilings
     profile = profile_network(
-        network, board, batch=batch, options=wanted, earlier=kept, progress=progress
+        network, bare, batch=batch, options=wanted, earlier=kept, progress=progress
     )
     try:
         _save(profile, path)

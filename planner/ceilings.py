@@ -44,7 +44,7 @@ def measure_ceilings(
 
 
 def profile_ceilings(profile: Profile, board: Board) -> tuple[Profile, tuple[Unavailable, ...]]:
-    """The profile with ceilings: as `board` states them, else its own, else measured.
+    """The profile with ceilings: as :func:`keep_stated` finds them, else measured.
 
     Parameters
     ----------
@@ -58,13 +58,27 @@ def profile_ceilings(profile: Profile, board: Board) -> tuple[Profile, tuple[Una
     unavailable : tuple of Unavailable
         Devices whose ceilings are not known, with the reason.
     """
+    known, unavailable = measure_ceilings(keep_stated(profile, board).board)
+    return attrs.evolve(profile, board=known), unavailable
+
+
+def keep_stated(profile: Profile, board: Board) -> Profile:
+    """The profile with the ceilings that `board` states, and its own where that states none.
+
+    Boards that differ in ceilings alone share a kept profile.
+
+    Parameters
+    ----------
+    profile : Profile
+    board : Board
+        The same one, as a person gave it.
+    """
     stated = {device.name: device.ceilings for device in board.devices}
     devices = [
         attrs.evolve(device, ceilings=stated.get(device.name) or device.ceilings)
         for device in profile.board.devices
     ]
-    known, unavailable = measure_ceilings(attrs.evolve(profile.board, devices=devices))
-    return attrs.evolve(profile, board=known), unavailable
+    return attrs.evolve(profile, board=attrs.evolve(profile.board, devices=devices))
 
 
 def _measured(

@@ -328,7 +328,7 @@ class Plan:
         if self.network_fingerprint != shape_fingerprint(network):
             raise PlanError(
                 f"the plan is of another network, {self.network!r}: its layers differ from those "
-                f"of {network.name!r} here; solve for this network"
+                f"of {network.name!r} here, or another bnnplan lowered them; solve for this network"
             )
         nodes = {node.name: node for node in network.nodes}
         if missing := [name for name in nodes if name not in self.assignment]:

@@ -299,7 +299,8 @@ class Profile:
         if self.network_fingerprint != shape_fingerprint(network):
             raise ProfileError(
                 f"the profile is of another network, {self.network!r}: its layers differ from "
-                f"those of {network.name!r} here; profile this network"
+                f"those of {network.name!r} here, or another bnnplan lowered them; profile this "
+                "network"
             )
         if self.batch != batch:
             raise ProfileError(

@@ -68,25 +68,34 @@ def _run() -> None:
         signal.signal(signal.SIGINT, _end_at_once)
         # Once the command is over, its exit code is that of what it did.
         atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    import typer
+
     from bnnplan.models.errors import BnnplanError
     from bnnplan.planner.cli.app import app
+    from bnnplan.planner.cli.misuse import MisuseError, explain_misuse, is_help
     from bnnplan.planner.report.terminal import one_line
 
     if heeded:
         signal.signal(signal.SIGINT, _InterruptOnce())
     debug = "--debug" in sys.argv
     try:
-        app()
+        # With an end of its own, typer would print misuse as a box of several lines.
+        code = app(prog_name="bnnplan", standalone_mode=False)
+    except MisuseError as error:
+        if not is_help(error):
+            print(one_line(explain_misuse(error)), file=sys.stderr)
+        sys.exit(error.exit_code)
     except BnnplanError as error:
         if debug:
             raise
         print(f"bnnplan: {one_line(error)}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except SystemExit as end:
-        # Typer turns Ctrl-C into this, and says nothing.
-        if end.code == INTERRUPTED:
-            _tell_interrupted()
-        raise
+    except typer.Abort as end:
+        # Typer turns EOFError into this.
+        if debug:
+            raise
+        print(f"bnnplan: {one_line(end.__cause__ or 'aborted')}", file=sys.stderr)
+        sys.exit(1)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
@@ -95,3 +104,7 @@ def _run() -> None:
             raise
         print(f"bnnplan: {type(error).__name__}: {one_line(error)}", file=sys.stderr)
         sys.exit(1)
+    # Typer turns Ctrl-C into this, and says nothing.
+    if code == INTERRUPTED:
+        _tell_interrupted()
+    sys.exit(code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import attrs
 import typer
 
 from bnnplan.models.load import DEFAULT, open_network
@@ -42,7 +43,7 @@ def compare(
     board: BoardFile = None,
     devices: DeviceNames = None,
     batch: Batch = 1,
-    seconds: Annotated[float, typer.Option(min=0.0, help="Time to spend on measuring.")] = 5.0,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Time to spend on measuring.")] = 5.0,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
@@ -90,6 +91,7 @@ def compare(
                     for layer in found.layers
                 ],
                 "missing": found.missing,
+                "no_ceilings": [attrs.asdict(lost) for lost in found.unknown],
             },
         )
         return

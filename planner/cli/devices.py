@@ -8,9 +8,9 @@ from typing import Annotated
 import attrs
 import typer
 
-from bnnplan.backends.interface import Unavailable
+from bnnplan.backends.interface import Device, Unavailable
 from bnnplan.models.files import converter
-from bnnplan.planner.board import ORACLES, Detection, detect_board, dumped_board, save_board
+from bnnplan.planner.board import ISA, ORACLES, Detection, detect_board, dumped_board, save_board
 from bnnplan.planner.ceilings import measure_ceilings
 from bnnplan.planner.cli.common import (
     Json,
@@ -56,7 +56,10 @@ def devices(
         planned = found.board if root else detect_board().board
         save_board(found.board.only(device.name for device in planned.devices), output)
     if json:
-        print_json("bnnplan.devices", converter().unstructure(found))
+        document = converter().unstructure(found)
+        if peak:
+            document["no_ceilings"] = converter().unstructure(unknown)
+        print_json("bnnplan.devices", document)
         return
     rows = table(
         "device",
@@ -75,7 +78,7 @@ def devices(
         rows.add_row(
             device.name,
             device.backend,
-            device.description,
+            _what(device),
             device.space.name,
             " ".join(sorted(device.resources)),
             str(device.threads),
@@ -92,3 +95,8 @@ def devices(
         left_out = [d.name for d in found.board.devices if d.backend in ORACLES]
         note = f" without {', '.join(left_out)}, planned with only if named" if left_out else ""
         console.print(f"board written to {output}{note}")
+
+
+def _what(device: Device) -> str:
+    """The description, and the instruction set of kernels where there are several."""
+    return ", ".join(filter(None, (device.description, device.properties.get(ISA))))

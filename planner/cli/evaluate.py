@@ -49,7 +49,7 @@ def evaluate(
 ) -> None:
     """Print the accuracy of a network on the test images of a data set."""
     if data is None:
-        raise typer.BadParameter("say where the data set is: --data DIR")
+        raise typer.BadParameter("--data is missing: say where the data set is, with --data DIR")
     require_writable(predictions)
     dataset = load_dataset(data, limit=limit)
     plan, network = open_plan(net, board=board, devices=devices, batch=batch, budget=10, quiet=json)
@@ -85,7 +85,11 @@ def evaluate(
         return
     console.print(
         f"{network.name}: {right / len(images):.2%} of {len(images):,} images right "
-        f"({right:,}), {len(images) / seconds:,.0f} images/s with the plan for batch {plan.batch}"
+        f"({right:,}) with the plan for batch {plan.batch}"
+    )
+    console.print(
+        f"took {seconds:.2f} s, {len(images) / seconds:,.0f} images/s with converting and checking "
+        "them and putting batches together; 'bnnplan run --repeat 100' times the plan alone"
     )
 
 

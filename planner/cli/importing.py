@@ -34,6 +34,10 @@ def import_network(
     """Import an ONNX or QONNX model and say which layers became binary."""
     if output.suffix != SUFFIX:
         raise typer.BadParameter(f"-o {output}: the name of a network file ends in {SUFFIX}")
+    if model.suffix == SUFFIX:
+        raise typer.BadParameter(
+            f"{model}: a bnnplan network already, by its name; commands take it as it is"
+        )
     require_writable(output)
     from bnnplan.models.onnx import import_onnx
 

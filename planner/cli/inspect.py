@@ -15,6 +15,9 @@ from bnnplan.models.tensors import WORD_BITS
 from bnnplan.planner.cli.common import Json, NetworkText, console, print_json, table
 from bnnplan.planner.report.units import size
 
+VERSION = 2
+"""Of the JSON: `fused` lists what a layer carries; in version 1 it told whether there is any."""
+
 
 def inspect(
     net: NetworkText = DEFAULT,
@@ -35,7 +38,7 @@ def inspect(
         network = lower(network)
     description = describe(network)
     if json:
-        print_json("bnnplan.inspect", attrs.asdict(description))
+        print_json("bnnplan.inspect", attrs.asdict(description), VERSION)
         return
     rows = table(
         "layer",
@@ -48,7 +51,7 @@ def inspect(
         "weights",
         "activations",
         left=5,
-        optional=("weight bits", "weights", "inputs"),
+        optional=("weight bits", "weights", "inputs", "activations", "fused"),
     )
     for row in description.rows:
         rows.add_row(

@@ -12,6 +12,7 @@ from bnnplan.models.graph import Network
 from bnnplan.models.zoo import ZOO
 from bnnplan.planner.board import Board
 from bnnplan.planner.cache import cached_profile
+from bnnplan.planner.ceilings import keep_stated
 from bnnplan.planner.cli import INTERRUPTED
 from bnnplan.planner.cli.common import board_of, notes, open_board, open_lowered, progress_bar
 from bnnplan.planner.execution.runner import Runner
@@ -50,14 +51,20 @@ def open_plan(
         What to open the network of a plan file from, if not from where it was planned.
     """
     if text.endswith(".json"):
-        if board is not None or devices is not None or batch != 1:
-            raise typer.BadParameter(f"{text} is a plan: it states board, devices and batch itself")
+        given = {"--board": board is not None, "--devices": devices is not None}
+        given["--batch"] = batch != 1
+        if idle := [option for option, is_given in given.items() if is_given]:
+            raise typer.BadParameter(
+                f"{', '.join(idle)}: {text} is a plan, which states that itself; leave it out"
+            )
         plan = load_plan(Path(text))
         opened = open_lowered(network) if network else _network_of(plan, text)
         plan.require(opened)
         return plan, opened
     if network is not None:
-        raise typer.BadParameter(f"{text} is no plan file, so --network says nothing")
+        raise typer.BadParameter(
+            f"--network: {text} is no plan file, so it says nothing; leave it out"
+        )
     opened = open_lowered(text)
     detected = board_of(open_board(board, devices), quiet=quiet)
     profile, _ = whole_profile(
@@ -77,6 +84,8 @@ def whole_profile(
     fresh: bool = False,
 ) -> tuple[Profile, bool]:
     """The cached profile, measured with a progress bar; ends the command if interrupted.
+
+    Its board has the ceilings that the given one states.
 
     Returns
     -------
@@ -103,7 +112,7 @@ def whole_profile(
         raise InterruptedByUserError(
             "interrupted; what was measured is kept, the same command goes on"
         )
-    return profile, kept
+    return keep_stated(profile, board), kept
 
 
 def source_of(text: str) -> str:

@@ -71,7 +71,8 @@ def profile(
     )
     with progress_bar("measuring ceilings", enabled=not json):
         measured, unknown = profile_ceilings(profiled, detected)
-    keep_profile(network, measured)
+    if not any(device.ceilings for device in detected.devices):
+        keep_profile(network, measured)
     if output is not None:
         save_profile(measured, output)
     if json:

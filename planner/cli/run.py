@@ -77,7 +77,7 @@ def run(
 ) -> None:
     """Run a plan; prints the top classes of each image, and latency with --repeat."""
     if input and len(input) > 1:
-        raise typer.BadParameter("one --input is run; several images go into one .npy file")
+        raise typer.BadParameter("--input: only one is run; put several images into one .npy file")
     require_writable(trace)
     opened, net = open_plan(
         plan, network=network, board=board, devices=devices, batch=batch, seed=seed, quiet=json

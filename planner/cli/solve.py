@@ -88,13 +88,16 @@ def solve(
 ) -> None:
     """Profile, solve, run the plan, and print it with its proof and baselines."""
     if method not in METHODS:
-        raise typer.BadParameter(f"no method {method!r}; there are {', '.join(METHODS)}")
+        raise typer.BadParameter(f"--method {method}: must be one of {', '.join(METHODS)}")
     require_writable(output)
     network, source = open_lowered(net), source_of(net)
     options = SolveOptions(method=method, time_limit=time_limit, workers=workers, seed=seed)
     if profile is not None:
         if board is not None or devices is not None or fresh:
-            raise typer.BadParameter("--profile states the board, and nothing is measured")
+            raise typer.BadParameter(
+                "--profile states the board, and nothing is measured: leave out --board, "
+                "--devices and --fresh"
+            )
         used = load_profile(profile)
         used.require(network, batch)
         if not used.conditions.complete:

@@ -15,7 +15,8 @@ from bnnplan.planner.statistics import summarize
 HOPELESS = 6.0
 """A configuration this many times slower than the best of its device is timed no further."""
 MIN_SAMPLES = 15
-MAX_SAMPLES = 400
+MAX_SAMPLES = 2000
+"""What is not stable by then is as noisy as its machine; its row says so."""
 ANY_THREADS = 1 << 30
 
 
@@ -31,6 +32,7 @@ class Candidate:
     hopeless: bool = False
     settled: bool = False
     """Whether an earlier run has timed it well enough."""
+    _summaries: dict[tuple[int, float], Time] = field(factory=dict, init=False, eq=False)
 
     def waits(self, tolerance: float) -> bool:
         """Whether it needs more samples."""
@@ -40,7 +42,11 @@ class Candidate:
 
     def time(self, tolerance: float) -> Time:
         """What the samples say so far."""
-        return summarize(self.samples or [self.first], tolerance=tolerance)
+        # Every round asks for this of every candidate, few of which have new samples.
+        key = len(self.samples), tolerance
+        if key not in self._summaries:
+            self._summaries[key] = summarize(self.samples or [self.first], tolerance=tolerance)
+        return self._summaries[key]
 
     def cost(self, device: str, tolerance: float) -> PlacementCost:
         """The placement as the profile states it."""

@@ -47,7 +47,8 @@ class Options:
     tolerance : float
         Wanted half width of the median's 95 % confidence interval, relative.
     budget : float
-        Seconds after which measuring ends, whatever is stable by then.
+        Seconds after which measuring ends, whatever is stable by then. It ends earlier once all is
+        stable, or timed so often (:data:`~.candidates.MAX_SAMPLES`) that it will hardly become so.
     seed : int
         Of the input images and of the order in which configurations take turns.
     """

@@ -75,6 +75,39 @@ def test_a_processor_without_cores_in_a_file(tmp_path):
         load_board(path)
 
 
+def test_more_threads_than_cores_in_a_file(tmp_path):
+    path = tmp_path / "board.json"
+    two = {"core:0", "core:1", "queue:x"}
+    save_board(Board("b", [device(resources=two, threads=2)]), path)
+    assert load_board(path).devices[0].threads == 2
+    save_board(Board("b", [device(resources=two, threads=3)]), path)
+    with pytest.raises(BoardError, match=r"board\.json: device 'd' has 3 threads but only 2 cores"):
+        load_board(path)
+
+
+@pytest.mark.parametrize("stated", ["fast", None])
+def test_an_instruction_set_that_is_in_use_or_not_stated(tmp_path, monkeypatch, stated):
+    use(monkeypatch, isa="fast")
+    path = tmp_path / "board.json"
+    properties = {} if stated is None else {"isa": stated}
+    save_board(Board("b", [device(properties=properties)]), path)
+    assert load_board(path).devices[0].properties == properties
+
+
+def test_an_instruction_set_that_is_not_in_use(tmp_path, monkeypatch):
+    use(monkeypatch, isa="fast")
+    path = tmp_path / "board.json"
+    save_board(Board("b", [device(properties={"isa": "faster"})]), path)
+    with pytest.raises(BoardError, match="the instruction set 'faster', but fast is in use here"):
+        load_board(path)
+
+
+def use(monkeypatch, isa):
+    """Let the reference backend be one whose kernels are of an instruction set."""
+    plugins = Backends({"reference": Plugin(properties={"isa": isa})}, [])
+    monkeypatch.setattr("bnnplan.planner.board.load_backends", lambda: plugins)
+
+
 @pytest.mark.parametrize("change", ["schema", "version", "extra", "type"])
 def test_wrong_files_name_file_and_reason(tmp_path, change):
     path = tmp_path / "board.json"

@@ -68,7 +68,7 @@ def test_ceilings_are_measured_where_the_board_states_none():
         (Unavailable("x", "no clock here"), "no clock here"),
         (DeviceError("device x was lost"), "device x was lost"),
         (RuntimeError("a bug"), "RuntimeError('a bug')"),
-        ((attrs.evolve(CEILINGS[0], rate=-1.0),), "the rate must be above 0"),
+        ((attrs.evolve(CEILINGS[0], rate=-1.0),), "the rate must be from 1"),
         (None, "TypeError"),
     ],
 )
@@ -122,7 +122,9 @@ def test_a_board_file_of_version_1_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("rate", 0.0, "device 'd': ceiling 'clock': the rate must be above 0 a second"),
+        ("rate", 0.0, "device 'd': ceiling 'clock': the rate must be from 1 to 1e\\+24 a second"),
+        ("rate", 1e-300, "the rate must be from 1"),
+        ("rate", 1e300, "the rate must be from 1"),
         ("threads", 0, "threads must be from 1"),
         ("capacity", -5, "capacity must be from 1"),
         ("work", "miracles", r"devices\[0\]\.ceilings\[0\]\.work"),
@@ -207,4 +209,5 @@ def test_a_share_of_a_ceiling_names_it():
     least = Bound(250.0, CEILINGS[1])
     assert share_of_ceiling(least, 1000) == ("25 %", "counted")
     assert share_of_ceiling(least, 10_000) == ("2.5 %", "counted")
+    assert share_of_ceiling(least, 0) == ("25000 %", "counted")
     assert share_of_ceiling(None, 1000) == ("–", "–")

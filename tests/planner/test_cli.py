@@ -20,9 +20,12 @@ def test_devices_lists_cpu_and_reference(bnnplan):
     assert code == 0
     assert "cpu0" in out
     assert "reference0" in out
+    listed = out
     code, out, _ = bnnplan("devices", "--json")
     document = json.loads(out)
     assert (document["schema"], document["version"]) == ("bnnplan.devices", 1)
+    cpu = next(d for d in document["board"]["devices"] if d["name"] == "cpu0")
+    assert f"{cpu['description']}, {cpu['properties']['isa']}" in listed
 
 
 def test_board_file_written_by_devices_is_used_by_solve(bnnplan, net, tmp_path):
@@ -126,6 +129,10 @@ def test_evaluate_counts_right_answers(bnnplan, net, tmp_path):
     document = json.loads(out)
     assert document["right"] == 15
     assert document["accuracy"] == 0.75
+    out = bnnplan("evaluate", net, "--data", tmp_path / "data.npz", "--devices", "cpu0")[1]
+    first, second = out.splitlines()
+    assert "75.00% of 20 images right (15) with the plan for batch 1" in first
+    assert "images/s with converting and checking" in second
 
 
 def test_compare_measures_the_plan_and_its_peers(bnnplan, net):
@@ -417,7 +424,7 @@ def test_commands_that_plan_nothing_import_no_solver_and_no_opencl():
 
 def test_compare_without_onnxruntime_says_what_is_missing(bnnplan, plan, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    code, out, err = bnnplan("compare", plan, "--seconds", "0", "--json")
+    code, out, err = bnnplan("compare", plan, "--seconds", "0.1", "--json")
     assert code == 0, err
     document = json.loads(out)
     assert document["rows"][0]["name"] == "plan"

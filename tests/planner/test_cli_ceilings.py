@@ -59,6 +59,8 @@ def test_devices_shows_ceilings_and_why_some_are_unknown(bnnplan, monkeypatch, m
     lost = Unavailable("reference0", "its clock has stopped")
     monkeypatch.setattr(ReferenceBackend, "ceilings", lambda self, device: lost)
     assert "no ceilings: reference0: its clock has stopped" in bnnplan("devices", "--peak")[1]
+    document = json.loads(bnnplan("devices", "--peak", "--json")[1])
+    assert {"name": "reference0", "reason": "its clock has stopped"} in document["no_ceilings"]
 
 
 def test_a_copy_of_another_board_cannot_be_measured(bnnplan, tmp_path):
@@ -111,7 +113,7 @@ def test_profile_without_ceilings_says_why(bnnplan, net):
 
 
 def test_compare_sets_the_plans_layers_against_their_ceilings(bnnplan, net, measured):
-    arguments = ("compare", net, *ALONE, "--seconds", "0")
+    arguments = ("compare", net, *ALONE, "--seconds", "0.1")
     code, out, err = bnnplan(*arguments, "--json")
     assert code == 0, err
     layers = {row["name"]: row for row in json.loads(out)["layers"]}
@@ -123,3 +125,38 @@ def test_compare_sets_the_plans_layers_against_their_ceilings(bnnplan, net, meas
     assert layers["first"]["least_ns"] is None
     out = bnnplan(*arguments)[1]
     assert any(cells[0] == "second" and cells[-1] == "counted" for cells in rows_of(out, "set by"))
+
+
+def test_compare_without_ceilings_says_why_in_json_too(bnnplan, net):
+    code, out, err = bnnplan("compare", net, *ALONE, "--seconds", "0.1", "--json")
+    assert code == 0, err
+    reason = "backend reference measures no ceilings"
+    assert json.loads(out)["no_ceilings"] == [{"name": "reference0", "reason": reason}]
+
+
+def test_ceilings_of_a_board_file_count_though_the_profile_is_kept(
+    bnnplan, net, tmp_path, measured
+):
+    assert bnnplan("profile", net, *ALONE, "--budget", "1")[0] == 0
+    assert measured == ["reference0"]
+    plan, board = tmp_path / "plan.json", tmp_path / "board.json"
+    detected = json.loads(bnnplan("devices", "--json")[1])["board"]
+    (mine,) = [d for d in detected["devices"] if d["name"] == "reference0"]
+    mine["ceilings"] = [{"work": "bytes-read", "name": "stated", "threads": 1, "rate": 1e9}]
+    head = {"schema": "bnnplan.board", "version": 2}
+    board.write_text(json.dumps({**head, **detected, "devices": [mine]}))
+    arguments = (net, "--board", board, *ALONE)
+    code, _, err = bnnplan("solve", *arguments, "-o", plan)
+    assert code == 0, err
+    assert rates(json.loads(plan.read_text())["board"]) == [1e9]
+    code, out, err = bnnplan("compare", *arguments, "--seconds", "0.1", "--json")
+    assert code == 0, err
+    layers = {row["name"]: row for row in json.loads(out)["layers"]}
+    assert layers["flat"]["ceiling"] == "stated"
+    assert measured == ["reference0"]
+    # What one file states is no concern of those who do not name it.
+    assert bnnplan("profile", *arguments, "--budget", "1")[0] == 0
+    assert bnnplan("profile", *arguments, "--budget", "1", "--fresh")[0] == 0
+    assert measured == ["reference0"]
+    document = json.loads(bnnplan("profile", net, *ALONE, "--budget", "1", "--json")[1])
+    assert rates(document["board"]) == [1e9, 1e10, 1e9]

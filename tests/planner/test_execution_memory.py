@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import attrs
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from networks import branches, chain, everywhere
 
 from bnnplan.backends.cpu.native import ISAS
+from bnnplan.backends.host import HostBuffer
 from bnnplan.backends.interface import Configuration, MemorySpace
 from bnnplan.backends.reference import ReferenceBackend, evaluate
 from bnnplan.backends.registry import load_backends
@@ -24,8 +26,9 @@ from bnnplan.models.load import open_network
 from bnnplan.models.lowering import lower
 from bnnplan.models.tensors import TensorType, encode
 from bnnplan.models.zoo import ZOO
-from bnnplan.planner.arena import lay_out
+from bnnplan.planner.arena import Life, blocks_of, lay_out
 from bnnplan.planner.board import Board, detect_board
+from bnnplan.planner.execution.buffers import Held, allocate
 from bnnplan.planner.execution.lifetimes import Lifetimes
 from bnnplan.planner.execution.memory import footprint
 from bnnplan.planner.execution.runner import Runner, check_feeds
@@ -296,6 +299,38 @@ def test_a_backend_without_arenas_has_a_buffer_for_every_tensor(reference_board,
     (row,) = footprint(runner)
     assert row.activation_bytes == sum(kind.nbytes(1) for kind in network.types.values())
     assert row.alive_bytes < row.activation_bytes
+
+
+class Tiled(ReferenceBackend):
+    """Keeps tensors in a format of its own if it is asked to."""
+
+    def allocate(self, device, type, batch, format):
+        buffer = HostBuffer(type, batch, device.space)
+        buffer.format = format
+        return buffer
+
+
+def test_tensors_in_formats_of_a_backends_own_lie_in_no_arena(reference_board):
+    network = chain()
+    (device,) = reference_board.devices
+    bench = SimpleNamespace(
+        network=network, batch=1, backends={device.name: Tiled()}, device=lambda name: device
+    )
+    space, types = device.space.name, network.types
+    early, late = ((name, space, types[name].format) for name in ("bits", "deep"))
+    tiled = ("bits", space, "tiled")
+    life = {early: 0, late: 1, tiled: 0}
+    found = allocate(
+        bench,
+        dict.fromkeys(life, device.name),
+        lambda sizes: blocks_of([Life(sizes[p], life[p], life[p]) for p in sizes]),
+    )
+    assert [found.at[place].format for place in life] == [early[2], late[2], "tiled"]
+    arrays = {place: found.at[place].array for place in life}
+    assert np.shares_memory(arrays[early], arrays[late])
+    assert not np.shares_memory(arrays[early], arrays[tiled])
+    size = types["bits"].nbytes(1)
+    assert found.held[space] == Held(2 * size, 2 * size)
 
 
 def test_footprint_states_what_kernels_and_programs_hold(reference_board):

@@ -27,8 +27,9 @@ from bnnplan.planner.profile import (
     shape_fingerprint,
 )
 from bnnplan.planner.profiling import Options, profile_network
-from bnnplan.planner.profiling.candidates import survey
+from bnnplan.planner.profiling.candidates import MAX_SAMPLES, Candidate, survey
 from bnnplan.planner.profiling.oracle import Oracle, difference, reference_values
+from bnnplan.planner.profiling.programs import Programs
 from bnnplan.planner.profiling.transfers import measure_transfers
 from bnnplan.planner.solvers.base import SolverResult, Status
 from bnnplan.planner.verification import check_exact, make_runner, solve_on_board
@@ -216,7 +217,7 @@ def test_what_a_plan_states_is_what_running_it_allocates(profile, two_references
 
 
 def on_one_device(profile, capacity=None, choices=("quick",)):
-    """The profile on one device with so much memory, where the last layer is quick or lean.
+    """The profile on one device with so much memory, where the last layer is quick, near or lean.
 
     The quick kernel's workspace is held all the time, the solver counts it for the last layer only,
     when few activations are alive.
@@ -232,6 +233,12 @@ def on_one_device(profile, capacity=None, choices=("quick",)):
     (cost,) = layers["scale"].placements
     offered = {
         "quick": attrs.evolve(cost, workspace_bytes=10**6),
+        "near": attrs.evolve(
+            cost,
+            configuration=Configuration("Y"),
+            time=attrs.evolve(cost.time, median=cost.time.median + 10**3),
+            workspace_bytes=10**6 - 10,
+        ),
         "lean": attrs.evolve(
             cost,
             configuration=Configuration("X"),
@@ -265,6 +272,30 @@ def test_a_slower_plan_that_fits_as_it_runs_is_found(profile):
     assert lean.memory[0].allocated_bytes < row.allocated_bytes
     assert lean.proof.status == "feasible"
     assert lean.proof.bound_ns == quick.proof.bound_ns
+
+
+def test_what_fits_nearly_is_not_tried_before_what_fits(profile, monkeypatch):
+    every = ("quick", "near", "lean")
+    (row,) = plan_latency(chain(), on_one_device(profile, choices=every), source="chain").memory
+    monkeypatch.setattr(planning, "MOST_TIGHTENINGS", 1)
+    tight = on_one_device(profile, row.allocated_bytes - 100, every)
+    lean = plan_latency(chain(), tight, source="chain")
+    assert lean.assignment["scale"][1] == Configuration("X")
+
+
+def test_timed_programs_never_overwrite_what_none_of_their_layers_makes(two_references):
+    network = branches(channels=70)
+    oracle = Oracle(Workbench(network, two_references), 0)
+    programs = Programs(oracle)
+    # Without its first layer, a program reads what it does not make: once, and early.
+    layers = [(node, oracle.bench.kernel(node, "a", Configuration())) for node in network.nodes[1:]]
+    program = programs.link("a", layers)
+    made = {tensor for node, _ in layers for tensor in node.outputs}
+    program.run()
+    for (node, _), step in zip(layers, program.steps, strict=True):
+        for tensor, buffer in zip(node.inputs, step.inputs, strict=True):
+            if tensor not in made:
+                np.testing.assert_array_equal(buffer.array, oracle.arrays[tensor])
 
 
 def test_a_device_that_names_no_resources_still_runs_one_layer_at_a_time(two_references):
@@ -394,6 +425,18 @@ def test_a_small_budget_still_times_every_device_and_says_that_it_ran_out(two_re
     assert {cost.device for cost in profile.launches} == {"a", "b"}
     assert all(c.time.runs > 1 for row in profile.layers.values() for c in row.placements)
     assert profile.conditions.exhausted
+
+
+def test_what_is_not_stable_is_timed_on_up_to_a_limit():
+    steady, noisy = (Candidate(Configuration(), None, first=10) for _ in range(2))
+    assert steady.waits(0.03)
+    steady.samples += [10] * 400
+    noisy.samples += [10, 30] * 200
+    assert [one.waits(0.03) for one in (steady, noisy)] == [False, True]
+    noisy.samples += [10, 30] * (MAX_SAMPLES // 2 - 200)
+    assert not noisy.time(0.03).stable
+    assert not noisy.waits(0.03)
+    assert noisy.time(0.03).runs == MAX_SAMPLES
 
 
 def test_what_a_resumed_run_need_not_measure_is_kept(two_references):
