@@ -7,7 +7,7 @@ change, and a maximum over NaN, which is not defined.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from bnnplan.models.graph import Network
 from bnnplan.models.lowering.batch_norms import fold_batch_norms
@@ -23,7 +23,9 @@ from bnnplan.models.lowering.pooling import pool_bits
 from bnnplan.models.lowering.thresholds import fold_thresholds
 from bnnplan.models.lowering.transposes import remove_transposes
 
-PASSES: tuple[Callable[[Network], Network], ...] = (
+Pass = Callable[[Network], Network]
+
+PASSES: tuple[Pass, ...] = (
     remove_dead_layers,
     remove_identities,
     keep_integers,
@@ -37,7 +39,7 @@ PASSES: tuple[Callable[[Network], Network], ...] = (
 )
 """All passes but the last ones, in the order in which they are tried."""
 
-LAST_PASSES: tuple[Callable[[Network], Network], ...] = (fuse_pools, fuse_scales)
+LAST_PASSES: tuple[Pass, ...] = (fuse_pools, fuse_scales)
 """What they fuse stands in the way of other passes, so they run when those are done."""
 
 
@@ -48,12 +50,18 @@ def lower(network: Network) -> Network:
     towards the inputs, so this ends: which of a decision and a flattening stands first depends on
     what is before both.
     """
-    while True:
-        before = network
-        for run in PASSES:
-            network = run(network)
-        if network is before:
-            break
+    network = run_passes(network, PASSES)
     for run in LAST_PASSES:
         network = run(network)
     return network
+
+
+def run_passes(network: Network, passes: Iterable[Pass]) -> Network:
+    """Run passes in turn, again and again, until none of them finds anything to do."""
+    passes = tuple(passes)
+    while True:
+        before = network
+        for run in passes:
+            network = run(network)
+        if network is before:
+            return network

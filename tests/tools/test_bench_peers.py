@@ -39,7 +39,7 @@ from bnnplan.planner.profiling.oracle import random_feeds
 on_path()
 
 from engines import PEERS  # noqa: E402
-from isolation import in_processes  # noqa: E402
+from isolation import environment, in_processes  # noqa: E402
 from peers.base import DisagreementError, check_agreement  # noqa: E402
 from peers.forms import decides_floats, lowered_without  # noqa: E402
 from shapes import shapes  # noqa: E402
@@ -239,14 +239,17 @@ def test_openvino_can_be_held_to_avx2():
     if shutil.which(os.environ.get("CC", "cc")) is None:
         pytest.skip("no C compiler")
     shape = shapes()[3].name
-    (found,) = in_processes([1], [shape], openvino_kernels, "avx2")
+    with environment("avx2"):
+        (found,) = in_processes([1], [shape], openvino_kernels)
     assert found == {"jit_avx2_u1"}
 
 
-def test_a_missing_engine_is_a_reason(monkeypatch):
-    monkeypatch.setattr(PEERS["numba"], "package", "no-such-package")
+@pytest.mark.parametrize("name", PEERS)
+def test_a_missing_engine_is_a_reason(name, monkeypatch):
+    monkeypatch.setattr(PEERS[name], "package", "no-such-package")
     with pytest.raises(UnsupportedError, match=r"no-such-package is not installed; pip install"):
-        PEERS["numba"](CASES["dense"], 1, 2)
+        PEERS[name](CASES["dense"], 1, 2)
+    assert PEERS[name].label() == f"no-such-package {PEERS[name].what}"
 
 
 def test_forms_keep_what_an_engine_fuses_itself():
@@ -260,4 +263,7 @@ def test_forms_keep_what_an_engine_fuses_itself():
 
 def test_networks_that_decide_floats_are_known():
     assert decides_floats(CASES["float decided"])
+    first = BinaryWeightConv2d(weight=signs(64, 3, 3, 3), pads=1, threshold=rule(64, np.float32))
+    assert decides_floats(chain((12, 12, 3), first))
+    assert not decides_floats(CASES["first layer"])
     assert not decides_floats(lower(open_network("fashion")))

@@ -5,17 +5,23 @@ import itertools
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 
 import attrs
+import numpy as np
 import pytest
 from bench_path import BENCH, on_path
 
+from bnnplan.backends.cpu.native import best_variant
+from bnnplan.models.tensors import decode
+
 on_path()
 
+from bench import line, quantity  # noqa: E402
 from shapes import shapes  # noqa: E402
-from timing import QUICK, compared, in_turns, refusal  # noqa: E402
+from timing import FEWEST, QUICK, compared, in_turns, refusal  # noqa: E402
 
 FIELDS = {
     "name": str,
@@ -30,15 +36,23 @@ FIELDS = {
 }
 
 
-def run(program, tmp_path, *options):
-    file = tmp_path / "results.json"
-    ran = subprocess.run(
-        [sys.executable, BENCH / program, "--quick", "--json", file, *options],
-        env={name: value for name, value in os.environ.items() if name != "BNNPLAN_ISA"},
+ASIDE = ": memory beyond weights"
+
+
+def called(program, *options, **environment):
+    kept = {name: value for name, value in os.environ.items() if name != "BNNPLAN_ISA"}
+    return subprocess.run(
+        [sys.executable, BENCH / program, *options],
+        env={**kept, **environment},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def run(program, tmp_path, *options):
+    file = tmp_path / "results.json"
+    ran = called(program, "--quick", "--json", file, *options)
     assert ran.returncode == 0, ran.stderr
     document = json.loads(file.read_text())
     assert document["schema"] == "bnnplan.bench"
@@ -47,22 +61,23 @@ def run(program, tmp_path, *options):
     for row in document["results"]:
         assert set(row) == set(FIELDS)
         assert all(isinstance(row[name], kind) for name, kind in FIELDS.items())
-        assert row["name"] in ran.stdout
-    return document
+        assert row["name"].removesuffix(": all layers").removesuffix(ASIDE) in ran.stdout
+    return document, ran.stdout
 
 
 def test_a_layer_against_an_engine_and_one_that_cannot(tmp_path):
     pytest.importorskip("onnxruntime")
     options = ["--only", "3×3 7²×512", "--threads", "1", "--peer", "onnxruntime-float32", "numba"]
     isa = ["--isa", "avx2"] if platform.machine() == "x86_64" else []
-    document = run("kernels.py", tmp_path, *options, *isa)
+    document, _ = run("kernels.py", tmp_path, *options, *isa)
     rate, *others = document["results"]
-    assert document["machine"]["isa"] == (isa or ["best"])[-1]
+    assert document["machine"]["isa"] == (isa[-1] if isa else best_variant())
+    assert document["machine"]["peers"]
     assert rate["name"] == "conv 3×3 7²×512, bits to bits: rate"
     assert rate["ours"] > 0
     (timed,) = (row for row in others if row["peer"].startswith("onnxruntime"))
-    assert timed["ratio"] > 0
     assert timed["peer_value"] > 0
+    assert timed["runs"] >= 3
     assert timed["peer"] == f"onnxruntime {importlib.metadata.version('onnxruntime')} float32"
     (refused,) = (row for row in others if row["peer"].startswith("numba"))
     assert refused["ratio"] is None
@@ -72,14 +87,52 @@ def test_a_layer_against_an_engine_and_one_that_cannot(tmp_path):
 def test_a_network_against_an_engine(tmp_path):
     pytest.importorskip("onnxruntime")
     options = ["--only", "fashion", "--threads", "1", "--batch", "1"]
-    document = run("networks.py", tmp_path, *options, "--peer", "onnxruntime-int8")
+    document, printed = run("networks.py", tmp_path, *options, "--peer", "onnxruntime-int8")
     timed, layers, memory = document["results"]
     assert timed["name"] == "fashion batch 1"
-    assert timed["ratio"] > 0
+    assert timed["peer_value"] > 0
     assert layers["name"] == "fashion batch 1: all layers"
-    assert layers["ratio"] == pytest.approx(layers["ours"] / layers["peer_value"])
+    # None on a machine that is too busy.
+    assert layers["ratio"] in (None, pytest.approx(layers["ours"] / layers["peer_value"]))
     assert memory["name"] == "fashion batch 1: memory beyond weights"
     assert memory["ours"] >= memory["peer_value"] > 0
+    assert "\n  layers' share of the whole call " in printed
+    assert re.search(r"\n  memory beyond weights [\d.]+ KiB of [\d.]+ KiB alive\n", printed)
+
+
+@pytest.mark.parametrize("program", ["kernels.py", "networks.py"])
+def test_an_unknown_name_is_told_with_those_that_there_are(program):
+    ran = called(program, "--quick", "--only", "nosuch")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert re.fullmatch(r"--only nosuch: no such name; there are .+; .+\n", ran.stderr)
+
+
+@pytest.mark.parametrize("program", ["kernels.py", "networks.py"])
+def test_an_unknown_instruction_set_is_one_line(program):
+    for options, forced in ((["--isa", "mmx"], {}), ([], {"BNNPLAN_ISA": "mmx"})):
+        ran = called(program, "--quick", *options, **forced)
+        assert (ran.returncode, ran.stdout) == (1, "")
+        assert re.fullmatch(r'BNNPLAN_ISA is "mmx"; it must be .+\n', ran.stderr)
+
+
+def test_our_inputs_stay_what_they_are():
+    from mine import Mine, board_of
+    from shapes import feeds
+
+    (shape,) = (shape for shape in shapes(short=True) if "7²×512" in shape.name)
+    network = shape.build(2, 0)
+    given = feeds(network, 1)
+    mine = Mine(network, board_of(1), 1, {})
+    wanted = mine.results(given)
+    program = mine.program(given)
+    for buffer in mine.runner.buffers.values():
+        buffer.array[...] = 0
+    program.run()
+    first = [buffer.array.copy() for buffer in program.steps[-1].outputs]
+    program.run()
+    (output,) = program.steps[-1].outputs
+    np.testing.assert_array_equal(first[0], output.array)
+    np.testing.assert_array_equal(decode(output.array, output.type), *wanted.values())
 
 
 def test_quick_runs_have_the_same_layers():
@@ -102,6 +155,8 @@ def test_turns_are_interleaved_and_equally_many():
     calls = []
     found = in_turns({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, QUICK)
     assert len(found["a"]) == len(found["b"]) >= QUICK.rounds
+    hasty = attrs.evolve(QUICK, seconds=0.0, patience=0.0)
+    assert len(in_turns({"a": lambda: None}, hasty)["a"]) == FEWEST == 3
     changes = sum(x != y for x, y in itertools.pairwise(calls))
     assert changes >= QUICK.rounds
 
@@ -111,6 +166,21 @@ def test_a_ratio_is_above_one_where_we_are_faster():
     assert (result.ours, result.peer_value, result.ratio) == (2.0, 4.0, 2.0)
     refused = refusal("x", 2, [1000.0, 2000.0, 3000.0], "other", "no such layer")
     assert (refused.ours, refused.peer, refused.ratio) == (2.0, "other: no such layer", None)
+
+
+def test_there_is_no_ratio_where_either_was_disturbed():
+    calm, disturbed = [2000.0] * 5, [2000.0, 2000.0, 2000.0, 30000.0, 30000.0]
+    assert compared("x", 1, calm, "other", calm).ratio == 1.0
+    for ours, theirs in ((calm, disturbed), (disturbed, calm)):
+        result = compared("x", 1, ours, "other", theirs)
+        assert (result.ours, result.peer_value, result.ratio) == (2.0, 2.0, None)
+        assert " – " in line(result)
+
+
+def test_quantities_have_no_powers_of_ten():
+    assert quantity(94604.0, "µs") == "94.6 ms"
+    assert quantity(2.5e6, "µs") == "2.5 s"
+    assert quantity(12345.6, "KiB") == "12346 KiB"
 
 
 def test_a_layer_is_what_more_layers_take_more():
@@ -124,6 +194,7 @@ def test_tables_show_every_result_of_a_file(tmp_path):
     rows = [
         compared("a layer", 1, [1000.0, 2000.0, 3000.0], "fast", [2000.0, 5000.0, 6000.0]),
         refusal("a layer", 1, [1000.0, 2000.0, 3000.0], "slow", "no such layer"),
+        compared("a layer", 1, [1000.0, 2000.0, 3000.0], "busy", [2e3, 5e3, 9e6]),
         attrs.evolve(refusal("a layer: rate", 1, [1.0, 1.0], "", ""), ours=1.5, peer=""),
     ]
     machine = {"cpu": "some", "date": "today"}
@@ -133,5 +204,6 @@ def test_tables_show_every_result_of_a_file(tmp_path):
     ran = subprocess.run(
         [sys.executable, BENCH / "tables.py", file], capture_output=True, text=True, check=True
     )
-    assert "| a layer | 2 µs | 1.50 | 5 µs (2.00) | – | 100% |" in ran.stdout
+    assert "| a layer | 2 µs | 1.50 | 5 µs (–) | 5 µs (2.00) | – | 100% |" in ran.stdout
+    assert "A dash for a ratio: " in ran.stdout
     assert "- a layer: slow: no such layer" in ran.stdout

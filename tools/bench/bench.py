@@ -36,7 +36,7 @@ class Result:
     peer : str
         What it is compared with; empty if nothing. Where that cannot be measured, with the reason.
     peer_value, ratio : float or None
-        The ratio is above 1 where we are better.
+        The ratio is above 1 where we are better; None as well where something disturbed either.
     spread : float
         Interquartile range of our samples by their median.
     runs : int
@@ -66,8 +66,8 @@ def arguments(description: str | None) -> argparse.Namespace:
     return parser(description).parse_args()
 
 
-def machine(isa: str = "") -> dict[str, Any]:
-    """Describe the machine, the instruction set that was forced, the date and the commit."""
+def machine(isa: str = "", peers: str = "") -> dict[str, Any]:
+    """Describe the machine, the instruction sets of ours and of peers, the date and the commit."""
     model = platform.processor()
     for line in _read("/proc/cpuinfo").splitlines():
         if line.startswith("model name"):
@@ -77,6 +77,7 @@ def machine(isa: str = "") -> dict[str, Any]:
         "cpu": model,
         "cores": len(os.sched_getaffinity(0)),
         "isa": isa or os.environ.get("BNNPLAN_ISA", "best"),
+        **({"peers": peers} if peers else {}),
         "system": platform.platform(),
         "python": platform.python_version(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -121,22 +122,64 @@ def spread(samples: Sequence[float]) -> float:
     return (third - first) / median
 
 
-HEAD = f"{'name':52} {'threads':>7} {'ours':>19} {'peer':>9} {'ratio':>7} {'spread':>7} runs"
+def quantity(value: float, unit: str) -> str:
+    """A value with its unit; microseconds as milliseconds or seconds where there are many."""
+    if unit == "µs" and value >= 1e6:
+        return f"{value / 1e6:.3g} s"
+    if unit == "µs" and value >= 1e3:
+        return f"{value / 1e3:.3g} ms"
+    # Not in powers of ten, as `g` writes what has more digits before its point.
+    return f"{value:.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
+
+
+HEAD = f"{'name':52} {'threads':>7} {'ours':>14} {'peer':>11} {'ratio':>7} {'spread':>7} runs"
+
+
+def layers_line(row: Result) -> str:
+    share = "–" if row.ratio is None else f"{row.ratio:.2f}"
+    return f"  layers' share of the whole call {share}"
+
+
+def memory_line(row: Result) -> str:
+    alive = "" if row.peer_value is None else f" of {quantity(row.peer_value, row.unit)} alive"
+    return f"  memory beyond weights {quantity(row.ours, row.unit)}{alive}"
+
+
+ASIDES = {"all layers": layers_line, "memory beyond weights": memory_line}
+"""Results that are no comparison: a line below those of the network that they belong to."""
 
 
 def line(row: Result) -> str:
     """One result as a line of the table."""
-    theirs = "" if row.peer_value is None else f"{row.peer_value:.4g}"
-    ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+    aside = ASIDES.get(row.name.rpartition(": ")[2])
+    if aside:
+        return aside(row)
+    ours = quantity(row.ours, row.unit)
+    theirs = "" if row.peer_value is None else quantity(row.peer_value, row.unit)
+    # A peer without a ratio was disturbed, or we were.
+    missing = "–" if theirs else ""
+    ratio = missing if row.ratio is None else f"{row.ratio:.2f}"
     return (
-        f"{row.name:52} {row.threads:7} {row.ours:9.4g} {row.unit:9} {theirs:>9} {ratio:>7} "
+        f"{row.name:52} {row.threads:7} {ours:>14} {theirs:>11} {ratio:>7} "
         f"{row.spread:7.1%} {row.runs:4} {row.peer}"
     )
 
 
-def report(results: Iterable[list[Result]], file: Path | None, isa: str = "") -> None:
-    """Print a table as results come, and write the JSON file if one is wanted."""
-    where = machine(isa)
+def report(
+    results: Iterable[list[Result]], file: Path | None, isa: str = "", peers: str = ""
+) -> None:
+    """Print a table as results come, and write the JSON file if one is wanted.
+
+    Parameters
+    ----------
+    results : iterable of list of Result
+    file : Path or None
+    isa : str
+        Instruction set of ours, if it is known.
+    peers : str
+        What instruction sets peers use.
+    """
+    where = machine(isa, peers)
     if where["load"] > BUSY * where["cores"]:
         print(
             f"the machine is busy (load {where['load']:.1f}): others interrupt long calls more "

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
 
-from bench import parser
-from isolation import ENVIRONMENT
+from bench import Result, parser, report
+from isolation import PEERS_ENVIRONMENT, Item, environment, in_processes
 from peers.base import Peer
 from peers.float32_peer import Float32Peer
 from peers.int8_peer import Int8Peer
 from peers.larq_peer import LarqPeer
 from peers.numba_peer import NumbaPeer
 from peers.openvino_peer import OpenVinoPeer
+
+from bnnplan.backends.cpu.native import best_variant
+from bnnplan.models.errors import BnnplanError
 
 PEERS: dict[str, type[Peer]] = {
     "openvino": OpenVinoPeer,
@@ -32,13 +38,36 @@ def engine_parser(description: str | None) -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--isa",
-        choices=[isa for isa in ENVIRONMENT if isa],
-        default="",
-        help="hold all engines to it that can be held (onnxruntime and larq cannot)",
+        default=os.environ.get("BNNPLAN_ISA", ""),
+        help="instruction set of ours; avx2 holds OpenVINO and numba too",
     )
     return made
 
 
-def wanted(name: str, only: list[str]) -> bool:
-    """Whether a name is among those to measure."""
-    return not only or any(part in name for part in only)
+def chosen(names: Sequence[str], only: list[str]) -> list[str]:
+    """The names to measure; exits with 2, and the names that there are, if a part is of none."""
+    for part in only:
+        if not any(part in name for name in names):
+            print(f"--only {part}: no such name; there are {'; '.join(names)}", file=sys.stderr)
+            raise SystemExit(2)
+    return [name for name in names if not only or any(part in name for part in only)]
+
+
+def measure_all(
+    options: argparse.Namespace,
+    items: Sequence[Item],
+    work: Callable[[int, Item], list[Result]],
+) -> None:
+    """Report what `work` gives for every item, on each number of threads that was asked for."""
+    held = options.isa in PEERS_ENVIRONMENT
+    peers = (
+        f"openvino and numba held to {options.isa}, onnxruntime and larq as compiled or their best"
+        if held
+        else "their best instruction sets"
+    )
+    try:
+        with environment(options.isa):
+            results = in_processes(options.threads, items, work)
+            report(results, options.json, best_variant(), peers)
+    except BnnplanError as error:
+        raise SystemExit(str(error)) from error

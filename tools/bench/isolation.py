@@ -20,29 +20,26 @@ Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 SHIM = Path(__file__).parent / "peers" / "openvino_avx2.c"
-ENVIRONMENT = {
-    "": {},
+PEERS_ENVIRONMENT = {
     "avx2": {
-        "BNNPLAN_ISA": "avx2",
         "ONEDNN_MAX_CPU_ISA": "AVX2",
         # numba compiles for a processor, not for an instruction set.
         "NUMBA_CPU_NAME": "haswell",
         "NUMBA_CPU_FEATURES": "+sse4.2,+popcnt,+avx,+avx2,+fma,+bmi,+bmi2,+lzcnt,+movbe,+f16c",
     },
 }
-"""Environment by wanted instruction set."""
+"""What holds peers to an instruction set; to the others they cannot be held."""
 
 
 def in_processes(
-    threads: list[int], items: Sequence[Item], work: Callable[[int, Item], Made], isa: str
+    threads: list[int], items: Sequence[Item], work: Callable[[int, Item], Made]
 ) -> Iterator[Made]:
     """What `work` gives for each item on each number of threads, a process for each number."""
-    with _environment(isa):
-        for count in threads:
-            context = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(1, context, _bind, (count,)) as pool:
-                for item in items:
-                    yield pool.submit(work, count, item).result()
+    for count in threads:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, context, _bind, (count,)) as pool:
+            for item in items:
+                yield pool.submit(work, count, item).result()
 
 
 def _bind(threads: int) -> None:
@@ -50,9 +47,10 @@ def _bind(threads: int) -> None:
 
 
 @contextlib.contextmanager
-def _environment(isa: str) -> Iterator[None]:
+def environment(isa: str) -> Iterator[None]:
+    """Hold us, and processes started meanwhile, to an instruction set; peers where they can be."""
     before = dict(os.environ)
-    os.environ.update(ENVIRONMENT[isa])
+    os.environ.update(PEERS_ENVIRONMENT.get(isa, {}), **({"BNNPLAN_ISA": isa} if isa else {}))
     with tempfile.TemporaryDirectory() as folder:
         if isa == "avx2":
             shim = _compiled(Path(folder))

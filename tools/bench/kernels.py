@@ -11,9 +11,8 @@ from collections.abc import Callable
 from functools import partial
 
 from attrs import define
-from bench import Result, report, spread
-from engines import PEERS, engine_parser, wanted
-from isolation import in_processes
+from bench import Result, spread
+from engines import PEERS, chosen, engine_parser, measure_all
 from mine import Mine, Speed, board_of, speed_of
 from peers.base import Peer, check_agreement
 from shapes import Shape, feeds, shapes
@@ -50,9 +49,9 @@ class Entrants:
 def main() -> None:
     options = engine_parser(__doc__).parse_args()
     effort = QUICK if options.quick else Effort(4.0, 9, 3)
-    chosen = [shape.name for shape in shapes() if wanted(shape.name, options.only)]
+    names = chosen([shape.name for shape in shapes()], options.only)
     work = partial(measure, effort=effort, peers=options.peer, short=options.quick)
-    report(in_processes(options.threads, chosen, work, options.isa), options.json, options.isa)
+    measure_all(options, names, work)
 
 
 def measure(threads: int, name: str, effort: Effort, peers: list[str], short: bool) -> list[Result]:
@@ -102,14 +101,14 @@ def one_layer(several: float, single: float, length: int) -> float:
 
 def enter(shape: Shape, pad_value: int, peers: list[str], board: Board) -> Entrants:
     """Make the layer ready in all engines; only those that agree with us are let in."""
-    chosen: dict[str, Configuration] = {}
+    fastest: dict[str, Configuration] = {}
     entrants = Entrants({}, {})
     for length in (1, shape.length):
         network = shape.build(length, pad_value)
         given = feeds(network, shape.batch)
-        mine = Mine(network, board, shape.batch, chosen)
+        mine = Mine(network, board, shape.batch, fastest)
         outputs = mine.results(given)
-        entrants.actions[OURS, length] = mine.run
+        entrants.actions[OURS, length] = mine.program(given).run
         for name in peers:
             if name in entrants.refused:
                 continue

@@ -9,11 +9,11 @@ import attrs
 import numpy as np
 from attrs import frozen
 
-from bnnplan.backends.interface import Configuration, Step, Unavailable, Work
+from bnnplan.backends.interface import Buffer, Configuration, Program, Step, Unavailable, Work
 from bnnplan.backends.registry import load_backends
 from bnnplan.models.graph import Network, Node
 from bnnplan.planner.board import Board, detect_board
-from bnnplan.planner.execution.runner import Runner
+from bnnplan.planner.execution.runner import Runner, check_feeds
 from bnnplan.planner.execution.workbench import Workbench
 
 TRIALS = 9
@@ -91,12 +91,34 @@ class Mine:
                 chosen[signature] = self._fastest(node)
             assignment[node.name] = (device.name, chosen[signature])
         self.runner = Runner(self.bench, assignment)
-        (stage,) = self.runner.stages
-        self.run = stage.program.run
 
     def results(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Plain outputs for plain inputs; `run` computes again on whatever its buffers hold."""
+        """Plain outputs for plain inputs."""
         return self.runner.run(feeds)
+
+    def program(self, feeds: Mapping[str, np.ndarray]) -> Program:
+        """All layers, computing again and again on the same plain inputs.
+
+        Those have buffers of their own: in the runner's memory, later tensors take their place,
+        and uploading them again would charge us for what peers are not charged.
+        """
+        (stage,) = self.runner.stages
+        (device,) = self.bench.board.devices
+        backend, kinds = self.bench.backends[device.name], self.network.inputs
+        arrays = check_feeds(self.network, feeds, self.bench.batch)
+        own: dict[int, Buffer] = {}
+        for (tensor, _, format), shared in self.runner.buffers.items():
+            if tensor not in kinds:
+                continue
+            kind = kinds[tensor]
+            buffer = backend.allocate(device, kind, self.bench.batch, format)
+            backend.upload(backend.convert(arrays[tensor], kind, kind.format, format), buffer)
+            own[id(shared)] = buffer
+        steps = [
+            Step(step.kernel, [own.get(id(buffer), buffer) for buffer in step.inputs], step.outputs)
+            for step in stage.program.steps
+        ]
+        return backend.link(steps)
 
     def _fastest(self, node: Node) -> Configuration:
         bench, (device,) = self.bench, self.bench.board.devices

@@ -10,13 +10,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from bench import Result, report, spread
-from engines import PEERS, engine_parser, wanted
-from isolation import in_processes
+from bench import Result, spread
+from engines import PEERS, chosen, engine_parser, measure_all
 from mine import Mine, board_of
 from peers.base import check_agreement
 from peers.forms import decides_floats
-from timing import QUICK, Effort, compared, in_turns, refusal
+from timing import NOISY, QUICK, Effort, compared, in_turns, refusal
 
 from bnnplan.models.errors import BnnplanError
 from bnnplan.models.graph import Network
@@ -53,13 +52,10 @@ def main() -> None:
     effort = QUICK if options.quick else Effort(5.0, 9, 3)
     present = [name for name, file in TRAINED_BY_OTHERS.items() if file.exists()]
     items = [
-        (name, batch)
-        for name in (*ZOO, *present)
-        for batch in options.batch
-        if wanted(name, options.only)
+        (name, batch) for name in chosen([*ZOO, *present], options.only) for batch in options.batch
     ]
     work = partial(measure, effort=effort, peers=options.peer, quick=options.quick)
-    report(in_processes(options.threads, items, work, options.isa), options.json, options.isa)
+    measure_all(options, items, work)
 
 
 @functools.lru_cache(1)
@@ -133,6 +129,7 @@ def layers_share(
 
     taken = in_turns({"timed": timed, OURS: partial(runner.run_encoded, arrays)}, effort)
     mine, whole = statistics.median(layers), statistics.median(taken[OURS])
+    disturbed = max(spread(layers), spread(taken[OURS])) > NOISY
     return Result(
         f"{title}: all layers",
         threads,
@@ -140,7 +137,7 @@ def layers_share(
         "µs",
         "the whole call",
         whole / 1e3,
-        mine / whole,
+        None if disturbed else mine / whole,
         spread(layers),
         len(layers),
     )

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bench import SCHEMA
+from bench import SCHEMA, quantity
+from timing import NOISY
 
 Row = dict[str, Any]
 EXTRAS = {
@@ -21,6 +22,10 @@ EXTRAS = {
     "memory beyond weights": "memory / alive",
 }
 """Results that stand behind the name of what they belong to, and the columns they become."""
+DISTURBED = (
+    f"A dash for a ratio: the rounds of one of the two spread by more than {NOISY:.0%} of their "
+    "median, since something else ran on the cores."
+)
 
 
 def main() -> None:
@@ -35,6 +40,8 @@ def main() -> None:
             rows = [row for row in document["results"] if row["threads"] == count]
             print(f"\n{count} thread{'s' if count > 1 else ''}:\n")
             print("\n".join(table(rows)))
+            if any(map(disturbed, rows)):
+                print(f"\n{DISTURBED}")
         reasons = dict.fromkeys(
             f"{row['name']}: {row['peer']}" for row in document["results"] if refused(row)
         )
@@ -43,7 +50,12 @@ def main() -> None:
 
 def refused(row: Row) -> bool:
     """Whether a peer could not be measured; its reason stands behind its name."""
-    return row["ratio"] is None and ": " in row["peer"]
+    return row["peer_value"] is None and ": " in row["peer"]
+
+
+def disturbed(row: Row) -> bool:
+    """Whether a ratio would say nothing: our rounds or theirs differ too much."""
+    return row["peer_value"] is not None and (row["ratio"] is None or row["spread"] > NOISY)
 
 
 def table(rows: list[Row]) -> Iterable[str]:
@@ -57,11 +69,9 @@ def table(rows: list[Row]) -> Iterable[str]:
         if extra in EXTRAS:
             cells[EXTRAS[extra]] = _extra(extra, row)
         else:
-            cells["bnnplan"] = _time(row["ours"])
+            cells["bnnplan"] = quantity(row["ours"], row["unit"])
             peer = row["peer"].partition(": ")[0]
-            cells[peer] = (
-                "–" if refused(row) else f"{_time(row['peer_value'])} ({row['ratio']:.2f})"
-            )
+            cells[peer] = "–" if refused(row) else _with_ratio(row)
             cells["spread"] = f"{row['spread']:.0%}"
     columns = _ordered({column for cells in subjects.values() for column in cells})
     yield "| " + " | ".join(["", *columns]) + " |"
@@ -76,22 +86,21 @@ def _ordered(columns: set[str]) -> list[str]:
     return [*known, *sorted(columns - set(known) - {"spread"}), "spread"]
 
 
+def _with_ratio(row: Row) -> str:
+    ratio = "–" if disturbed(row) else f"{row['ratio']:.2f}"
+    return f"{quantity(row['peer_value'], row['unit'])} ({ratio})"
+
+
 def _extra(kind: str, row: Row) -> str:
     if kind == "rate":
         return f"{row['ours']:.2f}"
+    if disturbed(row):
+        return "–"
     if kind == "a cycle and core":
         return f"{row['ours']:.0f} ({row['ratio']:.0%})"
     if kind == "all layers":
         return f"{row['ratio']:.2f}"
     return f"{1 / row['ratio']:.2f}"
-
-
-def _time(microseconds: float) -> str:
-    if microseconds >= 1e6:
-        return f"{microseconds / 1e6:.3g} s"
-    if microseconds >= 1e3:
-        return f"{microseconds / 1e3:.3g} ms"
-    return f"{microseconds:.3g} µs"
 
 
 if __name__ == "__main__":

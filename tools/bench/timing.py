@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Hashable, Mapping
@@ -15,6 +16,8 @@ BURST_NS = 2_000_000
 LONG_NS = 20_000_000
 """What takes longer warms itself up."""
 MOST_CALLS = 20
+NOISY = 1.0
+"""Spread from which on rounds say nothing about a ratio: something else ran on the cores."""
 PAUSE = 0.001
 """Seconds between turns, in which the waiting threads of the engine before fall asleep."""
 
@@ -28,19 +31,24 @@ class Effort:
     Parameters
     ----------
     seconds : float
-        For all that is compared, together; the rounds are made whatever they take.
+        For all that is compared, together; rounds are made whatever they take.
     rounds : int
-        Least number of bursts of each; at least 2, so that there is a spread.
+        Least number of bursts of each.
     calls : int
         Least number of calls in a burst.
+    patience : float
+        Seconds after which `FEWEST` rounds are enough.
     """
 
     seconds: float
     rounds: int
     calls: int
+    patience: float = math.inf
 
 
-QUICK = Effort(0.1, 2, 1)
+QUICK = Effort(0.1, 5, 1, patience=0.2)
+FEWEST = 3
+"""Rounds; of fewer there is no spread."""
 
 
 def in_turns(
@@ -62,9 +70,11 @@ def in_turns(
     """
     calls = {name: _calls(action, effort.calls) for name, action in actions.items()}
     found: dict[Name, list[float]] = {name: [] for name in actions}
-    end = time.monotonic() + effort.seconds
+    start = time.monotonic()
     made = 0
-    while made < effort.rounds or time.monotonic() < end:
+    while (taken := time.monotonic() - start) < effort.seconds or made < (
+        effort.rounds if taken < effort.patience else FEWEST
+    ):
         for name in list(actions)[:: 1 if made % 2 else -1]:
             found[name].append(_burst(actions[name], *calls[name]))
         made += 1
@@ -93,8 +103,12 @@ def _burst(action: Callable[[], object], thrown_away: int, calls: int) -> float:
 
 
 def compared(name: str, threads: int, ours: list[float], peer: str, theirs: list[float]) -> Result:
-    """Two series of nanoseconds, round by round, as one result in microseconds."""
+    """Two series of nanoseconds, round by round, as one result in microseconds.
+
+    Without a ratio where either was disturbed.
+    """
     ratio = statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
+    disturbed = max(spread(ours), spread(theirs)) > NOISY
     return Result(
         name,
         threads,
@@ -102,7 +116,7 @@ def compared(name: str, threads: int, ours: list[float], peer: str, theirs: list
         "µs",
         peer,
         statistics.median(theirs) / 1e3,
-        ratio,
+        None if disturbed else ratio,
         spread(ours),
         len(ours),
     )

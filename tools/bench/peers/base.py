@@ -45,6 +45,7 @@ class Peer(ABC):
     """What it pads with where it gives bits: 0, or 1 if it cannot pad by 0."""
 
     def __init__(self, network: Network, threads: int, batch: int) -> None:
+        require(self.package)
         self.network = network
         self.threads = threads
         self.batch = batch
@@ -76,13 +77,13 @@ class Peer(ABC):
         """Largest difference of each output of the last run from plain values; bits are ±1."""
 
 
-def require(package: str, extra: str) -> None:
+def require(package: str) -> None:
     """Raise UnsupportedError unless a distribution is installed."""
     try:
         importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError as error:
         raise UnsupportedError(
-            f"{package} is not installed; pip install 'bnnplan[{extra}]'"
+            f"{package} is not installed; pip install '.[bench]' in the checkout"
         ) from error
 
 

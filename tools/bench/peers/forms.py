@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import attrs
 import numpy as np
 
 from bnnplan.models.graph import Network, Node
-from bnnplan.models.layers import BatchNorm, BinaryProduct, Sign, Threshold
-from bnnplan.models.lowering import PASSES
+from bnnplan.models.layers import BatchNorm, BinaryProduct, Layer, Sign, Threshold
+from bnnplan.models.lowering import PASSES, Pass, run_passes
 from bnnplan.models.tensors import ElementType
-
-Pass = Callable[[Network], Network]
 
 
 def lowered_without(network: Network, left_out: tuple[Pass, ...] = ()) -> Network:
@@ -24,13 +20,7 @@ def lowered_without(network: Network, left_out: tuple[Pass, ...] = ()) -> Networ
     left_out : tuple of callable
         Passes of lowering that are no use to an engine.
     """
-    while True:
-        before = network
-        for run in PASSES:
-            if run not in left_out:
-                network = run(network)
-        if network is before:
-            return network
+    return run_passes(network, [run for run in PASSES if run not in left_out])
 
 
 def with_norms(network: Network) -> Network:
@@ -69,7 +59,12 @@ def decides_floats(network: Network) -> bool:
     behind it, comes out another way.
     """
     return any(
-        isinstance(node.layer, Sign | Threshold)
-        and network.types[node.inputs[0]].element is ElementType.FLOAT32
+        _makes_bits(node.layer) and network.types[node.inputs[0]].element is ElementType.FLOAT32
         for node in network.nodes
     )
+
+
+def _makes_bits(layer: Layer) -> bool:
+    if isinstance(layer, BinaryProduct):
+        return layer.threshold is not None
+    return isinstance(layer, Sign | Threshold)

@@ -9,7 +9,7 @@ import numpy as np
 from bnnplan.models.errors import UnsupportedError
 from bnnplan.models.graph import Network
 from bnnplan.models.tensors import ElementType
-from peers.base import Peer, differences, from_nchw, require, to_nchw
+from peers.base import Peer, differences, from_nchw, to_nchw
 
 
 class Int8Peer(Peer):
@@ -20,7 +20,6 @@ class Int8Peer(Peer):
 
     def __init__(self, network: Network, threads: int, batch: int) -> None:
         super().__init__(network, threads, batch)
-        require(self.package, "bench")
         import onnxruntime
 
         from peers.int8_graph import to_int8_onnx

@@ -1,7 +1,7 @@
 """The two modules of larq-compute-engine that are needed, loaded by their files.
 
 Importing the package itself imports its converter, and with that TensorFlow, of which neither the
-interpreter nor the schema of its files needs anything.
+interpreter nor the schema of its files needs anything. The package must be installed.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import functools
 import importlib.metadata
 import importlib.util
 from types import ModuleType
-
-from peers.base import require
 
 PACKAGE = "larq-compute-engine"
 
@@ -34,7 +32,6 @@ def interpreter() -> ModuleType:
 
 
 def _load(name: str, path: str) -> ModuleType:
-    require(PACKAGE, "bench")
     where = importlib.metadata.distribution(PACKAGE).locate_file("larq_compute_engine")
     spec = importlib.util.spec_from_file_location(name, f"{where}/{path}")
     assert spec is not None

@@ -12,7 +12,7 @@ from bnnplan.models.errors import UnsupportedError
 from bnnplan.models.graph import Network
 from bnnplan.models.layers import BinaryDense, Sign
 from bnnplan.models.tensors import pack_bits
-from peers.base import Peer, differences, require
+from peers.base import Peer, differences
 
 
 class NumbaPeer(Peer):
@@ -23,7 +23,6 @@ class NumbaPeer(Peer):
 
     def __init__(self, network: Network, threads: int, batch: int) -> None:
         super().__init__(network, threads, batch)
-        require(self.package, "bench")
         sign, *rest = network.nodes
         weights = [
             node.layer.weight

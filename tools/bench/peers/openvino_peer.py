@@ -9,7 +9,7 @@ import numpy as np
 from bnnplan.models.errors import UnsupportedError
 from bnnplan.models.graph import Network
 from bnnplan.models.lowering import pool_bits
-from peers.base import Peer, differences, from_nchw, require, to_nchw
+from peers.base import Peer, differences, from_nchw, to_nchw
 from peers.forms import lowered_without
 
 
@@ -22,7 +22,6 @@ class OpenVinoPeer(Peer):
 
     def __init__(self, network: Network, threads: int, batch: int) -> None:
         super().__init__(network, threads, batch)
-        require(self.package, "bench")
         import openvino
 
         from peers.openvino_graph import to_openvino
