@@ -17,11 +17,13 @@ from bnnplan.planner.execution.runner import Runner, check_feeds, transfer_label
 from bnnplan.planner.execution.trace import EventKind
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.plan import Baseline, Plan, PlanError, Proof
-from bnnplan.planner.planning import SolveOptions, build_plan, plan_latency
+from bnnplan.planner.plan_building import build_plan
+from bnnplan.planner.planning import plan_latency
 from bnnplan.planner.profile import Profile
 from bnnplan.planner.profiling.oracle import difference, reference_values
 from bnnplan.planner.report.units import interval_text, times
 from bnnplan.planner.solvers.evaluation import evaluate as evaluate_choice
+from bnnplan.planner.solving import SolveOptions
 
 TOLERANCE = 0.05
 """Predicted and measured latency agree within this share, or the costs are measured again."""

@@ -18,9 +18,10 @@ from bnnplan.planner.cli.common import board_of, notes, open_board, open_lowered
 from bnnplan.planner.execution.runner import Runner
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.plan import Plan, load_plan
-from bnnplan.planner.planning import SolveOptions, plan_latency
+from bnnplan.planner.planning import plan_latency
 from bnnplan.planner.profile import Profile
 from bnnplan.planner.profiling import Options
+from bnnplan.planner.solving import SolveOptions
 from bnnplan.planner.verification import make_runner
 
 

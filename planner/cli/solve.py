@@ -32,11 +32,12 @@ from bnnplan.planner.cli.common import (
 )
 from bnnplan.planner.cli.planned import source_of, whole_profile
 from bnnplan.planner.plan import SCHEMA, VERSION, Plan, save_plan
-from bnnplan.planner.planning import SolveOptions, plan_latency
+from bnnplan.planner.planning import plan_latency
 from bnnplan.planner.profile import Profile, load_profile
 from bnnplan.planner.profiling import Options
 from bnnplan.planner.report.plan_text import print_plan
 from bnnplan.planner.solvers import METHODS
+from bnnplan.planner.solving import SolveOptions
 from bnnplan.planner.verification import solve_on_board
 
 MOST_WORKERS = 256

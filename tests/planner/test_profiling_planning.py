@@ -10,14 +10,14 @@ from bnnplan.backends.reference import ReferenceBackend, compute, evaluate
 from bnnplan.backends.reference.backend import ReferenceKernel
 from bnnplan.models.errors import FileError
 from bnnplan.models.tensors import TensorType, decode, encode
-from bnnplan.planner import planning
+from bnnplan.planner import plan_building, planning, solving
 from bnnplan.planner.baselines import SINGLE_DEVICE
 from bnnplan.planner.board import Link
 from bnnplan.planner.encoding import encode_problem
 from bnnplan.planner.execution.memory import footprint
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.plan import InfeasibleError, NoPlanError, PlanError, load_plan, save_plan
-from bnnplan.planner.planning import SolveOptions, plan_latency
+from bnnplan.planner.planning import plan_latency
 from bnnplan.planner.profile import (
     LaunchCost,
     ProfileError,
@@ -32,6 +32,7 @@ from bnnplan.planner.profiling.oracle import Oracle, difference, reference_value
 from bnnplan.planner.profiling.programs import Programs
 from bnnplan.planner.profiling.transfers import measure_transfers
 from bnnplan.planner.solvers.base import SolverResult, Status
+from bnnplan.planner.solving import SolveOptions
 from bnnplan.planner.verification import check_exact, make_runner, solve_on_board
 
 QUICK = Options(tolerance=0.5, budget=3.0)
@@ -186,7 +187,7 @@ def test_methods_that_prove_nothing_still_tell_what_is_infeasible(profile, metho
 
 def test_a_heuristic_that_finds_nothing_blames_no_time_limit(profile, monkeypatch):
     unknown = SolverResult(Status.UNKNOWN, None, None, None, 0.0, "greedy", "22 bytes too few")
-    monkeypatch.setattr(planning, "solve", lambda *_, **__: unknown)
+    monkeypatch.setattr(solving, "solve", lambda *_, **__: unknown)
     with pytest.raises(NoPlanError) as caught:
         plan_latency(chain(), profile, source="chain", options=SolveOptions("greedy"))
     assert "method 'greedy' finds no plan for 'chain': 22 bytes too few" in str(caught.value)
@@ -328,21 +329,21 @@ def test_a_layer_that_needs_many_threads_still_has_a_plan(profile):
 
 def test_all_problems_together_keep_the_time_limit(profile, monkeypatch):
     given = []
-    original = planning.solve
+    original = solving.solve
 
     def solve(problem, method, *, time_limit, **rest):
         given.append(time_limit)
         return original(problem, method, time_limit=time_limit, **rest)
 
-    monkeypatch.setattr(planning, "solve", solve)
+    monkeypatch.setattr(solving, "solve", solve)
     plan_latency(chain(), profile, source="chain", options=SolveOptions(time_limit=8.0))
     assert 0 < sum(given) <= 8.0
 
 
 def test_overlaps_count_the_launch_of_a_program():
-    assert not planning._overlaps([(0, 10, "a"), (10, 20, "b")])
-    assert planning._overlaps([(0, 10, "a"), (9, 20, "b")])
-    assert not planning._overlaps([(0, 10, "a"), (5, 5, "b")])
+    assert not plan_building._overlaps([(0, 10, "a"), (10, 20, "b")])
+    assert plan_building._overlaps([(0, 10, "a"), (9, 20, "b")])
+    assert not plan_building._overlaps([(0, 10, "a"), (5, 5, "b")])
 
 
 def with_configuration(profile, **changes):

@@ -18,8 +18,11 @@ LONG_NS = 20_000_000
 MOST_CALLS = 20
 NOISY = 1.0
 """Spread from which on rounds say nothing about a ratio: something else ran on the cores."""
-PAUSE = 0.001
-"""Seconds between turns, in which the waiting threads of the engine before fall asleep."""
+PAUSE = 0.012
+"""Seconds between turns, in which the waiting threads of the engine before fall asleep.
+
+Those of larq-compute-engine spin for about 10 ms, on a core that the next engine needs.
+"""
 
 Name = TypeVar("Name", bound=Hashable)
 

@@ -63,7 +63,7 @@ static void lay_out(bnn_binary_conv *conv)
 }
 
 /* Everything but the weights themselves. */
-static bool set_up(bnn_binary_conv *conv, int pad_value, const bnn_execution *execution)
+static bnn_status set_up(bnn_binary_conv *conv, int pad_value, const bnn_execution *execution)
 {
     const bnn_geometry *g = &conv->geometry;
     const bnn_convolution *s = &g->shape;
@@ -88,20 +88,23 @@ static bool set_up(bnn_binary_conv *conv, int pad_value, const bnn_execution *ex
                            s->kernel_height, s->stride_height, s->dilation_height, zero) ||
         !bnn_border_create(&conv->horizontal, g->out_width, s->width, s->pad_left,
                            s->kernel_width, s->stride_width, s->dilation_width, zero))
-        return false;
+        return BNN_NO_MEMORY;
     const size_t classes = conv->vertical.count * conv->horizontal.count;
     /* Look-up keeps its own weights, made from those of one filter after the other. */
     const size_t weights = conv->lookup != NULL ? conv->words : conv->blocks * conv->block_words;
     const size_t limits = classes * conv->limit_step;
     if (classes > UINT16_MAX || limits > BNN_MOST_ELEMENTS || weights > BNN_MOST_ELEMENTS)
-        return false;
+        return bnn_fail(BNN_UNSUPPORTED,
+                        "binary convolution: %zu kinds of windows at its borders, or its weights, "
+                        "are too many",
+                        classes);
     conv->run_offsets = bnn_allocate(conv->runs * sizeof *conv->run_offsets);
     conv->weights = bnn_allocate(weights * sizeof *conv->weights);
     conv->padding = bnn_allocate(conv->row_words * sizeof *conv->padding);
     conv->limits = bnn_allocate(limits * sizeof *conv->limits);
     conv->classes = bnn_allocate(conv->vertical.count * g->out_width * sizeof *conv->classes);
     if (!conv->run_offsets || !conv->weights || !conv->padding || !conv->limits || !conv->classes)
-        return false;
+        return BNN_NO_MEMORY;
     /* Lanes without a filter never give bit 1. */
     for (size_t i = 0; i < limits; i++)
         conv->limits[i] = INT32_MAX;
@@ -118,14 +121,14 @@ static bool set_up(bnn_binary_conv *conv, int pad_value, const bnn_execution *ex
     size_t own = (conv->band_words + conv->pool_words + conv->loose_words) * sizeof(uint64_t);
     if (conv->lookup != NULL) {
         if (!bnn_conv_lookup_create(conv))
-            return false;
+            return BNN_NO_MEMORY;
         conv->base.weight_bytes += conv->lookup->bytes;
         own += conv->lookup->index_bytes + conv->lookup->counts_bytes;
     } else {
         conv->base.weight_bytes += weights * sizeof(uint64_t) + limits * sizeof(int32_t);
     }
     conv->base.workspace_bytes = (size_t)execution->threads * own;
-    return true;
+    return BNN_OK;
 }
 
 bnn_status bnn_binary_conv_create(const bnn_convolution *shape, int pad_value,
@@ -184,11 +187,16 @@ bnn_status bnn_binary_conv_create(const bnn_convolution *shape, int pad_value,
         if (conv->lookup != NULL)
             conv->lookup->kernels = lookup;
     }
-    if ((lookup != NULL && conv->lookup == NULL) ||
-        !bnn_fused_scale_create(&conv->scale, &fused, shape->filters, BNN_INT32, execution) ||
-        !set_up(conv, pad_value, execution)) {
+    const bool has_room = lookup == NULL || conv->lookup != NULL;
+    status = BNN_NO_MEMORY;
+    if (has_room &&
+        bnn_fused_scale_create(&conv->scale, &fused, shape->filters, BNN_INT32, execution))
+        status = set_up(conv, pad_value, execution);
+    if (status != BNN_OK) {
         destroy(&conv->base);
-        return bnn_fail(BNN_NO_MEMORY, "no memory for the weights of a binary convolution");
+        return status != BNN_NO_MEMORY
+                   ? status
+                   : bnn_fail(status, "no memory for the weights of a binary convolution");
     }
     bnn_binary_conv_pack(conv, pad_value, weights, fused.thresholds, fused.flips);
     *kernel = &conv->base;

@@ -77,6 +77,14 @@ def test_the_wrong_extent_is_named(changes, named):
         binary_conv(shape(**changes))
 
 
+def test_too_many_kinds_of_border_windows_are_refused():
+    large = {"height": 130, "width": 130, "kernel_height": 129, "kernel_width": 129}
+    pads = dict.fromkeys(("pad_top", "pad_left", "pad_bottom", "pad_right"), 128)
+    wide = shape(channels=1, filters=1, **large, **pads)
+    with pytest.raises(UnsupportedError, match="66049 kinds of windows at its borders"):
+        binary_conv(wide, weights=pointer(np.ones((1, 129, 129, 1), np.int8)))
+
+
 @pytest.mark.parametrize("wrong", [0, 2, -2, 3, -3, 127, -128])
 def test_weights_other_than_signs_are_refused(wrong):
     weights = np.ones((2, 3), np.int8)
