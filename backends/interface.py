@@ -25,27 +25,37 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import numpy as np
 from attrs import field, frozen
 
+from bnnplan.backends.device import Ceiling, Device, MemorySpace, Unavailable, Work
 from bnnplan.models.errors import BnnplanError
 from bnnplan.models.graph import BoundLayer
 from bnnplan.models.tensors import TensorFormat, TensorType
 
+__all__ = [
+    "ALIGNMENT",
+    "Arena",
+    "Backend",
+    "Buffer",
+    "Ceiling",
+    "Configuration",
+    "Device",
+    "DeviceError",
+    "Kernel",
+    "MemorySpace",
+    "Program",
+    "Step",
+    "Unavailable",
+    "Work",
+]
+"""What a plugin needs, the descriptions of :mod:`bnnplan.backends.device` included."""
+
 ALIGNMENT = 64
 """Bytes of a cache line, to which tensors are aligned unless a backend wants more."""
-
-
-def _strings(values: Iterable[str]) -> frozenset[str]:
-    return frozenset(values)
-
-
-def _texts(values: Mapping[str, str]) -> dict[str, str]:
-    return dict(values)
 
 
 def _integers(values: Iterable[int]) -> tuple[int, ...]:
@@ -54,113 +64,6 @@ def _integers(values: Iterable[int]) -> tuple[int, ...]:
 
 class DeviceError(BnnplanError):
     """A device that is missing, was lost, or failed while running; says which and what to do."""
-
-
-@frozen
-class MemorySpace:
-    """Memory that a device's kernels read and write directly.
-
-    Parameters
-    ----------
-    name : str
-        Such as ``host``. Devices with the same space need no transfer between them.
-    capacity : int or None
-        Bytes; None where unknown.
-    """
-
-    name: str
-    capacity: int | None = None
-
-
-class Work(StrEnum):
-    """What a device does so much of in a second."""
-
-    CYCLES = "cycles"
-    """Of the clock."""
-    BIT_PRODUCTS = "bit-products"
-    """±1 times ±1, and added up."""
-    BYTE_PRODUCTS = "byte-products"
-    """A byte times ±1, and added up."""
-    FLOAT_PRODUCTS = "float-products"
-    """float32 times float32, rounded, and added up."""
-    BYTES_READ = "bytes-read"
-
-
-@frozen
-class Ceiling:
-    """The most that a device can do of some work in a second, as measured.
-
-    Parameters
-    ----------
-    work : Work
-    name : str
-        What people call it: how the work is done, or the level of memory.
-    threads : int
-        Threads that do it together.
-    rate : float
-        Of all of them, a second.
-    variant : str
-        The kernel variant that it holds for; empty: for all.
-    capacity : int or None
-        Of bytes: the most that each thread can have at this level; None: no limit.
-    """
-
-    work: Work
-    name: str
-    threads: int
-    rate: float
-    variant: str = ""
-    capacity: int | None = None
-
-
-def _ceilings(values: Iterable[Ceiling]) -> tuple[Ceiling, ...]:
-    return tuple(values)
-
-
-@frozen
-class Device:
-    """Something that runs layers.
-
-    Parameters
-    ----------
-    name : str
-        Unique on the board, such as ``cpu0`` or ``opencl0``.
-    backend : str
-        Registered name of the backend that it belongs to.
-    kind : str
-        ``cpu``, ``gpu`` or ``accelerator``.
-    description : str
-        What a person calls it.
-    space : MemorySpace
-    resources : frozenset of str
-        The cores (``core:3``) and queues (``queue:opencl0``) it occupies while running. Two
-        devices that share one never run at the same time.
-    threads : int
-        Most threads that a configuration may use.
-    properties : mapping of str to str
-        Driver version, clock and the like; part of a profile's fingerprint.
-    ceilings : tuple of Ceiling
-        What it can do at most; empty where that was not measured. Devices that differ in nothing
-        else are equal.
-    """
-
-    name: str
-    backend: str
-    kind: str
-    description: str
-    space: MemorySpace
-    resources: frozenset[str] = field(default=frozenset(), converter=_strings)
-    threads: int = 1
-    properties: Mapping[str, str] = field(factory=dict, converter=_texts, hash=False)
-    ceilings: tuple[Ceiling, ...] = field(default=(), converter=_ceilings, eq=False)
-
-
-@frozen
-class Unavailable:
-    """A device, or a whole backend, that cannot be used here, and why."""
-
-    name: str
-    reason: str
 
 
 @frozen(order=True)

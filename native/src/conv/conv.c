@@ -136,17 +136,12 @@ bnn_status bnn_binary_conv_create(const bnn_convolution *shape, int pad_value,
                                   const bnn_execution *execution, bnn_kernel **kernel)
 {
     static const char owner[] = "binary convolution";
-    bnn_isa isa;
-    bnn_geometry geometry;
-    bnn_fusion fused;
+    bnn_product product;
     bnn_fused_pool pool;
-    bnn_status status = bnn_execution_check(execution, &isa);
-    if (status == BNN_OK)
-        status = bnn_geometry_create(shape, owner, &geometry);
-    if (status == BNN_OK)
-        status = bnn_fusion_check(fusion, owner, &fused);
+    bnn_status status = bnn_product_check(shape, owner, fusion, execution, &product);
     if (status != BNN_OK)
         return status;
+    const bnn_fusion *const fused = &product.fusion;
     if (weights == NULL || kernel == NULL)
         return bnn_fail(BNN_BAD_ARGUMENT, "binary convolution: weights are missing");
     if (pad_value < -1 || pad_value > 1)
@@ -157,14 +152,15 @@ bnn_status bnn_binary_conv_create(const bnn_convolution *shape, int pad_value,
         return bnn_fail(BNN_UNSUPPORTED, "binary convolution: more than 2^29 taps a filter");
     if (!bnn_are_signs(weights, bnn_weight_count(shape)))
         return bnn_fail(BNN_BAD_ARGUMENT, "binary convolution: every weight must be 1 or -1");
-    const bool to_bits = fused.thresholds != NULL;
+    const bool to_bits = fused->thresholds != NULL;
     const bnn_lookup_kernels *lookup;
-    status = bnn_lookup_choose(execution, isa, shape, geometry.out_width, &lookup);
+    status = bnn_lookup_choose(execution, product.isa, shape, product.geometry.out_width, &lookup);
     if (status != BNN_OK)
         return status;
     if (bnn_is_depthwise(shape))
-        return bnn_depthwise_create(&geometry, pad_value, weights, &fused, execution, kernel);
-    status = bnn_fused_pool_create(&pool, &fused.pool, &geometry, owner);
+        return bnn_depthwise_create(&product.geometry, pad_value, weights, fused, execution,
+                                    kernel);
+    status = bnn_fused_pool_create(&pool, &fused->pool, &product.geometry, owner);
     if (status != BNN_OK)
         return status;
     bnn_binary_conv *conv = bnn_allocate(sizeof *conv);
@@ -178,8 +174,8 @@ bnn_status bnn_binary_conv_create(const bnn_convolution *shape, int pad_value,
         .phases = 1,
         .threads = execution->threads,
     };
-    conv->geometry = geometry;
-    conv->rows = bnn_rows_select(isa);
+    conv->geometry = product.geometry;
+    conv->rows = bnn_rows_select(product.isa);
     conv->to_bits = to_bits;
     conv->pool = pool;
     if (lookup != NULL) {
@@ -190,7 +186,7 @@ bnn_status bnn_binary_conv_create(const bnn_convolution *shape, int pad_value,
     const bool has_room = lookup == NULL || conv->lookup != NULL;
     status = BNN_NO_MEMORY;
     if (has_room &&
-        bnn_fused_scale_create(&conv->scale, &fused, shape->filters, BNN_INT32, execution))
+        bnn_fused_scale_create(&conv->scale, fused, shape->filters, BNN_INT32, execution))
         status = set_up(conv, pad_value, execution);
     if (status != BNN_OK) {
         destroy(&conv->base);
@@ -198,7 +194,7 @@ bnn_status bnn_binary_conv_create(const bnn_convolution *shape, int pad_value,
                    ? status
                    : bnn_fail(status, "no memory for the weights of a binary convolution");
     }
-    bnn_binary_conv_pack(conv, pad_value, weights, fused.thresholds, fused.flips);
+    bnn_binary_conv_pack(conv, pad_value, weights, fused->thresholds, fused->flips);
     *kernel = &conv->base;
     return BNN_OK;
 }

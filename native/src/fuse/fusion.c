@@ -1,6 +1,7 @@
 #include "fuse/fusion.h"
 
 #include "core/error.h"
+#include "core/kernel_base.h"
 
 bnn_status bnn_fusion_check(const bnn_fusion *given, const char *owner, bnn_fusion *fusion)
 {
@@ -25,4 +26,16 @@ bnn_status bnn_fusion_check(const bnn_fusion *given, const char *owner, bnn_fusi
                         "%s: a pooling window of %zu x %zu cannot move by %zu x %zu", owner,
                         pool->height, pool->width, pool->stride_height, pool->stride_width);
     return BNN_OK;
+}
+
+bnn_status bnn_product_check(const bnn_convolution *shape, const char *owner,
+                             const bnn_fusion *fusion, const bnn_execution *execution,
+                             bnn_product *product)
+{
+    bnn_status status = bnn_execution_check(execution, &product->isa);
+    if (status == BNN_OK)
+        status = bnn_geometry_create(shape, owner, &product->geometry);
+    if (status == BNN_OK)
+        status = bnn_fusion_check(fusion, owner, &product->fusion);
+    return status;
 }

@@ -168,30 +168,25 @@ bnn_status bnn_input_conv_create(const bnn_convolution *shape, bnn_element eleme
                                  const bnn_execution *execution, bnn_kernel **kernel)
 {
     static const char owner[] = "first layer";
-    bnn_isa isa;
-    bnn_geometry geometry;
-    bnn_fusion fused;
+    bnn_product product;
     bnn_fused_pool pool;
-    bnn_status status = bnn_execution_check(execution, &isa);
-    if (status == BNN_OK)
-        status = bnn_geometry_create(shape, owner, &geometry);
-    if (status == BNN_OK)
-        status = bnn_fusion_check(fusion, owner, &fused);
+    bnn_status status = bnn_product_check(shape, owner, fusion, execution, &product);
     if (status == BNN_OK)
         status = check(shape, element, weights, kernel != NULL);
     if (status != BNN_OK)
         return status;
-    bnn_input_loop loop = select_loop(isa, element);
+    const bnn_fusion *const fused = &product.fusion;
+    bnn_input_loop loop = select_loop(product.isa, element);
     if (loop == NULL)
         return bnn_fail(BNN_BAD_ARGUMENT, "first layer: element type %d is no number",
                         (int)element);
-    const bnn_triple_loops *triples = bnn_triples_select(isa, shape, element);
-    status = bnn_fused_pool_create(&pool, &fused.pool, &geometry, owner);
+    const bnn_triple_loops *triples = bnn_triples_select(product.isa, shape, element);
+    status = bnn_fused_pool_create(&pool, &fused->pool, &product.geometry, owner);
     if (status != BNN_OK)
         return status;
     if (triples != NULL)
-        return bnn_triple_conv_create(&geometry, element, weights, &fused, &pool, execution,
-                                      triples, kernel);
+        return bnn_triple_conv_create(&product.geometry, element, weights, fused, &pool,
+                                      execution, triples, kernel);
     bnn_input_conv *conv = bnn_allocate(sizeof *conv);
     if (conv == NULL) {
         bnn_fused_pool_destroy(&pool);
@@ -203,23 +198,23 @@ bnn_status bnn_input_conv_create(const bnn_convolution *shape, bnn_element eleme
         .phases = 1,
         .threads = execution->threads,
     };
-    conv->geometry = geometry;
+    conv->geometry = product.geometry;
     conv->element = element;
     conv->loop = loop;
-    conv->to_bits = fused.thresholds != NULL;
+    conv->to_bits = fused->thresholds != NULL;
     conv->pool = pool;
     const bnn_element sums = element == BNN_FLOAT32 ? BNN_FLOAT32 : BNN_INT32;
-    const size_t filters = geometry.shape.filters;
-    conv->threshold_loop = bnn_threshold_select(isa, sums);
+    const size_t filters = product.geometry.shape.filters;
+    conv->threshold_loop = bnn_threshold_select(product.isa, sums);
     if ((conv->to_bits &&
          !bnn_limits_create(&conv->limits, filters, BNN_INPUT_BLOCK, sums == BNN_FLOAT32,
-                            fused.thresholds, fused.flips)) ||
-        !bnn_fused_scale_create(&conv->scale, &fused, filters, sums, execution) ||
+                            fused->thresholds, fused->flips)) ||
+        !bnn_fused_scale_create(&conv->scale, fused, filters, sums, execution) ||
         !set_up(conv, execution)) {
         destroy(&conv->base);
         return bnn_fail(BNN_NO_MEMORY, "no memory for the weights of a first layer");
     }
-    pack(conv, weights, bnn_input_select(isa)->excess);
+    pack(conv, weights, bnn_input_select(product.isa)->excess);
     *kernel = &conv->base;
     return BNN_OK;
 }
