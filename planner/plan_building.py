@@ -6,8 +6,8 @@ from bnnplan.models.graph import Network
 from bnnplan.planner.encoding import Encoding
 from bnnplan.planner.plan import Baseline, Plan, PlannedLayer, PlannedTransfer, Proof
 from bnnplan.planner.plan_memory import planned_memory
-from bnnplan.planner.problem import Solution
 from bnnplan.planner.profile import Profile, shape_fingerprint
+from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.checking import memory_peaks
 
 

@@ -18,9 +18,24 @@ Nothing here knows of neural networks: any graph of tasks can be planned. What i
   while it runs; a tensor from the start of its producer until its last direct consumer and its
   last transfer end; a transferred tensor from the start of the transfer until its last consumer
   ends. Intervals are half open: what takes no time occupies no memory.
-* The **objective** is the latency: the time when the last task ends.
+* An **export** is what has to happen once to a tensor made at a port before it can be transferred
+  from there to anywhere (one download for several uploads). All its transfers wait for it.
+* A **contiguous** device takes its tasks as one part. The part starts when everything that it
+  reads from elsewhere has been made and exported; from its start to its end nothing but the part
+  happens on the device: the transfers to it, its tasks, and the exports from it. What it gives is
+  there for others, and for transfers, when the whole part has ended.
+* A **colocated** group of tasks lies on one device. A **switch** is an edge whose tasks lie on
+  different devices, both with resources; `Problem.switches` limits their number.
+* The **objectives** are measures (`Measure`), minimised one after the other: the second among the
+  solutions that are best by the first. **Limits** hold for any measure.
 
-Durations are whole nanoseconds, sizes whole bytes, so that solvers are exact.
+One inference or a pipeline: if the period is an objective or limited, the solution is the schedule
+of one frame that is repeated every period; frames overlap. Then everything that is said above of
+resources and memory holds for all frames together: resources are free of overlaps, and spaces hold
+what is alive, modulo the period.
+
+Durations are whole nanoseconds, sizes whole bytes, energies whole nanojoules, so that solvers are
+exact.
 """
 
 from __future__ import annotations
@@ -36,19 +51,18 @@ __all__ = [
     "Device",
     "Edge",
     "Entry",
+    "Export",
+    "Limit",
+    "Measure",
     "Option",
     "Port",
     "Problem",
     "ProblemError",
-    "ScheduledTransfer",
-    "Solution",
     "Space",
     "Task",
     "Tensor",
     "TensorSize",
     "Transfer",
-    "Violation",
-    "ViolationCode",
     "named_choice",
 ]
 
@@ -64,10 +78,13 @@ class Device:
     resources : frozenset of str
         Cores and queues that are busy while the device is, such as ``core:0``. A device without
         resources never waits (the host end of network inputs and outputs).
+    contiguous : bool
+        Whether its tasks are one part, which runs as a whole.
     """
 
     name: str
     resources: frozenset[str] = frozenset()
+    contiguous: bool = False
 
 
 @frozen
@@ -107,6 +124,8 @@ class Option:
     group : str
         A label shared by options of several tasks (a single configuration of the whole network),
         for comparisons; empty where there is none.
+    energy : int
+        Nanojoules.
     """
 
     name: str
@@ -118,6 +137,7 @@ class Option:
     weight_bytes: int = 0
     workspace_bytes: int = 0
     group: str = ""
+    energy: int = 0
 
 
 @frozen
@@ -140,13 +160,27 @@ class TensorSize:
 class Transfer:
     """Moving a tensor from a port to another takes `duration` ns and occupies `resources`.
 
-    A transfer without resources overlaps freely with everything.
+    A transfer without resources overlaps freely with everything. `energy` is in nanojoules.
     """
 
     source: str
     target: str
     duration: int
     resources: frozenset[str] = frozenset()
+    energy: int = 0
+
+
+@frozen
+class Export:
+    """What a tensor made at `port` takes once, before any transfer of it from there.
+
+    `duration` in ns, during which `resources` are busy; `energy` in nanojoules.
+    """
+
+    port: str
+    duration: int
+    resources: frozenset[str] = frozenset()
+    energy: int = 0
 
 
 @frozen
@@ -165,6 +199,8 @@ class Tensor:
         The bytes at each port where it can be produced or read.
     transfers : tuple of Transfer
         The pairs of different ports it can move between; a pair that is missing is impossible.
+    exports : tuple of Export
+        At most one a port; a port without one needs none.
     """
 
     name: str
@@ -172,6 +208,7 @@ class Tensor:
     output: int
     sizes: tuple[TensorSize, ...]
     transfers: tuple[Transfer, ...] = ()
+    exports: tuple[Export, ...] = ()
 
 
 @frozen
@@ -192,6 +229,35 @@ class Entry:
     duration: int
 
 
+class Measure(enum.StrEnum):
+    """What a solution is measured by; less is better.
+
+    Attributes
+    ----------
+    LATENCY
+        Nanoseconds from 0 to the end of the last task, of one frame.
+    PERIOD
+        Nanoseconds between frames in a pipeline that is never idle for want of frames.
+    ENERGY
+        Nanojoules of one frame: chosen options, transfers and exports.
+    MEMORY
+        Bytes: the sum over all spaces of the most that each holds at once.
+    """
+
+    LATENCY = "latency"
+    PERIOD = "period"
+    ENERGY = "energy"
+    MEMORY = "memory"
+
+
+@frozen
+class Limit:
+    """A measure may be at most `most`, in the unit of the measure."""
+
+    measure: Measure
+    most: int
+
+
 @frozen
 class Problem:
     """A checked problem: building one raises `ProblemError` where something is wrong.
@@ -205,6 +271,14 @@ class Problem:
         on a device without resources.
     devices, spaces, ports, entries : tuple
         What the graph is done with. A pair of devices without an entry costs nothing.
+    objectives : tuple of Measure
+        What to minimise, the first first; different ones, at least one.
+    limits : tuple of Limit
+        At most one a measure.
+    colocated : tuple of tuple of str
+        Groups of names of tasks that lie on one device each.
+    switches : int or None
+        The most edges that may change device; None where that is not limited.
     """
 
     name: str
@@ -215,65 +289,23 @@ class Problem:
     spaces: tuple[Space, ...]
     ports: tuple[Port, ...]
     entries: tuple[Entry, ...] = ()
+    objectives: tuple[Measure, ...] = (Measure.LATENCY,)
+    limits: tuple[Limit, ...] = ()
+    colocated: tuple[tuple[str, ...], ...] = ()
+    switches: int | None = None
 
     def __attrs_post_init__(self) -> None:
         validate(self)
 
+    @property
+    def is_pipeline(self) -> bool:
+        """Whether frames overlap: the period is minimised or limited."""
+        limited = (limit.measure for limit in self.limits)
+        return Measure.PERIOD in (*self.objectives, *limited)
 
-@frozen
-class ScheduledTransfer:
-    """A transfer of a solution, from `start` to `end` ns."""
-
-    tensor: str
-    source: str
-    target: str
-    start: int
-    end: int
-
-
-@frozen
-class Solution:
-    """Which option each task takes, and when everything happens.
-
-    Attributes
-    ----------
-    choice : tuple of int
-        For each task, in the order of ``problem.tasks``, the index of its option.
-    starts, ends : tuple of int
-        In the same order, when the task occupies its device (entry included), ns.
-    transfers : tuple of ScheduledTransfer
-        One for each (tensor, port) that is read but not produced there.
-    objective : int
-        The latency: the time when the last task ends, ns.
-    """
-
-    choice: tuple[int, ...]
-    starts: tuple[int, ...]
-    ends: tuple[int, ...]
-    transfers: tuple[ScheduledTransfer, ...]
-    objective: int
-
-
-class ViolationCode(enum.StrEnum):
-    """What is wrong with a solution."""
-
-    UNKNOWN_OPTION = "unknown-option"
-    DURATION = "duration"
-    PRECEDENCE = "precedence"
-    TRANSFER_MISSING = "transfer-missing"
-    TRANSFER_IMPOSSIBLE = "transfer-impossible"
-    TRANSFER_SURPLUS = "transfer-surplus"
-    RESOURCE_OVERLAP = "resource-overlap"
-    MEMORY = "memory"
-    OBJECTIVE = "objective"
-
-
-@frozen
-class Violation:
-    """One rule that a solution breaks, with one line that says where."""
-
-    code: ViolationCode
-    message: str
+    def limit(self, measure: Measure) -> int | None:
+        """The most that a measure may be, if it is limited."""
+        return next((limit.most for limit in self.limits if limit.measure is measure), None)
 
 
 def named_choice(problem: Problem, options: Mapping[str, str]) -> tuple[int, ...]:

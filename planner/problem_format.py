@@ -1,4 +1,4 @@
-"""The JSON form of a problem: schema ``bnnplan.problem``, version 1.
+"""The JSON form of a problem: schema ``bnnplan.problem``, version 2.
 
 The classes know nothing of it. The fields are those of the classes in
 :mod:`bnnplan.planner.problem`, under the same names; a field with a default may be left out, an
@@ -15,11 +15,14 @@ import cattrs
 from attrs import fields, has
 from cattrs.gen import make_dict_structure_fn
 
-from bnnplan.planner.problem import Problem
-from bnnplan.planner.problem_rules import ProblemError
+from bnnplan.planner.problem import Measure, Problem
+from bnnplan.planner.problem_rules import ProblemError, listed
 
 SCHEMA = "bnnplan.problem"
-VERSION = 1
+VERSION = 2
+READABLE = (1, 2)
+"""Version 2 added objectives, limits, colocated, switches, exports, energies and contiguous
+devices, all of which may be missing."""
 
 
 def problem_to_dict(problem: Problem) -> dict[str, Any]:
@@ -40,9 +43,9 @@ def problem_from_dict(plain: object) -> Problem:
         raise ProblemError(f"a problem must be a JSON object, not {type(plain).__name__}")
     if plain.get("schema") != SCHEMA:
         raise ProblemError(f"schema: must be {SCHEMA!r}, not {plain.get('schema')!r}")
-    if type(plain.get("version")) is not int or plain["version"] != VERSION:
+    if type(plain.get("version")) is not int or plain["version"] not in READABLE:
         raise ProblemError(
-            f"version: this bnnplan reads version {VERSION}, not {plain.get('version')!r}"
+            f"version: this bnnplan reads versions up to {VERSION}, not {plain.get('version')!r}"
         )
     body = {key: value for key, value in plain.items() if key not in ("schema", "version")}
     try:
@@ -55,6 +58,8 @@ def problem_from_dict(plain: object) -> Problem:
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
     converter.register_structure_hook(str, _text)
+    converter.register_structure_hook(Measure, _measure)
+    converter.register_unstructure_hook(Measure, str)
     # Numbers stay as they were read: the rules of a problem say which task and option is wrong.
     converter.register_structure_hook(int, _number)
     converter.register_structure_hook_func(lambda kind: kind == int | None, _number)
@@ -94,6 +99,13 @@ def _texts(value: object) -> list[str]:
     if not isinstance(value, list):
         raise ValueError(f"must be a list of texts, not {value!r}")
     return [_text(item, None) for item in value]
+
+
+def _measure(value: object, _: object) -> Measure:
+    known = [str(measure) for measure in Measure]
+    if value not in known:
+        raise ValueError(f"must be one of {listed(known)}, not {value!r}")
+    return Measure(str(value))
 
 
 def _number(value: object, _: object) -> Any:

@@ -33,6 +33,7 @@ def validate(problem: Problem) -> None:
     _check_numbers(problem)
     _check_references(problem)
     _check_slots(problem)
+    _check_wishes(problem)
     _check_sums(problem)
     _check_acyclic(problem)
 
@@ -71,6 +72,7 @@ def _numbers(problem: Problem) -> Iterator[tuple[object, tuple[str, ...]]]:
             yield option.duration, (*where, "duration")
             yield option.weight_bytes, (*where, "weight_bytes")
             yield option.workspace_bytes, (*where, "workspace_bytes")
+            yield option.energy, (*where, "energy")
     for tensor in problem.tensors:
         yield tensor.output, ("tensor", tensor.name, "output")
         for size in tensor.sizes:
@@ -78,6 +80,11 @@ def _numbers(problem: Problem) -> Iterator[tuple[object, tuple[str, ...]]]:
         for move in tensor.transfers:
             where = "transfer from", move.source, "to", move.target
             yield move.duration, ("tensor", tensor.name, *where, "duration")
+            yield move.energy, ("tensor", tensor.name, *where, "energy")
+        for export in tensor.exports:
+            where = "tensor", tensor.name, "export from", export.port
+            yield export.duration, (*where, "duration")
+            yield export.energy, (*where, "energy")
     for edge in problem.edges:
         yield edge.input, ("edge of", edge.tensor, "to", edge.target, "input")
     for space in problem.spaces:
@@ -85,6 +92,10 @@ def _numbers(problem: Problem) -> Iterator[tuple[object, tuple[str, ...]]]:
             yield space.capacity, ("space", space.name, "capacity")
     for entry in problem.entries:
         yield entry.duration, ("entry from", entry.source, "to", entry.target, "duration")
+    for limit in problem.limits:
+        yield limit.most, ("limit of", str(limit.measure), "most")
+    if problem.switches is not None:
+        yield problem.switches, ("switches",)
 
 
 def _check_numbers(problem: Problem) -> None:
@@ -93,10 +104,11 @@ def _check_numbers(problem: Problem) -> None:
         if type(value) is int and 0 <= value <= LIMIT:
             continue
         *pairs, what = where
-        place = ", ".join(f"{a} {b!r}" for a, b in zip(pairs[::2], pairs[1::2], strict=True))
+        places = [f"{a} {b!r}" for a, b in zip(pairs[::2], pairs[1::2], strict=True)]
+        place = ", ".join(places) + ": " if places else ""
         if type(value) is not int:
-            raise ProblemError(f"{place}: {what} must be a whole number, not {value!r}")
-        raise ProblemError(f"{place}: {what} must be from 0 to {LIMIT}, not {value}")
+            raise ProblemError(f"{place}{what} must be a whole number, not {value!r}")
+        raise ProblemError(f"{place}{what} must be from 0 to {LIMIT}, not {value}")
 
 
 def _check_references(problem: Problem) -> None:
@@ -138,6 +150,9 @@ def _check_references(problem: Problem) -> None:
                     f"{where}: the transfer {move.source!r} to {move.target!r} is given twice"
                 )
             pairs.add((move.source, move.target))
+        _check_unique(f"{where}: export from port", (export.port for export in tensor.exports))
+        for export in tensor.exports:
+            need(export.port, ports, "port", where)
     for edge in problem.edges:
         need(edge.tensor, tensors, "tensor", f"edge to {edge.target!r}")
         need(edge.target, tasks, "task", f"edge from {edge.tensor!r}")
@@ -198,12 +213,31 @@ def _check_slots(problem: Problem) -> None:
             )
 
 
+def _check_wishes(problem: Problem) -> None:
+    """Objectives, limits and groups name what there is, and nothing twice."""
+    if not problem.objectives:
+        raise ProblemError("problem has no objective: say what to minimise")
+    _check_unique("objective", (str(measure) for measure in problem.objectives))
+    _check_unique("limit of", (str(limit.measure) for limit in problem.limits))
+    tasks = {task.name for task in problem.tasks}
+    for group in problem.colocated:
+        for name in group:
+            if name not in tasks:
+                raise ProblemError(
+                    f"colocated group {listed(group)}: unknown task {name!r}; "
+                    f"known: {listed(sorted(tasks))}"
+                )
+
+
 def _check_sums(problem: Problem) -> None:
     longest = horizon(problem)
     if longest > LIMIT:
         raise ProblemError(
             f"the longest possible plan takes {longest} ns; at most {LIMIT} is exact"
         )
+    energy = most_energy(problem)
+    if energy > LIMIT:
+        raise ProblemError(f"all energies add up to {energy} nJ; at most {LIMIT} is exact")
     largest = most_bytes(problem)
     if largest > LIMIT:
         raise ProblemError(f"all sizes add up to {largest} bytes; at most {LIMIT} is exact")
@@ -218,6 +252,16 @@ def horizon(problem: Problem) -> int:
         for move in tensor.transfers:
             slowest[move.target] = max(slowest.get(move.target, 0), move.duration)
         total += sum(slowest.values())
+        total += max((export.duration for export in tensor.exports), default=0)
+    return total
+
+
+def most_energy(problem: Problem) -> int:
+    """Give an energy (nJ) that no plan exceeds."""
+    total = sum(max(option.energy for option in task.options) for task in problem.tasks)
+    for tensor in problem.tensors:
+        total += sum(move.energy for move in tensor.transfers)
+        total += max((export.energy for export in tensor.exports), default=0)
     return total
 
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from types import ModuleType
 
 from bnnplan.planner.problem import Problem
 from bnnplan.planner.problem_rules import listed
 from bnnplan.planner.solvers.base import Solver, SolverError, SolverResult, Status, verified
 from bnnplan.planner.solvers.checking import check
 from bnnplan.planner.solvers.evaluation import evaluate
+from bnnplan.planner.solvers.features import Feature, features
 from bnnplan.planner.solvers.single import single_devices, single_groups
 
 __all__ = [
@@ -51,10 +53,14 @@ def method(name: str) -> Solver:
     SolverError
         If there is none of that name.
     """
+    solver: Solver = _module(name).solve
+    return solver
+
+
+def _module(name: str) -> ModuleType:
     if name not in METHODS:
         raise SolverError(f"no method {name!r}; there are {listed(METHODS)}")
-    solver: Solver = importlib.import_module(f"{__name__}.{METHODS[name]}").solve
-    return solver
+    return importlib.import_module(f"{__name__}.{METHODS[name]}")
 
 
 def solve(
@@ -83,9 +89,25 @@ def solve(
         raise SolverError(f"time limit must be above 0 s, not {time_limit}")
     if workers < 1:
         raise SolverError(f"workers must be at least 1, not {workers}")
-    return method(method_name)(
-        problem, time_limit=time_limit, workers=workers, seed=seed, hint=hint
-    )
+    solver = method(method_name)
+    _check_supported(problem, method_name)
+    return solver(problem, time_limit=time_limit, workers=workers, seed=seed, hint=hint)
+
+
+def supports(name: str) -> frozenset[Feature]:
+    """Tell what a method understands beyond the least latency."""
+    known: frozenset[Feature] = _module(name).SUPPORTS
+    return known
+
+
+def _check_supported(problem: Problem, name: str) -> None:
+    missing = features(problem) - supports(name)
+    if missing:
+        able = [other for other in METHODS if features(problem) <= supports(other)]
+        raise SolverError(
+            f"method {name!r} does not understand {', '.join(sorted(missing))}; "
+            f"methods that do: {', '.join(able) or 'none'}"
+        )
 
 
 def _check_hint(problem: Problem, hint: Sequence[int]) -> None:

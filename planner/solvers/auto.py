@@ -10,8 +10,11 @@ from attrs import evolve
 from bnnplan.planner.problem import Problem
 from bnnplan.planner.solvers import dynamic_programming, elimination
 from bnnplan.planner.solvers.base import SolverResult, Status, verified
+from bnnplan.planner.solvers.features import Feature
 from bnnplan.planner.solvers.presolve import undominated
 from bnnplan.planner.solvers.structure import Graph, one_at_a_time
+
+SUPPORTS: frozenset[Feature] = frozenset()
 
 # The share of the time limit that may go into a start for CP-SAT where memory is limited.
 START_SHARE = 0.2

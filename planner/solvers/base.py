@@ -9,7 +9,8 @@ from typing import Protocol
 from attrs import frozen
 
 from bnnplan.models.errors import BnnplanError
-from bnnplan.planner.problem import Problem, Solution
+from bnnplan.planner.problem import Measure, Problem
+from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.checking import check
 
 
@@ -27,6 +28,15 @@ class Status(enum.StrEnum):
 
 
 @frozen
+class Proven:
+    """What is known of one objective: its value, and one that none can be below."""
+
+    measure: Measure
+    value: int
+    bound: int | None
+
+
+@frozen
 class SolverResult:
     """The answer of a method.
 
@@ -37,7 +47,7 @@ class SolverResult:
     solution : Solution or None
         A checked solution, if there is one.
     objective, bound : int or None
-        Latency of the solution, and a latency that no solution can be below, ns.
+        Value of the first objective, and one that no solution can be below, in its unit.
     runtime_s : float
         Seconds spent.
     method : str
@@ -46,6 +56,8 @@ class SolverResult:
         One line: why infeasible, why not proven, or what the method did not use.
     reasons : tuple of str
         If infeasible: each conflict in words, with the smallest relaxation where it is known.
+    proofs : tuple of Proven
+        One for each objective, in their order, where there is more than one.
     """
 
     status: Status
@@ -56,6 +68,7 @@ class SolverResult:
     method: str
     message: str = ""
     reasons: tuple[str, ...] = ()
+    proofs: tuple[Proven, ...] = ()
 
     @property
     def gap(self) -> float | None:
@@ -66,7 +79,7 @@ class SolverResult:
 
 
 class Solver(Protocol):
-    """A method: a function that searches for the solution with the least latency.
+    """A method: a function that searches for the solution with the least first objective.
 
     Parameters
     ----------

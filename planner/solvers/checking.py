@@ -10,15 +10,8 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable
 
-from bnnplan.planner.problem import (
-    Option,
-    Problem,
-    ScheduledTransfer,
-    Solution,
-    Transfer,
-    Violation,
-    ViolationCode,
-)
+from bnnplan.planner.problem import Option, Problem, Transfer
+from bnnplan.planner.solution import ScheduledTransfer, Solution, Violation, ViolationCode
 
 
 def check(problem: Problem, solution: Solution) -> list[Violation]:

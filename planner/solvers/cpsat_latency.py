@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 from ortools.sat.python import cp_model
 
-from bnnplan.planner.problem import Problem, Solution
+from bnnplan.planner.problem import Problem
 from bnnplan.planner.problem_rules import horizon
+from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.base import SolverResult, Status, verified
 from bnnplan.planner.solvers.bounds import Kept, lower_bound
 from bnnplan.planner.solvers.checking import check
@@ -25,11 +26,13 @@ from bnnplan.planner.solvers.cpsat_placement import Placement
 from bnnplan.planner.solvers.cpsat_schedule import Schedule
 from bnnplan.planner.solvers.evaluation import schedule
 from bnnplan.planner.solvers.explaining import why_infeasible
+from bnnplan.planner.solvers.features import Feature
 from bnnplan.planner.solvers.list_scheduling import fitting, heuristic
 from bnnplan.planner.solvers.presolve import undominated
 from bnnplan.planner.solvers.structure import Graph, one_at_a_time
 
 METHOD = "cpsat"
+SUPPORTS: frozenset[Feature] = frozenset()
 
 # The share of the time limit that the heuristic may take; its count of tries ends it before.
 HEURISTIC_SHARE = 0.2

@@ -9,7 +9,7 @@ from __future__ import annotations
 from attrs import define, field
 from ortools.sat.python import cp_model
 
-from bnnplan.planner.problem import Solution
+from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.cpsat_engine import any_of
 from bnnplan.planner.solvers.cpsat_memory import weights
 from bnnplan.planner.solvers.cpsat_schedule import Schedule

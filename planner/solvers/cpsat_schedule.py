@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from ortools.sat.python import cp_model
 
-from bnnplan.planner.problem import ScheduledTransfer, Solution
+from bnnplan.planner.solution import ScheduledTransfer, Solution
 from bnnplan.planner.solvers.cpsat_engine import Answer, Expression
 from bnnplan.planner.solvers.cpsat_placement import Placement
 from bnnplan.planner.solvers.structure import Graph, Link

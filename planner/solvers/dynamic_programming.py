@@ -16,10 +16,12 @@ from bnnplan.planner.problem import Option, Problem
 from bnnplan.planner.solvers.base import SolverError, SolverResult, Status, verified
 from bnnplan.planner.solvers.checking import check
 from bnnplan.planner.solvers.evaluation import schedule
+from bnnplan.planner.solvers.features import Feature
 from bnnplan.planner.solvers.structure import Graph, Link
 from bnnplan.planner.solvers.tables import IMPOSSIBLE, Times, add, spread
 
 METHOD = "dynamic-programming"
+SUPPORTS: frozenset[Feature] = frozenset()
 
 
 def solve(

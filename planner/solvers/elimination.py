@@ -19,17 +19,20 @@ import numpy as np
 import numpy.typing as npt
 from attrs import frozen
 
-from bnnplan.planner.problem import Option, Problem, Solution
+from bnnplan.planner.problem import Option, Problem
 from bnnplan.planner.problem_rules import most_bytes
+from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.base import SolverError, SolverResult, Status, verified
 from bnnplan.planner.solvers.bounds import Kept
 from bnnplan.planner.solvers.evaluation import schedule
+from bnnplan.planner.solvers.features import Feature
 from bnnplan.planner.solvers.list_scheduling import fitting
 from bnnplan.planner.solvers.presolve import undominated
 from bnnplan.planner.solvers.structure import Graph, one_at_a_time
 from bnnplan.planner.solvers.tables import IMPOSSIBLE, Times, add, spread
 
 METHOD = "elimination"
+SUPPORTS: frozenset[Feature] = frozenset()
 
 WIDEST = 4_000_000
 """Entries of the largest table that is built; 8 bytes each."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bnnplan.planner.problem import Problem, ScheduledTransfer, Solution
+from bnnplan.planner.problem import Problem
 from bnnplan.planner.problem_rules import ProblemError
+from bnnplan.planner.solution import ScheduledTransfer, Solution
 from bnnplan.planner.solvers.structure import Graph
 
 

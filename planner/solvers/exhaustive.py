@@ -14,11 +14,14 @@ from collections.abc import Iterator, Sequence
 
 from attrs import frozen
 
-from bnnplan.planner.problem import Problem, ScheduledTransfer, Solution
+from bnnplan.planner.problem import Problem
+from bnnplan.planner.solution import ScheduledTransfer, Solution
 from bnnplan.planner.solvers.base import SolverError, SolverResult, Status, verified
+from bnnplan.planner.solvers.features import Feature
 from bnnplan.planner.solvers.structure import Graph
 
 METHOD = "exhaustive"
+SUPPORTS: frozenset[Feature] = frozenset()
 
 MOST_CHOICES = 20_000
 MOST_ACTIVITIES = 24

@@ -13,10 +13,12 @@ from bnnplan.planner.problem import Problem
 from bnnplan.planner.solvers.base import SolverResult, Status, verified
 from bnnplan.planner.solvers.checking import check
 from bnnplan.planner.solvers.evaluation import schedule
+from bnnplan.planner.solvers.features import Feature
 from bnnplan.planner.solvers.list_scheduling import fastest, fitting
 from bnnplan.planner.solvers.structure import Graph
 
 METHOD = "greedy"
+SUPPORTS: frozenset[Feature] = frozenset()
 
 
 def solve(

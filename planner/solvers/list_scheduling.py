@@ -10,15 +10,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
-from bnnplan.planner.problem import Problem, Solution
+from bnnplan.planner.problem import Problem
+from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.base import SolverResult, Status, verified
 from bnnplan.planner.solvers.bounds import Kept, lower_bound
 from bnnplan.planner.solvers.checking import check
 from bnnplan.planner.solvers.evaluation import schedule
+from bnnplan.planner.solvers.features import Feature
 from bnnplan.planner.solvers.presolve import undominated
 from bnnplan.planner.solvers.structure import Graph, one_at_a_time
 
 METHOD = "list-scheduling"
+SUPPORTS: frozenset[Feature] = frozenset()
 
 # Schedules that local search may try, for each task and edge of the problem less. Counted, not
 # timed, so that the same problem gets the same plan; about a fifth of a second.

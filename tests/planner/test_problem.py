@@ -58,7 +58,7 @@ PLAIN = problem_to_dict(SMALL)
 def test_json_round_trip():
     assert problem_from_dict(json.loads(json.dumps(PLAIN))) == SMALL
     assert PLAIN["schema"] == "bnnplan.problem"
-    assert PLAIN["version"] == 1
+    assert PLAIN["version"] == 2
     assert PLAIN["devices"][0]["resources"] == ["core:0", "core:1"]
 
 
@@ -89,8 +89,8 @@ X = ("tasks", 0, "options", 0)
     ("path", "value", "message"),
     [
         (("schema",), "bnnplan.plan", "schema: must be 'bnnplan.problem'"),
-        (("version",), 2, "version: this bnnplan reads version 1, not 2"),
-        (("version",), True, "version: this bnnplan reads version 1, not True"),
+        (("version",), 3, "version: this bnnplan reads versions up to 2, not 3"),
+        (("version",), True, "version: this bnnplan reads versions up to 2, not True"),
         (("colour",), "red", "problem: unknown field 'colour'"),
         ((*X, "colour"), "red", "problem.tasks[0].options[0]: unknown field 'colour'"),
         ((*X, "duration"), None, "problem.tasks[0].options[0].duration: required field"),

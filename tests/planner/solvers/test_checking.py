@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from random_problems import problems
 from small_problems import BRANCHES, FAST, branches
 
-from bnnplan.planner.problem import ScheduledTransfer, Space, ViolationCode
+from bnnplan.planner.problem import Space
+from bnnplan.planner.solution import ScheduledTransfer, ViolationCode
 from bnnplan.planner.solvers import check, evaluate, list_scheduling
 from bnnplan.planner.solvers.base import SolverError, SolverResult, Status, verified
 
