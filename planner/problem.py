@@ -29,10 +29,22 @@ Nothing here knows of neural networks: any graph of tasks can be planned. What i
 * The **objectives** are measures (`Measure`), minimised one after the other: the second among the
   solutions that are best by the first. **Limits** hold for any measure.
 
-One inference or a pipeline: if the period is an objective or limited, the solution is the schedule
-of one frame that is repeated every period; frames overlap. Then everything that is said above of
-resources and memory holds for all frames together: resources are free of overlaps, and spaces hold
-what is alive, modulo the period.
+One inference or a pipeline: if the period is an objective or limited, frames follow each other
+every period and overlap. Then a choice alone decides everything:
+
+* The **period** is the largest load of a resource, which is the sum of the durations of all that
+  occupies it for one frame (entries included), or the duration of the longest transfer or export
+  without resources, if that is larger.
+* Every task, transfer and export has a **stage**, the least one that is possible: it is not before
+  the stage of what it waits for, and after it unless the two share a resource or one of them takes
+  no time. All tasks of a contiguous device have one stage, as have the transfers to them that
+  occupy it and the exports from them; so its part does not wait for what waits for it.
+* The **latency** of a frame is the number of stages times the period.
+* A space holds all weights, and for each device that uses it the most that is held, at any of its
+  tasks in the order of the problem's graph, of: the workspace of that task, and tensors that are
+  made and read in one stage on that device, without a transfer, from their maker to their last
+  reader. Every other tensor is held as often as it has stages from where it is made (or where its
+  transfer is) to the last where it is read, transferred or exported.
 
 Durations are whole nanoseconds, sizes whole bytes, energies whole nanojoules, so that solvers are
 exact.

@@ -45,7 +45,11 @@ class Solution:
     exports : tuple of ScheduledExport
         One for each tensor that has one at the port where it is produced, and is read elsewhere.
     period : int or None
-        In a pipeline: ns after which the schedule starts again with the next frame.
+        In a pipeline: ns from frame to frame. Starts and ends are then those of a frame that
+        enters at 0: a stage begins at its number times the period, and tasks of one device follow
+        each other in the order of the graph.
+    stages : tuple of int
+        In a pipeline: of each task, from 0. Else empty.
     """
 
     choice: tuple[int, ...]
@@ -55,6 +59,7 @@ class Solution:
     objective: int
     exports: tuple[ScheduledExport, ...] = ()
     period: int | None = None
+    stages: tuple[int, ...] = ()
 
 
 class ViolationCode(enum.StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from bnnplan.planner.problem import Option, Problem, Tensor, Transfer
+from bnnplan.planner.problem import Export, Option, Problem, Tensor, Transfer
 from bnnplan.planner.problem_rules import most_bytes
 
 
@@ -35,6 +35,12 @@ class Graph:
         All tasks, each after what it reads, otherwise as listed.
     capacity : dict of str to int
         The spaces whose limit can bind.
+    exports : list of dict of str to Export
+        For each tensor, by port.
+    contiguous : frozenset of str
+        Names of devices.
+    colocated : list of tuple of int
+        Groups of at least two tasks.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -82,6 +88,13 @@ class Graph:
             for space in problem.spaces
             if space.capacity is not None and space.capacity < most
         }
+        self.exports: list[dict[str, Export]] = [
+            {export.port: export for export in tensor.exports} for tensor in problem.tensors
+        ]
+        self.contiguous = frozenset(d.name for d in problem.devices if d.contiguous)
+        self.colocated = [
+            tuple(index[name] for name in group) for group in problem.colocated if len(group) > 1
+        ]
         self.order = self._topological()
 
     def transfer_time(self, tensor: int, source: str, target: str) -> int | None:
