@@ -15,6 +15,7 @@ from bnnplan.planner.solvers.base import Solver, SolverError, SolverResult, Stat
 from bnnplan.planner.solvers.checking import check
 from bnnplan.planner.solvers.evaluation import evaluate
 from bnnplan.planner.solvers.features import Feature, features
+from bnnplan.planner.solvers.lexicographic import solve_in_order, with_objective
 from bnnplan.planner.solvers.single import single_devices, single_groups
 
 __all__ = [
@@ -90,8 +91,11 @@ def solve(
     if workers < 1:
         raise SolverError(f"workers must be at least 1, not {workers}")
     solver = method(method_name)
-    _check_supported(problem, method_name)
-    return solver(problem, time_limit=time_limit, workers=workers, seed=seed, hint=hint)
+    for measure in problem.objectives:
+        _check_supported(with_objective(problem, measure), method_name)
+    return solve_in_order(
+        problem, solver, time_limit=time_limit, workers=workers, seed=seed, hint=hint
+    )
 
 
 def supports(name: str) -> frozenset[Feature]:
