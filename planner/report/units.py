@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from bnnplan.planner.plan import Ratio
+from bnnplan.planner.problem import Measure
+
+
+class Interval(Protocol):
+    """A median with the ends of its interval."""
+
+    @property
+    def median(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
 
 
 def duration(ns: float | None) -> str:
@@ -25,6 +35,23 @@ def size(nbytes: float) -> str:
         if nbytes >= scale:
             return f"{nbytes / scale:.1f} {unit}"
     return f"{nbytes:.0f} B"
+
+
+def energy(nanojoules: float | None) -> str:
+    """Nanojoules as nJ, µJ, mJ or J with three digits; a dash for None."""
+    if nanojoules is None:
+        return "–"
+    # Both units have the same prefixes: a nanojoule is to a joule what a nanosecond is to a second.
+    return f"{duration(nanojoules)[:-1]}J"
+
+
+def amount(measure: Measure, value: float | None) -> str:
+    """A value of a measure of plans, in its unit; a dash for None."""
+    if value is None:
+        return "–"
+    if measure is Measure.ENERGY:
+        return energy(value)
+    return size(value) if measure is Measure.MEMORY else duration(value)
 
 
 def per_second(rate: float | None, unit: str = "") -> str:
@@ -58,7 +85,7 @@ def times(ratio: float) -> str:
     return f"{ratio:.{digits}f}×"
 
 
-def interval_text(ratio: Ratio) -> str:
+def interval_text(ratio: Interval) -> str:
     """The 95 % interval of a ratio; three decimals near 1, where the side of it matters."""
     digits = 3 if abs(ratio.median - 1) < 0.1 else 2
     return f"95 % {ratio.low:.{digits}f} to {ratio.high:.{digits}f}"

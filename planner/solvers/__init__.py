@@ -5,17 +5,13 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
-from types import ModuleType
 
 from bnnplan.planner.problem import Problem
-from bnnplan.planner.problem_rules import listed
 from bnnplan.planner.solvers.base import Solver, SolverError, SolverResult, Status, verified
 from bnnplan.planner.solvers.checking import check
 from bnnplan.planner.solvers.evaluation import evaluate
-from bnnplan.planner.solvers.features import Feature, features
-from bnnplan.planner.solvers.lexicographic import solve_in_order, with_objective
+from bnnplan.planner.solvers.methods import METHODS, able, method, run, supports
 from bnnplan.planner.solvers.single import single_devices, single_groups
 
 __all__ = [
@@ -24,44 +20,16 @@ __all__ = [
     "SolverError",
     "SolverResult",
     "Status",
+    "able",
     "check",
     "evaluate",
     "method",
     "single_devices",
     "single_groups",
     "solve",
+    "supports",
     "verified",
 ]
-
-# Modules by name of the method, imported when used: ortools takes a second.
-METHODS = {
-    "auto": "auto",
-    "cpsat": "cpsat_latency",
-    "dynamic-programming": "dynamic_programming",
-    "elimination": "elimination",
-    "exhaustive": "exhaustive",
-    "greedy": "greedy",
-    "list-scheduling": "list_scheduling",
-    "single-device": "single",
-}
-
-
-def method(name: str) -> Solver:
-    """Give a method by name.
-
-    Raises
-    ------
-    SolverError
-        If there is none of that name.
-    """
-    solver: Solver = _module(name).solve
-    return solver
-
-
-def _module(name: str) -> ModuleType:
-    if name not in METHODS:
-        raise SolverError(f"no method {name!r}; there are {listed(METHODS)}")
-    return importlib.import_module(f"{__name__}.{METHODS[name]}")
 
 
 def solve(
@@ -90,28 +58,9 @@ def solve(
         raise SolverError(f"time limit must be above 0 s, not {time_limit}")
     if workers < 1:
         raise SolverError(f"workers must be at least 1, not {workers}")
-    solver = method(method_name)
-    for measure in problem.objectives:
-        _check_supported(with_objective(problem, measure), method_name)
-    return solve_in_order(
-        problem, solver, time_limit=time_limit, workers=workers, seed=seed, hint=hint
+    return run(
+        problem, method_name, time_limit=time_limit, workers=workers, seed=seed, hint=hint
     )
-
-
-def supports(name: str) -> frozenset[Feature]:
-    """Tell what a method understands beyond the least latency."""
-    known: frozenset[Feature] = _module(name).SUPPORTS
-    return known
-
-
-def _check_supported(problem: Problem, name: str) -> None:
-    missing = features(problem) - supports(name)
-    if missing:
-        able = [other for other in METHODS if features(problem) <= supports(other)]
-        raise SolverError(
-            f"method {name!r} does not understand {', '.join(sorted(missing))}; "
-            f"methods that do: {', '.join(able) or 'none'}"
-        )
 
 
 def _check_hint(problem: Problem, hint: Sequence[int]) -> None:
