@@ -1,9 +1,12 @@
-"""The placement part of the CP-SAT models: which option, which transfers, which entries.
+"""The placement part of the CP-SAT models: which option, which transfers, exports and entries.
 
 Costs of an edge depend on the classes of its two ends (device and port), not on the options
 themselves. So each edge has a table of pairs of classes, one of them chosen, whose rows and
 columns add up to the literals of the classes: its linear relaxation is tight, where one literal
 for each unequal pair, or a table of options, leaves wide gaps.
+
+What holds for every placement, whatever the times, is part of it: colocated tasks, the limit on
+switches, and the limit on energy.
 """
 
 from __future__ import annotations
@@ -12,13 +15,13 @@ from collections.abc import Sequence
 
 from ortools.sat.python import cp_model
 
-from bnnplan.planner.problem import Transfer
+from bnnplan.planner.problem import Export, Measure, Transfer
 from bnnplan.planner.solvers.bounds import Kept
 from bnnplan.planner.solvers.cpsat_engine import Answer, Expression, any_of
 from bnnplan.planner.solvers.structure import Graph, Link
 
 Class = tuple[str, str]
-"""A device, empty where entries do not matter, and a port."""
+"""A device, empty where devices do not matter, and a port."""
 
 
 class Placement:
@@ -32,6 +35,8 @@ class Placement:
         For each edge, a literal by the classes of both ends.
     moved : list of dict
         For each tensor, a literal by (source port, target port) of its transfers.
+    exported : list of dict
+        For each tensor, a literal by port that it is exported from there.
     entry : list
         For each task, the ns of its entry.
     """
@@ -46,9 +51,17 @@ class Placement:
         for literals in self.option:
             model.add_exactly_one(literals.values())
         self._groups: dict[tuple[int, tuple[int, ...]], cp_model.IntVar] = {}
+        self._by_device = bool(graph.entries) or graph.problem.switches is not None
         self.pair = [self._add_pairs(link) for link in graph.links]
         self.moved = [self._add_transfers(tensor) for tensor in range(len(graph.tensors))]
+        self.exported = [self._add_exports(tensor) for tensor in range(len(graph.tensors))]
         self.entry = [self._add_entry(task) for task in range(len(graph.tasks))]
+        self._keep_together()
+        if graph.problem.switches is not None:
+            self._limit(self.switches(), graph.problem.switches)
+        energy = graph.problem.limit(Measure.ENERGY)
+        if energy is not None:
+            self._limit(self.energy(), energy)
 
     def group(self, task: int, indices: Sequence[int]) -> cp_model.IntVar:
         """Give the literal that one of these options of the task is chosen."""
@@ -67,7 +80,7 @@ class Placement:
             ports, slot = (
                 (option.output_ports, link.output) if source else (option.input_ports, link.input)
             )
-            device = option.device if self.graph.entries else ""
+            device = option.device if self._by_device else ""
             groups.setdefault((device, ports[slot]), []).append(index)
         return {key: self.group(task, indices) for key, indices in groups.items()}
 
@@ -124,6 +137,27 @@ class Placement:
                     self.model.add(sum(literals) <= moved[key])
         return moved
 
+    def _add_exports(self, tensor: int) -> dict[str, cp_model.IntVar]:
+        """A tensor is exported from where it is made if any reader is elsewhere."""
+        needed: dict[str, list[list[cp_model.IntVar]]] = {}
+        for link in self.graph.readers[tensor]:
+            here: dict[str, list[cp_model.IntVar]] = {}
+            for ((_, source), (_, target)), literal in self.pair[link.number].items():
+                if source != target and source in self.graph.exports[tensor]:
+                    here.setdefault(source, []).append(literal)
+            for port, literals in here.items():
+                needed.setdefault(port, []).append(literals)
+        exported: dict[str, cp_model.IntVar] = {}
+        for port, readers in needed.items():
+            name = f"exported_{tensor}_{len(exported)}"
+            if len(readers) == 1:
+                exported[port] = any_of(self.model, readers[0], name)
+            else:
+                exported[port] = self.model.new_bool_var(name)
+                for literals in readers:
+                    self.model.add(sum(literals) <= exported[port])
+        return exported
+
     def _add_entry(self, task: int) -> Expression:
         """The entry of a task is the largest one of its inputs."""
         costs = []
@@ -148,6 +182,17 @@ class Placement:
         """Give the transfer of a tensor between two ports."""
         return self.graph.transfers[tensor][ports]
 
+    def export(self, tensor: int, port: str) -> Export:
+        """Give the export of a tensor from a port."""
+        return self.graph.exports[tensor][port]
+
+    def on_device(self, task: int) -> dict[str, cp_model.IntVar]:
+        """Give the literals of the devices that a task may run on."""
+        devices: dict[str, list[int]] = {}
+        for index in self.option[task]:
+            devices.setdefault(self.graph.tasks[task].options[index].device, []).append(index)
+        return {device: self.group(task, indices) for device, indices in devices.items()}
+
     def duration(self, task: int) -> Expression:
         """Give the ns of the chosen option, without entry."""
         options = self.graph.tasks[task].options
@@ -161,7 +206,53 @@ class Placement:
             for tensor, literals in enumerate(self.moved)
             for ports, literal in literals.items()
         )
-        return sum(self.duration(task) + self.entry[task] for task in tasks) + transfers
+        exports = sum(
+            self.export(tensor, port).duration * literal
+            for tensor, literals in enumerate(self.exported)
+            for port, literal in literals.items()
+        )
+        return sum(self.duration(task) + self.entry[task] for task in tasks) + transfers + exports
+
+    def energy(self) -> Expression:
+        """Give the nanojoules of everything."""
+        options = sum(
+            self.graph.tasks[task].options[index].energy * literal
+            for task, literals in enumerate(self.option)
+            for index, literal in literals.items()
+        )
+        transfers = sum(
+            self.move(tensor, ports).energy * literal
+            for tensor, literals in enumerate(self.moved)
+            for ports, literal in literals.items()
+        )
+        exports = sum(
+            self.export(tensor, port).energy * literal
+            for tensor, literals in enumerate(self.exported)
+            for port, literal in literals.items()
+        )
+        return options + transfers + exports
+
+    def switches(self) -> Expression:
+        """Give the number of edges that change device, where that number is limited."""
+        return sum(
+            literal
+            for pairs in self.pair
+            for ((source, _), (target, _)), literal in pairs.items()
+            if self.graph.is_switch(source, target)
+        )
+
+    def _keep_together(self) -> None:
+        """Tasks of one group lie on one device."""
+        for first, *others in self.graph.colocated:
+            wanted = self.on_device(first)
+            for task in others:
+                given = self.on_device(task)
+                for device in dict.fromkeys([*wanted, *given]):
+                    self.model.add(wanted.get(device, 0) == given.get(device, 0))
+
+    def _limit(self, sum_: Expression, most: int) -> None:
+        # A domain instead of a comparison: the sum may be a plain number.
+        self.model.add_linear_expression_in_domain(sum_, cp_model.Domain(0, most))
 
     def hint(self, hints: dict[int, int], choice: Sequence[int]) -> None:
         """Add the values that a choice gives to every variable of the placement to `hints`."""
@@ -176,13 +267,17 @@ class Placement:
             source, target = options[link.source], options[link.target]
             ports = source.output_ports[link.output], target.input_ports[link.input]
             chosen.setdefault(link.tensor, set()).add(ports)
-            devices = (source.device, target.device) if self.graph.entries else ("", "")
+            devices = (source.device, target.device) if self._by_device else ("", "")
             key = (devices[0], ports[0]), (devices[1], ports[1])
             for pair, literal in self.pair[link.number].items():
                 hints[literal.index] = int(pair == key)
         for tensor, moves in enumerate(self.moved):
             for ports, literal in moves.items():
                 hints[literal.index] = int(ports in chosen.get(tensor, ()))
+        for tensor, exports in enumerate(self.exported):
+            left = {given for given, wanted in chosen.get(tensor, ()) if given != wanted}
+            for port, literal in exports.items():
+                hints[literal.index] = int(port in left)
         for task, entry in enumerate(self.entry):
             if isinstance(entry, cp_model.IntVar):
                 hints[entry.index] = max(

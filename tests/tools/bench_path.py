@@ -1,15 +1,16 @@
-"""Makes the modules of the benchmark programs importable, as they are when the programs run."""
+"""Makes the modules of the tools importable, as they are when the programs run."""
 
 import sys
 from pathlib import Path
 
 BENCH = Path(__file__).parents[2] / "tools" / "bench"
+CONVERT = BENCH.with_name("convert")
 
 
-def on_path():
+def on_path(folder=BENCH):
     """Behind everything else: some of its names are names of test modules too."""
-    if str(BENCH) not in sys.path:
-        sys.path.append(str(BENCH))
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
 
 
 def openvino_kernels(threads, shape):

@@ -61,6 +61,22 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     return made
 
 
+def only_parser(description: str | None) -> argparse.ArgumentParser:
+    """The options of a suite that can measure in pieces."""
+    made = parser(description)
+    made.add_argument("--only", nargs="+", default=[], metavar="NAME", help="parts of names")
+    return made
+
+
+def chosen(names: Sequence[str], only: list[str]) -> list[str]:
+    """The names to measure; exits with 2, and the names that there are, if a part is of none."""
+    for part in only:
+        if not any(part in name for name in names):
+            print(f"--only {part}: no such name; there are {'; '.join(names)}", file=sys.stderr)
+            raise SystemExit(2)
+    return [name for name in names if not only or any(part in name for part in only)]
+
+
 def arguments(description: str | None) -> argparse.Namespace:
     """Parse the options of a suite that has no others."""
     return parser(description).parse_args()
@@ -180,19 +196,30 @@ def report(
         What instruction sets peers use.
     """
     where = machine(isa, peers)
-    if where["load"] > BUSY * where["cores"]:
-        print(
-            f"the machine is busy (load {where['load']:.1f}): others interrupt long calls more "
-            "than short ones, so these ratios favour whoever calls shorter",
-            file=sys.stderr,
-        )
+    warn_if_busy(where)
     print(", ".join(f"{key} {value}" for key, value in where.items()))
     print(HEAD)
     rows = []
     for part in results:
         for row in part:
             print(line(row), flush=True)
-            rows.append(attrs.asdict(row))
+            rows.append(row)
+    save(rows, file, where)
+
+
+def warn_if_busy(where: dict[str, Any]) -> None:
+    """Say so where others take so much of the machine that figures are not to be trusted."""
+    if where["load"] > BUSY * where["cores"]:
+        print(
+            f"the machine is busy (load {where['load']:.1f}): others interrupt long calls more "
+            "than short ones, so these ratios favour whoever calls shorter",
+            file=sys.stderr,
+        )
+
+
+def save(rows: Iterable[Result], file: Path | None, where: dict[str, Any]) -> None:
+    """Write the result file, if one is wanted."""
     if file is not None:
-        document = {"schema": SCHEMA, "version": 1, "machine": where, "results": rows}
+        plain = [attrs.asdict(row) for row in rows]
+        document = {"schema": SCHEMA, "version": 1, "machine": where, "results": plain}
         file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Callable, Sequence
 
-from bench import Result, parser, report
+from bench import Result, only_parser, report
 from isolation import PEERS_ENVIRONMENT, Item, environment, in_processes
 from peers.base import Peer
 from peers.float32_peer import Float32Peer
@@ -30,8 +29,7 @@ PEERS: dict[str, type[Peer]] = {
 
 def engine_parser(description: str | None) -> argparse.ArgumentParser:
     """The options of a suite, those for measuring in pieces included."""
-    made = parser(description)
-    made.add_argument("--only", nargs="+", default=[], metavar="NAME", help="parts of names")
+    made = only_parser(description)
     made.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     made.add_argument(
         "--peer", nargs="+", choices=PEERS, default=list(PEERS), help="all if left out"
@@ -42,15 +40,6 @@ def engine_parser(description: str | None) -> argparse.ArgumentParser:
         help="instruction set of ours; avx2 holds OpenVINO and numba too",
     )
     return made
-
-
-def chosen(names: Sequence[str], only: list[str]) -> list[str]:
-    """The names to measure; exits with 2, and the names that there are, if a part is of none."""
-    for part in only:
-        if not any(part in name for name in names):
-            print(f"--only {part}: no such name; there are {'; '.join(names)}", file=sys.stderr)
-            raise SystemExit(2)
-    return [name for name in names if not only or any(part in name for part in only)]
 
 
 def measure_all(

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from functools import partial
 
 from attrs import define
-from bench import Result, spread
-from engines import PEERS, chosen, engine_parser, measure_all
+from bench import Result, chosen, spread
+from engines import PEERS, engine_parser, measure_all
 from mine import Mine, Speed, board_of, speed_of
 from peers.base import Peer, check_agreement
 from shapes import Shape, feeds, shapes

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from bench import Result, spread
-from engines import PEERS, chosen, engine_parser, measure_all
+from bench import Result, chosen, spread
+from engines import PEERS, engine_parser, measure_all
 from mine import Mine, board_of
 from peers.base import check_agreement
 from peers.forms import decides_floats
@@ -22,13 +22,14 @@ from bnnplan.models.graph import Network
 from bnnplan.models.load import open_network
 from bnnplan.models.lowering import lower
 from bnnplan.planner.board import Board
+from bnnplan.planner.exactness import make_runner
 from bnnplan.planner.execution.memory import footprint
 from bnnplan.planner.execution.runner import Runner, check_feeds
 from bnnplan.planner.execution.trace import EventKind
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.profiling import Options, profile_network
 from bnnplan.planner.profiling.oracle import random_feeds
-from bnnplan.planner.verification import make_runner, solve_on_board
+from bnnplan.planner.verification import solve_on_board
 
 ZOO = ("fashion", "hep-cifar", "btc-vgg-cifar", "btc-resnet18", "bi-real-18", "quicknet")
 DATA = Path(os.environ.get("BNNPLAN_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -1,108 +1,97 @@
-"""The solvers on problems of the sizes that networks have: time to proven optimum."""
+"""The planner's numbers: value, bound, time and memory of every case, against what is aimed at."""
 
 from __future__ import annotations
 
-import random
-import time
+import argparse
+import json
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator
+from itertools import groupby
 
-from bench import Result, arguments, report
+import attrs
+import cases_peers
+import cases_public
+import cases_random
+from bench import Result, chosen, machine, only_parser, save, warn_if_busy
+from cases import Case
+from outcomes import HEAD, MARKDOWN_HEAD, Outcome, line, markdown, results
 
-from bnnplan.planner.problem import (
-    Device,
-    Edge,
-    Option,
-    Port,
-    Problem,
-    Space,
-    Task,
-    Tensor,
-    TensorSize,
-    Transfer,
-)
-from bnnplan.planner.solvers import Status, solve
+from bnnplan.models.errors import BnnplanError, FileError
 
-SIZES = ((10, 8, 2), (40, 20, 3), (100, 24, 3), (1000, 64, 4))
+PATIENCE = 600
+"""Seconds after which a case is given up."""
 
 
 def main() -> None:
-    options = arguments(__doc__)
-    results = []
-    for tasks, placements, devices in SIZES:
-        for shape in ("chain", "residual"):
-            if shape == "residual" and tasks > 100:
-                continue
-            results.append(one(shape, tasks, placements, devices, 1 if options.quick else 5))
-    report([results], options.json)
+    options = _parser().parse_args()
+    cases = [*cases_public.cases(), *cases_random.cases(), *cases_peers.cases()]
+    if options.list:
+        print("\n".join(f"{case.suite:16} {case.name}" for case in cases))
+        return
+    if options.child:
+        child([case for case in cases if case.name in options.child], options.quick)
+        return
+    labels = {f"{case.suite} {case.name}": case for case in cases}
+    wanted = [labels[label] for label in chosen(list(labels), options.only)]
+    where = machine()
+    warn_if_busy(where)
+    print(", ".join(f"{key} {value}" for key, value in where.items()))
+    head, form = (MARKDOWN_HEAD, markdown) if options.markdown else (HEAD, line)
+    print(head)
+    rows: list[Result] = []
+    failed = 0
+    for outcome in outcomes(wanted, options.quick):
+        print(form(outcome), flush=True)
+        rows += results(outcome)
+        failed += outcome.passed is False
+    save(rows, options.json, where)
+    if failed and not options.quick:
+        raise SystemExit(f"{failed} cases did not reach what is aimed at")
 
 
-def one(shape: str, tasks: int, placements: int, devices: int, repeats: int) -> Result:
-    """Solve a few random problems of one size; median seconds, all must be proven."""
-    taken = []
-    for seed in range(repeats):
-        problem = network_like(shape, tasks, placements, devices, seed)
-        start = time.perf_counter()
-        result = solve(problem, time_limit=30.0, workers=2)
-        taken.append(time.perf_counter() - start)
-        if result.status is not Status.OPTIMAL:
-            raise SystemExit(f"{shape} {tasks}×{placements}×{devices}: {result.status}")
-    taken.sort()
-    name = f"{shape}, {tasks} layers × {placements} placements, {devices} devices"
-    return Result(name, 2, taken[len(taken) // 2], "s", runs=repeats)
+def _parser() -> argparse.ArgumentParser:
+    parser = only_parser(__doc__)
+    parser.add_argument("--list", action="store_true", help="the suites and names that there are")
+    parser.add_argument("--markdown", action="store_true", help="a table for docs/benchmarks.md")
+    # How this program starts itself: the cases that one process runs.
+    parser.add_argument("--child", nargs="+", default=[], help=argparse.SUPPRESS)
+    return parser
 
 
-def network_like(shape: str, tasks: int, placements: int, devices: int, seed: int) -> Problem:
-    """A chain of layers, or one with a residual edge over every second layer.
-
-    The devices share a core, as a CPU and an OpenCL device on the same cores do.
-    """
-    chance = random.Random(seed)
-    ports = [Port(f"p{d}", f"s{d}") for d in range(devices)]
-    made = [
-        Task(
-            f"t{index}",
-            tuple(
-                Option(
-                    name=f"o{option}",
-                    device=f"d{option % devices}",
-                    duration=chance.randint(1_000, 100_000),
-                    input_ports=(ports[option % devices].name,) * _inputs(shape, index),
-                    output_ports=(ports[option % devices].name,),
-                    space=f"s{option % devices}",
-                )
-                for option in range(placements)
-            ),
-        )
-        for index in range(tasks)
-    ]
-    transfers = tuple(
-        Transfer(a.name, b.name, chance.randint(5_000, 40_000), frozenset({"core"}))
-        for a in ports
-        for b in ports
-        if a != b
-    )
-    sizes = tuple(TensorSize(port.name, 1024) for port in ports)
-    tensors = tuple(Tensor(f"x{i}", f"t{i}", 0, sizes, transfers) for i in range(tasks))
-    edges = [Edge(f"x{index - 1}", f"t{index}", 0) for index in range(1, tasks)]
-    edges += [
-        Edge(f"x{index - 3}", f"t{index}", 1)
-        for index in range(tasks)
-        if _inputs(shape, index) == 2
-    ]
-    return Problem(
-        name=shape,
-        tasks=tuple(made),
-        tensors=tensors,
-        edges=tuple(edges),
-        devices=tuple(Device(f"d{d}", frozenset({"core", f"queue{d}"})) for d in range(devices)),
-        spaces=tuple(Space(f"s{d}") for d in range(devices)),
-        ports=tuple(ports),
-    )
+def outcomes(cases: list[Case], quick: bool) -> Iterator[Outcome]:
+    """Run each case in a process of its own; in a quick run, one for each suite."""
+    for _, group in groupby(cases, lambda case: case.suite if quick else case.name):
+        names = [case.name for case in group]
+        command = [sys.executable, __file__, *(["--quick"] if quick else []), "--child", *names]
+        try:
+            ran = subprocess.run(
+                command, stdout=subprocess.PIPE, text=True, check=False, timeout=PATIENCE
+            )
+            found = [Outcome(**json.loads(text)) for text in ran.stdout.splitlines()]
+            fault = f"the process ended with code {ran.returncode}"
+        except subprocess.TimeoutExpired:
+            found, fault = [], f"no answer after {PATIENCE} s"
+        yield from found
+        for name in names[len(found) :]:
+            yield Outcome(name, "", passed=False, note=fault)
 
 
-def _inputs(shape: str, index: int) -> int:
-    if index == 0:
-        return 0
-    return 2 if shape == "residual" and index >= 3 and index % 2 else 1
+def child(cases: list[Case], quick: bool) -> None:
+    """Print a line of JSON for each case."""
+    for case in cases:
+        try:
+            outcome = case.run(quick)
+        except FileError as error:
+            outcome = Outcome(case.name, "", note=f"not run: {error}; set BNNPLAN_DATA")
+        except Exception as error:
+            if not isinstance(error, BnnplanError):
+                traceback.print_exc()
+            note = f"{type(error).__name__}: {error}".replace("\n", " ")
+            outcome = Outcome(case.name, "", passed=False, note=note)
+
+        print(json.dumps(attrs.asdict(outcome)), flush=True)
 
 
 if __name__ == "__main__":
