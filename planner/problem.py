@@ -20,10 +20,12 @@ Nothing here knows of neural networks: any graph of tasks can be planned. What i
   ends. Intervals are half open: what takes no time occupies no memory.
 * An **export** is what has to happen once to a tensor made at a port before it can be transferred
   from there to anywhere (one download for several uploads). All its transfers wait for it.
-* A **contiguous** device takes its tasks as one part. The part starts when everything that it
-  reads from elsewhere has been made and exported; from its start to its end nothing but the part
-  happens on the device: the transfers to it, its tasks, and the exports from it. What it gives is
-  there for others, and for transfers, when the whole part has ended.
+* A **contiguous** device takes its tasks as one part: its tasks, the exports of what they make,
+  and the transfers to them that occupy the device or move what one of them makes. Parts and other
+  tasks never wait for each other in a circle. A part starts when everything that its tasks read
+  from elsewhere has been made and exported; from its start to its end nothing else happens on the
+  device. What it makes is there for others, and for transfers not its own, when all of it has
+  ended.
 * A **colocated** group of tasks lies on one device. A **switch** is an edge whose tasks lie on
   different devices, both with resources; `Problem.switches` limits their number.
 * The **objectives** are measures (`Measure`), minimised one after the other: the second among the
@@ -36,15 +38,15 @@ every period and overlap. Then a choice alone decides everything:
   occupies it for one frame (entries included), or the duration of the longest transfer or export
   without resources, if that is larger.
 * Every task, transfer and export has a **stage**, the least one that is possible: it is not before
-  the stage of what it waits for, and after it unless the two share a resource or one of them takes
-  no time. All tasks of a contiguous device have one stage, as have the transfers to them that
-  occupy it and the exports from them; so its part does not wait for what waits for it.
+  the stage of what it waits for (the makers of what it reads, and their exports and transfers), and
+  after it unless the two share a resource or one of them takes no time. A part has one stage.
 * The **latency** of a frame is the number of stages times the period.
 * A space holds all weights, and for each device that uses it the most that is held, at any of its
-  tasks in the order of the problem's graph, of: the workspace of that task, and tensors that are
-  made and read in one stage on that device, without a transfer, from their maker to their last
-  reader. Every other tensor is held as often as it has stages from where it is made (or where its
-  transfer is) to the last where it is read, transferred or exported.
+  tasks in the order of the graph (as listed, but depth first after what they read, by input), of:
+  the workspace of that task, and tensors that are made and read in one stage on that device, or
+  read nowhere, without a transfer, from their maker to their last reader. Every other tensor is
+  held as often as it has stages from where it is made (or where its transfer is) to the last where
+  it is read, transferred or exported.
 
 Durations are whole nanoseconds, sizes whole bytes, energies whole nanojoules, so that solvers are
 exact.

@@ -46,8 +46,8 @@ class Solution:
         One for each tensor that has one at the port where it is produced, and is read elsewhere.
     period : int or None
         In a pipeline: ns from frame to frame. Starts and ends are then those of a frame that
-        enters at 0: a stage begins at its number times the period, and tasks of one device follow
-        each other in the order of the graph.
+        enters at 0: a stage begins at its number times the period, its transfers and exports
+        begin with it, and tasks of one device follow each other in the order of the graph.
     stages : tuple of int
         In a pipeline: of each task, from 0. Else empty.
     """

@@ -58,6 +58,8 @@ class SolverResult:
         If infeasible: each conflict in words, with the smallest relaxation where it is known.
     proofs : tuple of Proven
         One for each objective, in their order, where there is more than one.
+    interrupted : bool
+        Whether Ctrl-C ended the search, so that more time may give more.
     """
 
     status: Status
@@ -69,6 +71,7 @@ class SolverResult:
     message: str = ""
     reasons: tuple[str, ...] = ()
     proofs: tuple[Proven, ...] = ()
+    interrupted: bool = False
 
     @property
     def gap(self) -> float | None:
@@ -76,6 +79,22 @@ class SolverResult:
         if self.objective is None or self.bound is None:
             return None
         return (self.objective - self.bound) / self.objective if self.objective else 0.0
+
+
+def proofs_of(problem: Problem, result: SolverResult) -> tuple[Proven, ...]:
+    """What is known of each objective, also where there is only one; empty without a solution."""
+    if result.objective is None:
+        return ()
+    return result.proofs or (Proven(problem.objectives[0], result.objective, result.bound),)
+
+
+def told(result: SolverResult) -> str:
+    """What to tell a user besides values and proofs: the message, and an interruption before it."""
+    if not result.interrupted:
+        return result.message
+    gap = "unknown" if result.gap is None else f"{100 * result.gap:.3g} %"
+    found = "no plan so far" if result.solution is None else f"best plan so far, gap {gap}"
+    return "; ".join(filter(None, (f"interrupted: {found}", result.message)))
 
 
 class Solver(Protocol):

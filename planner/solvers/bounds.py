@@ -1,13 +1,30 @@
-"""Lower bounds of the latency that need no solver: the critical path and the load."""
+"""Lower bounds that need no solver: of the latency by the critical path and the load."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bnnplan.planner.problem import Measure
 from bnnplan.planner.solvers.structure import Graph
 
 Kept = Sequence[Sequence[int]]
 """For each task, the positions of the options to consider."""
+
+
+def least_objective(graph: Graph, kept: Kept, *, serial: bool) -> int:
+    """Give a value of the first objective that no solution is below."""
+    options = [
+        [task.options[index] for index in indices]
+        for task, indices in zip(graph.tasks, kept, strict=True)
+    ]
+    measure = graph.problem.objectives[0]
+    if measure is Measure.ENERGY:
+        return sum(min(option.energy for option in some) for some in options)
+    if measure is Measure.MEMORY:
+        return sum(min(option.weight_bytes for option in some) for some in options)
+    if graph.problem.is_pipeline:
+        return resource_load(graph, kept)
+    return lower_bound(graph, kept, serial=serial)
 
 
 def lower_bound(graph: Graph, kept: Kept, *, serial: bool) -> int:
@@ -59,6 +76,9 @@ def critical_path(graph: Graph, kept: Kept) -> int:
                     cost = graph.transfer_time(link.tensor, ports[link.output], port)
                     if cost is None:
                         continue
+                    if ports[link.output] != port:
+                        export = graph.exports[link.tensor].get(ports[link.output])
+                        cost += export.duration if export else 0
                     end += cost + graph.entries.get((device, option.device), 0)
                     soonest = end if soonest is None else min(soonest, end)
                 if soonest is None:

@@ -1,207 +1,199 @@
 """The independent checker: does a solution obey the definition of the problem?
 
 It shares no code with the methods that make solutions: everything is read from the problem again,
-so that a fault in one of them cannot hide itself.
+so that a fault in one of them cannot hide itself. What a choice makes necessary is read in
+`checking_choice`; `checking_schedule` has the rules of one inference, `checking_pipeline` those of
+a pipeline.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterator
 
-from bnnplan.planner.problem import Option, Problem, Transfer
-from bnnplan.planner.solution import ScheduledTransfer, Solution, Violation, ViolationCode
+from attrs import frozen
+
+from bnnplan.planner.problem import Measure, Problem
+from bnnplan.planner.solution import Solution, Violation, ViolationCode
+from bnnplan.planner.solvers.checking_choice import Chosen, Key
+from bnnplan.planner.solvers.checking_pipeline import (
+    period_of,
+    pipeline_faults,
+    pipeline_peaks,
+    stages_of,
+)
+from bnnplan.planner.solvers.checking_schedule import Times, schedule_faults, schedule_peaks
 
 
 def check(problem: Problem, solution: Solution) -> list[Violation]:
     """List every rule of `problem` that `solution` breaks; empty if it is right."""
-    return _Check(problem, solution).violations
+    faults = list(_unknown_options(problem, solution))
+    if faults:
+        return faults
+    chosen = Chosen(problem, solution.choice)
+    times: dict[Key, tuple[int, int]] = {}
+    faults += _tasks(chosen, solution, times)
+    faults += _transfers(chosen, solution, times)
+    faults += _exports(chosen, solution, times)
+    faults += _durations(chosen, times)
+    faults += _wishes(chosen)
+    if problem.is_pipeline:
+        stages = stages_of(chosen)
+        if stages is None:
+            words = "contiguous parts wait for each other in a circle, or for a stage of their own"
+            return [*faults, Violation(ViolationCode.CONTIGUITY, words)]
+        faults += pipeline_faults(chosen, solution, times, stages)
+    else:
+        if solution.period is not None or solution.stages:
+            words = "states a period or stages, but one inference has none"
+            faults.append(Violation(ViolationCode.PERIOD, words))
+        faults += schedule_faults(chosen, times)
+    return [*faults, *_values(chosen, solution, _measured(chosen, times))]
+
+
+def measures(problem: Problem, solution: Solution) -> dict[Measure, int]:
+    """Measure a right solution, as the problem defines it; a period only of a pipeline."""
+    return _measure(problem, solution).values
 
 
 def memory_peaks(problem: Problem, solution: Solution) -> dict[str, int]:
     """The most bytes that a right solution holds at once in each space, weights included."""
-    return _Check(problem, solution).peaks
+    return _measure(problem, solution).peaks
 
 
-class _Check:
-    def __init__(self, problem: Problem, solution: Solution) -> None:
-        self.problem = problem
-        self.solution = solution
-        self.violations: list[Violation] = []
-        count = len(problem.tasks)
-        if not len(solution.choice) == len(solution.starts) == len(solution.ends) == count:
-            self._add(ViolationCode.UNKNOWN_OPTION, f"the problem has {count} tasks")
-            return
-        if not self._options_known():
-            return
-        self.option: dict[str, Option] = {
-            task.name: task.options[index]
-            for task, index in zip(problem.tasks, solution.choice, strict=True)
-        }
-        names = [task.name for task in problem.tasks]
-        self.start = dict(zip(names, solution.starts, strict=True))
-        self.end = dict(zip(names, solution.ends, strict=True))
-        self.tensors = {tensor.name: tensor for tensor in problem.tensors}
-        self.done: dict[tuple[str, str], ScheduledTransfer] = {}
-        self.moves: dict[tuple[str, str], Transfer] = {}
-        self._check_durations()
-        self._check_transfers()
-        self._check_precedence()
-        self._check_resources()
-        self._check_memory()
-        self._check_objective()
+@frozen
+class _Measured:
+    values: dict[Measure, int]
+    peaks: dict[str, int]
 
-    def _add(self, code: ViolationCode, message: str) -> None:
-        self.violations.append(Violation(code, message))
 
-    def _options_known(self) -> bool:
-        for task, index in zip(self.problem.tasks, self.solution.choice, strict=True):
-            if type(index) is not int or not 0 <= index < len(task.options):
-                self._add(
-                    ViolationCode.UNKNOWN_OPTION,
-                    f"task {task.name!r} has {len(task.options)} options, no number {index!r}",
-                )
-        return not self.violations
+def _measure(problem: Problem, solution: Solution) -> _Measured:
+    chosen = Chosen(problem, solution.choice)
+    times: dict[Key, tuple[int, int]] = {}
+    for faults in (_tasks, _transfers, _exports):
+        list(faults(chosen, solution, times))
+    return _measured(chosen, times)
 
-    def _produced_at(self, tensor: str) -> str:
-        """Name the port where the chosen option gives the tensor."""
-        what = self.tensors[tensor]
-        return self.option[what.source].output_ports[what.output]
 
-    def _check_durations(self) -> None:
-        """A task takes the duration of its option and the largest entry of its inputs."""
-        entries = {(entry.source, entry.target): entry.duration for entry in self.problem.entries}
-        entered: dict[str, int] = defaultdict(int)
-        for edge in self.problem.edges:
-            source = self.option[self.tensors[edge.tensor].source].device
-            cost = entries.get((source, self.option[edge.target].device), 0)
-            entered[edge.target] = max(entered[edge.target], cost)
-        for name, option in self.option.items():
-            needed = option.duration + entered[name]
-            if self.start[name] < 0 or self.end[name] - self.start[name] != needed:
-                self._add(
-                    ViolationCode.DURATION,
-                    f"task {name!r} takes {needed} ns, not from {self.start[name]} to "
-                    f"{self.end[name]} ns",
-                )
+def _measured(chosen: Chosen, times: Times) -> _Measured:
+    values = {Measure.ENERGY: chosen.energy()}
+    stages = stages_of(chosen) if chosen.problem.is_pipeline else None
+    if stages is None:
+        peaks = schedule_peaks(chosen, times)
+        values[Measure.LATENCY] = max(times[task,][1] for task in chosen.order)
+    else:
+        peaks = pipeline_peaks(chosen, stages)
+        values[Measure.PERIOD] = period_of(chosen)
+        values[Measure.LATENCY] = values[Measure.PERIOD] * (1 + max(stages.values()))
+    values[Measure.MEMORY] = sum(peaks.values())
+    return _Measured(values, peaks)
 
-    def _check_transfers(self) -> None:
-        """What is read elsewhere is transferred once, possible, and takes its time."""
-        for move in self.solution.transfers:
-            key = (move.tensor, move.target)
-            what = f"transfer of {move.tensor!r} from {move.source!r} to {move.target!r}"
-            if move.tensor not in self.tensors or key in self.done:
-                self._add(ViolationCode.TRANSFER_SURPLUS, f"{what} is unknown or made twice")
-                continue
-            self.done[key] = move
-            possible = {(t.source, t.target): t for t in self.tensors[move.tensor].transfers}
-            known = possible.get((move.source, move.target))
-            if known is None or move.source != self._produced_at(move.tensor):
-                self._add(ViolationCode.TRANSFER_IMPOSSIBLE, f"{what} is not possible")
-                continue
-            self.moves[key] = known
-            if move.end - move.start != known.duration:
-                self._add(
-                    ViolationCode.DURATION,
-                    f"{what} takes {known.duration} ns, not from {move.start} to {move.end} ns",
-                )
-            if move.start < self.end[self.tensors[move.tensor].source]:
-                self._add(ViolationCode.PRECEDENCE, f"{what} starts before the tensor is there")
 
-    def _check_precedence(self) -> None:
-        """A task starts when its inputs are there, at its ports."""
-        needed = set()
-        for edge in self.problem.edges:
-            port = self.option[edge.target].input_ports[edge.input]
-            ready = self.end[self.tensors[edge.tensor].source]
-            if port != self._produced_at(edge.tensor):
-                needed.add((edge.tensor, port))
-                move = self.done.get((edge.tensor, port))
-                if move is None:
-                    self._add(
-                        ViolationCode.TRANSFER_MISSING,
-                        f"task {edge.target!r} reads {edge.tensor!r} at {port!r}: not transferred",
-                    )
-                    continue
-                ready = move.end
-            if self.start[edge.target] < ready:
-                self._add(
-                    ViolationCode.PRECEDENCE,
-                    f"task {edge.target!r} starts at {self.start[edge.target]} ns, but "
-                    f"{edge.tensor!r} is there at {ready} ns",
-                )
-        for tensor, port in sorted(self.done.keys() - needed):
-            self._add(ViolationCode.TRANSFER_SURPLUS, f"nobody reads {tensor!r} at {port!r}")
-
-    def _check_resources(self) -> None:
-        """Two things that occupy a resource never overlap."""
-        resources = {device.name: device.resources for device in self.problem.devices}
-        busy: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
-        for name, option in self.option.items():
-            for resource in resources[option.device]:
-                busy[resource].append((self.start[name], self.end[name], f"task {name!r}"))
-        for key, move in self.moves.items():
-            done = self.done[key]
-            for resource in move.resources:
-                busy[resource].append((done.start, done.end, f"transfer of {key[0]!r}"))
-        for resource, uses in busy.items():
-            # What takes no time cannot overlap anything.
-            uses = sorted(use for use in uses if use[1] > use[0])
-            for (_, end, first), (start, _, second) in itertools.pairwise(uses):
-                if start < end:
-                    self._add(
-                        ViolationCode.RESOURCE_OVERLAP,
-                        f"{first} and {second} overlap on {resource!r} at {start} ns",
-                    )
-
-    def _held(self) -> Iterable[tuple[str, int, int, int]]:
-        """Give (space, bytes, from, until) of everything that lies in memory for a while."""
-        spaces = {port.name: port.space for port in self.problem.ports}
-        readers = defaultdict(list)
-        for edge in self.problem.edges:
-            port = self.option[edge.target].input_ports[edge.input]
-            readers[edge.tensor, port].append(self.end[edge.target])
-        for name, option in self.option.items():
-            yield option.space, option.workspace_bytes, self.start[name], self.end[name]
-        for name, tensor in self.tensors.items():
-            sizes = {size.port: size.bytes for size in tensor.sizes}
-            port = self._produced_at(name)
-            until = [self.end[tensor.source], *readers[name, port]]
-            for move in self.solution.transfers:
-                if move.tensor == name and move.target in sizes:
-                    until.append(move.end)
-                    last = max([move.end, *readers[name, move.target]])
-                    yield spaces[move.target], sizes[move.target], move.start, last
-            yield spaces[port], sizes[port], self.start[tensor.source], max(until)
-
-    def _check_memory(self) -> None:
-        """The bytes held in a space at any time never exceed its capacity."""
-        self.peaks = {space.name: 0 for space in self.problem.spaces}
-        for option in self.option.values():
-            self.peaks[option.space] += option.weight_bytes
-        changes: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        for space, held, start, end in self._held():
-            if end > start:
-                changes[space] += [(start, held), (end, -held)]
-        for limit in self.problem.spaces:
-            # At equal times the negative change sorts first: intervals are half open.
-            peak = total = self.peaks[limit.name]
-            for _, change in sorted(changes[limit.name]):
-                total += change
-                peak = max(peak, total)
-            self.peaks[limit.name] = peak
-            if limit.capacity is not None and peak > limit.capacity:
-                self._add(
-                    ViolationCode.MEMORY,
-                    f"space {limit.name!r} needs {peak} bytes and has {limit.capacity}: "
-                    f"{peak - limit.capacity} too few",
-                )
-
-    def _check_objective(self) -> None:
-        latency = max(self.solution.ends)
-        if self.solution.objective != latency:
-            self._add(
-                ViolationCode.OBJECTIVE,
-                f"states {self.solution.objective} ns, but the last task ends at {latency} ns",
+def _unknown_options(problem: Problem, solution: Solution) -> Iterator[Violation]:
+    count = len(problem.tasks)
+    if not len(solution.choice) == len(solution.starts) == len(solution.ends) == count:
+        yield Violation(ViolationCode.UNKNOWN_OPTION, f"the problem has {count} tasks")
+        return
+    for task, index in zip(problem.tasks, solution.choice, strict=True):
+        if type(index) is not int or not 0 <= index < len(task.options):
+            yield Violation(
+                ViolationCode.UNKNOWN_OPTION,
+                f"task {task.name!r} has {len(task.options)} options, no number {index!r}",
             )
+
+
+def _tasks(
+    chosen: Chosen, solution: Solution, times: dict[Key, tuple[int, int]]
+) -> Iterator[Violation]:
+    """Tasks start at 0 at the earliest; take over their times."""
+    for task, start, end in zip(chosen.problem.tasks, solution.starts, solution.ends, strict=True):
+        times[task.name,] = start, end
+        if start < 0:
+            words = f"task {task.name!r} starts at {start} ns, before the plan"
+            yield Violation(ViolationCode.DURATION, words)
+
+
+def _transfers(
+    chosen: Chosen, solution: Solution, times: dict[Key, tuple[int, int]]
+) -> Iterator[Violation]:
+    """What is read elsewhere is transferred once, if that is possible; take over the times."""
+    for move in solution.transfers:
+        key = move.tensor, move.target
+        what = f"transfer of {move.tensor!r} from {move.source!r} to {move.target!r}"
+        if key not in chosen.needed or key in times:
+            words = f"{what} is made twice, or nobody reads it"
+            yield Violation(ViolationCode.TRANSFER_SURPLUS, words)
+            continue
+        times[key] = move.start, move.end
+        if chosen.needed[key] is None or move.source != chosen.given[move.tensor]:
+            yield Violation(ViolationCode.TRANSFER_IMPOSSIBLE, f"{what} is not possible")
+    for name, port in chosen.needed.keys() - times.keys():
+        reader = chosen.readers[name, port][0]
+        words = f"task {reader!r} reads {name!r} at {port!r}: not transferred"
+        yield Violation(ViolationCode.TRANSFER_MISSING, words)
+
+
+def _exports(
+    chosen: Chosen, solution: Solution, times: dict[Key, tuple[int, int]]
+) -> Iterator[Violation]:
+    """What is transferred is exported first, once, where that is needed; take over the times."""
+    needed = {(name, export.port, "export") for name, export in chosen.exports.items()}
+    for export in solution.exports:
+        key = export.tensor, export.port, "export"
+        if key not in needed or key in times:
+            words = f"export of {export.tensor!r} from {export.port!r} is needless or made twice"
+            yield Violation(ViolationCode.EXPORT, words)
+            continue
+        times[key] = export.start, export.end
+    for name, port, _ in needed - times.keys():
+        words = f"tensor {name!r} is transferred from {port!r}: not exported"
+        yield Violation(ViolationCode.EXPORT, words)
+
+
+def _durations(chosen: Chosen, times: Times) -> Iterator[Violation]:
+    """Everything takes its time, a task also the largest entry of its inputs."""
+    for key, (start, end) in times.items():
+        activity = chosen.activities[key]
+        # A transfer that is impossible has no duration to compare with.
+        known = len(key) != 2 or chosen.needed[key[0], key[1]] is not None
+        if known and end - start != activity.duration:
+            yield Violation(
+                ViolationCode.DURATION,
+                f"{activity.words} takes {activity.duration} ns, not from {start} to {end} ns",
+            )
+
+
+def _wishes(chosen: Chosen) -> Iterator[Violation]:
+    """Groups lie on one device, and no more edges change device than may."""
+    problem = chosen.problem
+    for group in problem.colocated:
+        devices = sorted({chosen.device(task) for task in group})
+        if len(devices) > 1:
+            words = f"tasks {', '.join(group)} lie on {', '.join(devices)}, not on one device"
+            yield Violation(ViolationCode.COLOCATION, words)
+    pairs = [(chosen.device(chosen.source(e)), chosen.device(e.target)) for e in problem.edges]
+    count = sum(a != b and bool(chosen.resources[a] and chosen.resources[b]) for a, b in pairs)
+    if problem.switches is not None and count > problem.switches:
+        words = f"the plan has {count} switches of device, {problem.switches} are allowed"
+        yield Violation(ViolationCode.SWITCHES, words)
+
+
+def _values(chosen: Chosen, solution: Solution, measured: _Measured) -> Iterator[Violation]:
+    """Spaces and measures keep their limits, and the objective is what was stated."""
+    problem = chosen.problem
+    for space in problem.spaces:
+        peak = measured.peaks[space.name]
+        if space.capacity is not None and peak > space.capacity:
+            yield Violation(
+                ViolationCode.MEMORY,
+                f"space {space.name!r} needs {peak} bytes and has {space.capacity}: "
+                f"{peak - space.capacity} too few",
+            )
+    for limit in problem.limits:
+        value = measured.values[limit.measure]
+        if value > limit.most:
+            words = f"{limit.measure} is {value}, above the limit of {limit.most}"
+            yield Violation(ViolationCode.LIMIT, words)
+    value = measured.values[problem.objectives[0]]
+    if solution.objective != value:
+        words = f"states a {problem.objectives[0]} of {solution.objective}, but it is {value}"
+        yield Violation(ViolationCode.OBJECTIVE, words)

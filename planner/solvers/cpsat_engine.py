@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import enum
 import math
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 from ortools.sat.python import cp_model
 
 from bnnplan.planner.solvers.base import SolverError, Status
-from bnnplan.planner.solvers.interruption import interruptible
+from bnnplan.planner.solvers.interruption import interruptible, is_asked, over
+
+SEEDS = 2**31
+"""Seeds that the native solvers tell apart."""
 
 Expression = cp_model.LinearExpr | int
 """A linear expression; a plain number where nothing is variable."""
@@ -35,18 +38,23 @@ class Kind(enum.Enum):
 
 @frozen
 class Portfolio:
-    """Parameters of CP-SAT: the linearisation level of one worker, and what more workers add."""
+    """Parameters of CP-SAT: the linearisation level of one worker, and what more workers add.
+
+    `probing` says whether presolve tries every literal.
+    """
 
     level: int
     added: tuple[str, ...]
+    probing: bool = True
 
 
 # Assignment models of 60 to 200 tasks: proven in seconds with `max_lp` or level 2, gaps of 9 to
 # 14 % after 20 s with the defaults. It helped job shops as well. Offsets of buffers have no linear
-# relaxation to speak of, so that its cost is wasted there.
+# relaxation to speak of, so that its cost is wasted there. Probing takes a tenth of half a minute
+# for schedules of 160 tasks, and minutes for larger ones, and their LP needs it little.
 PORTFOLIOS: Mapping[Kind, Portfolio] = {
     Kind.ASSIGNMENT: Portfolio(2, ("max_lp",)),
-    Kind.SCHEDULE: Portfolio(2, ("max_lp",)),
+    Kind.SCHEDULE: Portfolio(2, ("max_lp",), probing=False),
     Kind.PIPELINE: Portfolio(2, ("max_lp",)),
     Kind.MEMORY: Portfolio(1, ()),
 }
@@ -62,22 +70,25 @@ class Answer:
     value: Callable[[cp_model.LinearExprT], int]
 
 
+class Values(Protocol):
+    """Something that reads variables of a solution."""
+
+    @property
+    def value(self) -> Callable[[cp_model.LinearExprT], int]: ...
+
+
 @frozen
 class Effort:
-    """What a search may use: a deadline of ``time.perf_counter``, threads, and a seed.
-
-    Once `stopped` is set, by Ctrl-C during a run, nothing more is to be begun.
-    """
+    """What a search may use: a deadline of ``time.perf_counter``, threads, and a seed."""
 
     deadline: float
     workers: int
     seed: int
-    stopped: threading.Event = field(factory=threading.Event, eq=False, repr=False)
 
     @property
     def over(self) -> bool:
         """Whether the deadline has passed or the search was interrupted."""
-        return self.stopped.is_set() or time.perf_counter() > self.deadline
+        return over(self.deadline)
 
     @property
     def left(self) -> float:
@@ -94,6 +105,7 @@ def run(
     effort: Effort,
     kind: Kind = Kind.ASSIGNMENT,
     confirm: Callable[[], Status] | None = None,
+    watch: Callable[[Values], object] | None = None,
 ) -> Answer:
     """Solve `model`, until the proof, the deadline or an interruption.
 
@@ -102,20 +114,22 @@ def run(
     model : CpModel
         With or without an objective.
     effort : Effort
-        What may be used; Ctrl-C ends the run with the best so far, and sets ``effort.stopped``.
+        What may be used; Ctrl-C ends the run with the best so far, and begins no other.
     kind : Kind
         What kind of model it is.
     confirm : callable, optional
-        Another method, to be asked whether the model has no solution. By default that is CP-SAT
-        with other parameters.
+        Another method, asked first whether the model really has no solution. If it cannot tell,
+        CP-SAT is asked again with other parameters.
+    watch : callable, optional
+        Is given every solution on the way.
     """
-    answer = _run(model, effort, _usual(kind))
-    if answer.status is not Status.INFEASIBLE or effort.stopped.is_set():
+    if is_asked():
+        return Answer(Status.UNKNOWN, None, None, lambda _: 0)
+    answer = _run(model, effort, _usual(kind), watch)
+    if answer.status is not Status.INFEASIBLE or is_asked():
         return answer
-    if confirm is not None:
-        told = confirm()
-        if told is Status.INFEASIBLE:
-            return answer
+    if confirm is not None and confirm() is Status.INFEASIBLE:
+        return answer
     second = _run(model, effort, _other)
     return answer if second.status is Status.UNKNOWN else second
 
@@ -127,7 +141,9 @@ def _usual(kind: Kind) -> Prepare:
     def prepare(solver: cp_model.CpSolver, effort: Effort) -> None:
         settings = solver.parameters
         settings.num_workers = effort.workers
-        settings.random_seed = effort.seed
+        settings.random_seed = effort.seed % SEEDS
+        if not PORTFOLIOS[kind].probing:
+            settings.cp_model_probing_level = 0
         if effort.workers == 1:
             settings.linearization_level = PORTFOLIOS[kind].level
         else:
@@ -140,18 +156,47 @@ def _other(solver: cp_model.CpSolver, effort: Effort) -> None:
     """Set what shares least with the usual parameters: most false INFEASIBLE came from presolve."""
     settings = solver.parameters
     settings.num_workers = 1
-    settings.random_seed = effort.seed + 1
+    settings.random_seed = (effort.seed + 1) % SEEDS
     settings.cp_model_presolve = False
     settings.linearization_level = 1
 
 
-def _run(model: cp_model.CpModel, effort: Effort, prepare: Prepare) -> Answer:
+class _Watcher(cp_model.CpSolverSolutionCallback):
+    """Passes solutions on. With several workers an exception inside would abort the process."""
+
+    def __init__(self, watch: Callable[[Values], object]) -> None:
+        super().__init__()
+        self.watch = watch
+        self.failed: Exception | None = None
+
+    def on_solution_callback(self) -> None:
+        try:
+            self.watch(self)
+        except Exception as error:
+            self.failed = error
+            self.stop_search()
+
+
+def _run(
+    model: cp_model.CpModel,
+    effort: Effort,
+    prepare: Prepare,
+    watch: Callable[[Values], object] | None = None,
+) -> Answer:
     solver = cp_model.CpSolver()
     prepare(solver, effort)
     solver.parameters.max_time_in_seconds = effort.left
     # It would take Ctrl-C for itself, and leave the process without a handler afterwards.
     solver.parameters.catch_sigint_signal = False
-    code = interruptible(lambda: solver.solve(model), solver.stop_search, effort.stopped)
+    watcher = None if watch is None else _Watcher(watch)
+    try:
+        code = interruptible(lambda: solver.solve(model, watcher), solver.stop_search)
+    except RuntimeError as error:
+        raise SolverError(f"CP-SAT failed: {error}") from error
+    if watcher is not None and watcher.failed is not None:
+        raise SolverError(
+            f"a solution of CP-SAT could not be read: {watcher.failed!r}"
+        ) from watcher.failed
     if code == cp_model.MODEL_INVALID:
         raise SolverError(f"CP-SAT refuses the model: {model.validate()}")
     status = {

@@ -1,41 +1,49 @@
-"""CP-SAT for latency, with proof.
+"""CP-SAT for one inference, with proof.
 
-Where only one thing can ever be busy at a time, latency is a plain sum and the placement alone is
-the model. Its memory conditions are necessary ones: if its optimum can be scheduled within the
-memory limits, that is the optimum of the problem. Otherwise the schedule model decides, with
-start times. Both start from the best heuristic plan as a complete hint.
+Where the objective is a plain sum that the placement decides (energy; latency where only one thing
+can ever be busy at a time), the placement alone is the model. Its conditions are necessary ones:
+if its optimum can be scheduled within all limits, that is the optimum of the problem. Otherwise the
+schedule model decides, with start times. Both start from the best heuristic plan as a complete hint.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
-from ortools.sat.python import cp_model
+from attrs import evolve
 
 from bnnplan.planner.problem import Problem
-from bnnplan.planner.problem_rules import horizon
 from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.base import SolverResult, Status, verified
-from bnnplan.planner.solvers.bounds import Kept, lower_bound
+from bnnplan.planner.solvers.bounds import Kept, least_objective, lower_bound
 from bnnplan.planner.solvers.checking import check
-from bnnplan.planner.solvers.cpsat_engine import Effort, run
-from bnnplan.planner.solvers.cpsat_lifetimes import Lifetimes
-from bnnplan.planner.solvers.cpsat_memory import MemoryConstraints
-from bnnplan.planner.solvers.cpsat_placement import Placement
-from bnnplan.planner.solvers.cpsat_schedule import Schedule
+from bnnplan.planner.solvers.cpsat_assignment import assign
+from bnnplan.planner.solvers.cpsat_engine import Effort
+from bnnplan.planner.solvers.cpsat_schedule_model import ScheduleModel, latest
 from bnnplan.planner.solvers.evaluation import schedule
 from bnnplan.planner.solvers.explaining import why_infeasible
-from bnnplan.planner.solvers.features import Feature
+from bnnplan.planner.solvers.features import EVERYTHING, Feature
 from bnnplan.planner.solvers.list_scheduling import fitting, heuristic
+from bnnplan.planner.solvers.order_search import anneal, suits
+from bnnplan.planner.solvers.parts import in_circle
 from bnnplan.planner.solvers.presolve import undominated
-from bnnplan.planner.solvers.structure import Graph, one_at_a_time
+from bnnplan.planner.solvers.structure import Graph, is_sum, one_at_a_time
 
 METHOD = "cpsat"
-SUPPORTS: frozenset[Feature] = frozenset()
+SUPPORTS = EVERYTHING - {Feature.PIPELINE}
 
 # The share of the time limit that the heuristic may take; its count of tries ends it before.
 HEURISTIC_SHARE = 0.2
+
+# The shares of the time left that go into a first run of the schedule model, which proves what is
+# easy, and into annealing, where the proof does not come at once.
+FIRST_SHARE = 0.1
+ANNEALING_SHARE = 0.75
+
+# Assignments that are tried to be scheduled within all limits.
+TRIED = 16
 
 
 def solve(
@@ -67,7 +75,8 @@ class _Search:
         self.graph = Graph(problem)
         self.kept: Kept = undominated(self.graph)
         self.serial = one_at_a_time(self.graph)
-        self.bound = lower_bound(self.graph, self.kept, serial=self.serial)
+        self.latency = lower_bound(self.graph, self.kept, serial=self.serial)
+        self.bound = least_objective(self.graph, self.kept, serial=self.serial)
         self.best: Solution | None = heuristic(
             self.graph,
             self.kept,
@@ -79,7 +88,7 @@ class _Search:
 
     def result(self) -> SolverResult:
         """Search until the proof or the end of the time."""
-        if not self._proven() and self.serial:
+        if not self._proven() and is_sum(self.graph):
             self._solve_placement()
         if not self._proven() and not self.infeasible and not self.effort.over:
             self._solve_schedule()
@@ -125,45 +134,69 @@ class _Search:
 
     def _solve_placement(self) -> None:
         """Find the placement with the least sum that no memory limit forbids outright."""
-        model = cp_model.CpModel()
-        placement = Placement(model, self.graph, self.kept)
-        MemoryConstraints(placement)
-        model.minimize(placement.total())
-        if self.best is not None:
-            hints: dict[int, int] = {}
-            placement.hint(hints, self.best.choice)
-            add_hints(model, hints)
-        answer = run(model, self.effort)
-        self._told(answer.status, answer.bound)
-        if answer.objective is not None:
-            self._found(fitting(self.graph, placement.choice(answer)))
+        assigned = assign(self.graph, self.kept, self.effort, self.best)
+        self._told(assigned.status, assigned.bound)
+        for choice in assigned.choices[:TRIED]:
+            self._found(fitting(self.graph, choice))
 
     def _solve_schedule(self) -> None:
         """Find start times as well."""
-        model = cp_model.CpModel()
-        placement = Placement(model, self.graph, self.kept)
-        MemoryConstraints(placement)
-        latest = self.best.objective if self.best else horizon(self.problem)
-        times = Schedule(placement, latest, self.bound)
-        lifetimes = Lifetimes(times)
-        model.minimize(times.latency)
-        if self.best is not None:
-            hints: dict[int, int] = {}
-            placement.hint(hints, self.best.choice)
-            times.hint(hints, self.best)
-            lifetimes.hint(hints, self.best)
-            add_hints(model, hints)
-        answer = run(model, self.effort)
-        self._told(answer.status, answer.bound)
-        if answer.objective is not None:
-            found = times.solution(answer)
-            order = sorted(self.graph.order, key=lambda task: found.starts[task])
-            # Earliest starts in the same order read better, where they are as good.
-            self._found(schedule(self.graph, found.choice, order))
-            self._found(found)
+        if latest(self.graph, self.best) < self.latency:
+            self.infeasible = True
+            return
+        if self.best is not None and suits(self.graph):
+            self._model(self._slice(FIRST_SHARE))
+            if not self._proven():
+                self._anneal()
+        if not self._proven() and not self.effort.over:
+            self._model(self.effort)
 
+    def _slice(self, share: float) -> Effort:
+        """Give an effort that ends when a share of what time is left now has passed."""
+        return evolve(self.effort, deadline=time.perf_counter() + share * self.effort.left)
 
-def add_hints(model: cp_model.CpModel, hints: dict[int, int]) -> None:
-    """Hint every variable of the model that has a value."""
-    for index, value in hints.items():
-        model.add_hint(model.get_int_var_from_proto_index(index), value)
+    def _model(self, effort: Effort) -> None:
+        """Search with the model, and again with all of it if what was found is in a circle."""
+        for ordered in (False, True):
+            model = ScheduleModel(
+                self.graph, self.kept, least=self.latency, best=self.best, ordered=ordered
+            )
+            status, bound, found = model.solve(effort)
+            self._told(status, bound)
+            for solution in found:
+                self._found(solution)
+            if not found or not self._in_circle(found[-1]):
+                return
+
+    def _in_circle(self, solution: Solution) -> bool:
+        tasks = zip(self.graph.tasks, solution.choice, strict=True)
+        return in_circle(self.graph, [task.options[index] for task, index in tasks])
+
+    def _anneal(self) -> None:
+        """Search for better solutions here, and with workers to spare for a bound meanwhile."""
+        assert self.best is not None
+        began = time.perf_counter()
+        effort = self._slice(ANNEALING_SHARE)
+        spare = self.effort.workers - 1
+        with ThreadPoolExecutor(1) as pool:
+            bounding = None
+            if spare:
+                model = ScheduleModel(self.graph, self.kept, least=self.latency, best=self.best)
+                bounding = pool.submit(model.solve, evolve(effort, workers=spare))
+
+            def progress() -> float:
+                if effort.over or (bounding is not None and bounding.done()):
+                    return 1.0
+                return (time.perf_counter() - began) / (effort.deadline - began)
+
+            try:
+                seed = self.effort.seed
+                choice, order = anneal(self.graph, self.kept, self.best, progress=progress, seed=seed)
+                self._found(schedule(self.graph, choice, order))
+            except KeyboardInterrupt:
+                effort.stopped.set()
+            if bounding is not None:
+                status, bound, found = bounding.result()
+                self._told(status, bound)
+                for solution in found:
+                    self._found(solution)

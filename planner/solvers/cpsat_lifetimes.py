@@ -1,7 +1,8 @@
 """Memory over time in the CP-SAT model: what is alive at any moment fits into its space.
 
 Live tensors are optional intervals whose length is variable; workspace is held while a task runs;
-weights make the capacity smaller.
+weights make the capacity smaller. Where memory is an objective or limited as a whole, the peak of
+every space is a variable, and no space may be full beyond its peak.
 """
 
 from __future__ import annotations
@@ -9,10 +10,14 @@ from __future__ import annotations
 from attrs import define, field
 from ortools.sat.python import cp_model
 
+from bnnplan.planner.problem import Measure
+from bnnplan.planner.problem_rules import most_bytes
 from bnnplan.planner.solution import Solution
-from bnnplan.planner.solvers.cpsat_engine import any_of
+from bnnplan.planner.solvers.checking import memory_peaks
+from bnnplan.planner.solvers.cpsat_engine import Expression, any_of
 from bnnplan.planner.solvers.cpsat_memory import weights
 from bnnplan.planner.solvers.cpsat_schedule import Schedule
+from bnnplan.planner.solvers.structure import Graph
 
 Life = tuple[int, str, bool]
 """A tensor, the port it lies at, and whether it was transferred there."""
@@ -30,8 +35,20 @@ class _Users:
         self.demands.append(demand)
 
 
+def weighs(graph: Graph) -> bool:
+    """Tell whether the memory of all spaces together matters."""
+    memory = Measure.MEMORY
+    return graph.problem.objectives[0] is memory or graph.problem.limit(memory) is not None
+
+
 class Lifetimes:
-    """Adds the limits of every space to a schedule."""
+    """Adds the limits of every space to a schedule.
+
+    Attributes
+    ----------
+    total : linear expression
+        The sum of the peaks of all spaces, where that matters; at least what they hold.
+    """
 
     def __init__(self, times: Schedule) -> None:
         self.times = times
@@ -41,12 +58,22 @@ class Lifetimes:
         self.last: dict[Life, cp_model.IntVar] = {}
         self.length: dict[Life, cp_model.IntVar] = {}
         self.there: dict[tuple[int, str], cp_model.IntVar] = {}
-        self.taken: dict[str, cp_model.IntVar] = {}
-        for space in self.graph.capacity:
-            self._add_space(space)
+        self.left: dict[str, cp_model.IntVar] = {}
+        self.peak: dict[str, cp_model.IntVar] = {}
+        if weighs(self.graph):
+            most = most_bytes(self.graph.problem)
+            for one in self.graph.problem.spaces:
+                capacity = self.graph.capacity.get(one.name, most)
+                self.peak[one.name] = self.model.new_int_var(0, capacity, f"peak_{one.name}")
+        self.total: Expression = sum(self.peak.values())
+        limit = self.graph.problem.limit(Measure.MEMORY)
+        if limit is not None:
+            self.model.add(self.total <= limit)
+        for space, room in {**self.graph.capacity, **self.peak}.items():
+            self._add_space(space, room)
 
-    def _add_space(self, space: str) -> None:
-        """Weights and what is alive at any time fit into a space."""
+    def _add_space(self, space: str, room: cp_model.IntVar | int) -> None:
+        """Weights and what is alive at any time fit into the room of a space."""
         graph, model, placement, times = self.graph, self.model, self.placement, self.times
         users = _Users()
         for task, literals in enumerate(placement.option):
@@ -63,15 +90,16 @@ class Lifetimes:
                 users.add(interval, size)
         for tensor in range(len(graph.tensors)):
             for port, literal in placement.produced(tensor).items():
-                if graph.space[port] == space:
+                if graph.space[port] == space and graph.bytes[tensor][port]:
                     users.add(self._live(tensor, port, literal), graph.bytes[tensor][port])
             for port in dict.fromkeys(target for _, target in placement.moved[tensor]):
-                if graph.space[port] == space:
+                if graph.space[port] == space and graph.bytes[tensor][port]:
                     users.add(self._live_moved(tensor, port), graph.bytes[tensor][port])
-        taken = model.new_int_var(0, graph.capacity[space], f"weights_{space}")
-        model.add(taken == weights(placement, space))
-        self.taken[space] = taken
-        model.add_cumulative(users.intervals, users.demands, graph.capacity[space] - taken)
+        most = graph.capacity.get(space, most_bytes(graph.problem))
+        left = self.left[space] = model.new_int_var(0, most, f"left_{space}")
+        model.add(left + weights(placement, space) == room)
+        if users.intervals:
+            model.add_cumulative(users.intervals, users.demands, left)
 
     def _live(self, tensor: int, port: str, present: cp_model.IntVar) -> cp_model.IntervalVar:
         """A tensor is alive from the start of its producer to its last reader or transfer."""
@@ -146,7 +174,10 @@ class Lifetimes:
             hints[self.length[tensor, port, moved].index] = until - begin
         for (tensor, port), present in self.there.items():
             hints[present.index] = int((graph.tensors[tensor].name, port) in moves)
-        for space, taken in self.taken.items():
-            hints[taken.index] = sum(
-                option.weight_bytes for option in options if option.space == space
-            )
+        peaks = memory_peaks(graph.problem, solution)
+        for space, left in self.left.items():
+            room = peaks[space] if space in self.peak else graph.capacity[space]
+            weight = sum(option.weight_bytes for option in options if option.space == space)
+            hints[left.index] = room - weight
+        for space, peak in self.peak.items():
+            hints[peak.index] = peaks[space]

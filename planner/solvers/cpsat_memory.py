@@ -4,12 +4,17 @@ While a task runs, its inputs, outputs and workspace lie in memory, all weights 
 made before it and read after it lies somewhere: where it was produced or where it is read. While a
 tensor is transferred, both ends of the transfer do. For chains this is the whole truth. Elsewhere
 a solution still has to be checked, since it depends on the order what else is alive.
+
+For a given order there are conditions that are enough instead, where one thing runs at a time:
+every tensor lies where it is made from its maker to its last reader, and where it is transferred to
+from the first to the last task that may read it there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from attrs import define
 from ortools.sat.python import cp_model
 
 from bnnplan.planner.solvers.cpsat_engine import Expression
@@ -31,33 +36,125 @@ def weights(placement: Placement, space: str) -> Expression:
     )
 
 
-class MemoryConstraints:
-    """Adds the necessary conditions of every limited space to a placement."""
+@define
+class Held:
+    """Bytes in a space: terms of which each is one of several numbers of bytes."""
 
-    def __init__(self, placement: Placement, slack: Slack | None = None) -> None:
+    bytes: Expression = 0
+    most: int = 0
+
+    def add(self, ways: Iterable[tuple[int, cp_model.IntVar]]) -> None:
+        """Add the bytes of the one of `ways` whose literal is true, if any is."""
+        sizes = [(size, literal) for size, literal in ways if size]
+        self.bytes += sum(size * literal for size, literal in sizes)
+        self.most += max((size for size, _ in sizes), default=0)
+
+
+class MemoryConstraints:
+    """Adds the conditions of every limited space to a placement.
+
+    Parameters
+    ----------
+    placement : Placement
+    slack : mapping, optional
+        Bytes granted by space.
+    ordered : bool
+        Adds what is enough for the order of the graph, instead of what is necessary for any.
+    """
+
+    def __init__(
+        self, placement: Placement, slack: Slack | None = None, *, ordered: bool = False
+    ) -> None:
         self.placement = placement
         self.graph: Graph = placement.graph
         self.slack = slack or {}
+        self.ordered = ordered
         if not self.graph.capacity:
             return
         self.after = self.graph.descendants()
         self.lasting = self._lasting()
         for space in self.graph.capacity:
-            self.weights = weights(placement, space)
-            self._limit(space, 0)
-            for task in range(len(self.graph.tasks)):
-                if self._takes_time(task):
-                    self._limit(space, self._running(space, task))
-                    for link in self.graph.inputs[task]:
-                        self._limit(space, self._transferring(space, link))
+            self._add_space(space)
 
-    def _limit(self, space: str, held: Expression) -> None:
-        """Hold no more than the capacity, and what is granted above it."""
-        granted = self.graph.capacity[space] + self.slack.get(space, 0)
-        # A domain instead of a comparison: both sides may be plain numbers.
-        self.placement.model.add_linear_expression_in_domain(
-            self.weights + held - granted, cp_model.Domain(cp_model.INT_MIN, 0)
+    def _add_space(self, space: str) -> None:
+        """All weights, and what is held beside them at any time, fit into a space."""
+        model = self.placement.model
+        capacity = self.graph.capacity[space]
+        granted = capacity + self.slack.get(space, 0)
+        heaviest = sum(
+            max(
+                (
+                    self.graph.tasks[task].options[index].weight_bytes
+                    for index in literals
+                    if self.graph.tasks[task].options[index].space == space
+                ),
+                default=0,
+            )
+            for task, literals in enumerate(self.placement.option)
         )
+        # One variable for the long sum, so that the rows that it is part of stay short.
+        taken = model.new_int_var(0, heaviest, f"taken_{space}")
+        model.add(taken == weights(self.placement, space))
+        self.placement.derived[taken.index] = lambda choice: self._weight(space, choice)
+        model.add(taken <= granted)
+        for held in self._moments(space):
+            if heaviest + held.most > capacity:
+                model.add(taken + held.bytes <= granted)
+
+    def _weight(self, space: str, choice: Sequence[int]) -> int:
+        options = (t.options[index] for t, index in zip(self.graph.tasks, choice, strict=True))
+        return sum(option.weight_bytes for option in options if option.space == space)
+
+    def _moments(self, space: str) -> Iterator[Held]:
+        """Give what is held beside the weights while each task runs and each edge is transferred.
+
+        What takes no time holds no memory.
+        """
+        if self.ordered:
+            yield from self._steps(space)
+            return
+        for task in range(len(self.graph.tasks)):
+            options = self.graph.tasks[task].options
+            if all(options[index].duration for index in self.placement.option[task]):
+                yield self._running(space, task)
+                for link in self.graph.inputs[task]:
+                    yield self._transferring(space, link)
+
+    def _steps(self, space: str) -> Iterator[Held]:
+        """Give all that may be held beside the weights at each step of the order of the graph."""
+        graph, placement = self.graph, self.placement
+        place = {task: position for position, task in enumerate(graph.order)}
+        held = [Held() for _ in graph.order]
+        for task, literals in enumerate(placement.option):
+            options = graph.tasks[task].options
+            held[place[task]].add(
+                (options[index].workspace_bytes, literal)
+                for index, literal in literals.items()
+                if options[index].space == space
+            )
+        for tensor, links in enumerate(graph.readers):
+            made = place[graph.source[tensor]]
+            last = max((place[link.target] for link in links), default=made)
+            ways = [
+                (self._bytes(space, tensor, port), literal)
+                for port, literal in placement.produced(tensor).items()
+            ]
+            for step in range(made, last + 1):
+                held[step].add(ways)
+            for port in dict.fromkeys(target for _, target in placement.moved[tensor]):
+                steps = [
+                    place[link.target]
+                    for link in links
+                    if any(name == port for _, name in placement.classes(link, source=False))
+                ]
+                copies = [
+                    (self._bytes(space, tensor, port), literal)
+                    for (_, target), literal in placement.moved[tensor].items()
+                    if target == port
+                ]
+                for step in range(min(steps), max(steps) + 1):
+                    held[step].add(copies)
+        yield from held
 
     def _lasting(self) -> list[int]:
         """List the tensors that something may pass between their source and last reader."""
@@ -68,17 +165,13 @@ class MemoryConstraints:
             if any(place[link.target] > place[link.source] + 1 for link in links)
         ]
 
-    def _takes_time(self, task: int) -> bool:
-        """Tell whether every option of a task takes time: what takes none holds no memory."""
-        options = self.graph.tasks[task].options
-        return all(options[index].duration for index in self.placement.option[task])
-
-    def _running(self, space: str, task: int) -> Expression:
+    def _running(self, space: str, task: int) -> Held:
         """Give the bytes that must lie in a space while a task runs."""
         graph, placement = self.graph, self.placement
         options = graph.tasks[task].options
-        held: Expression = sum(
-            options[index].workspace_bytes * literal
+        held = Held()
+        held.add(
+            (options[index].workspace_bytes, literal)
             for index, literal in placement.option[task].items()
             if options[index].space == space
         )
@@ -86,27 +179,28 @@ class MemoryConstraints:
         for link in graph.inputs[task]:
             read.setdefault(link.tensor, link)
         for tensor, link in read.items():
-            for (_, port), literal in placement.classes(link, source=False).items():
-                held += self._bytes(space, tensor, port) * literal
+            ways = placement.classes(link, source=False).items()
+            held.add((self._bytes(space, tensor, port), literal) for (_, port), literal in ways)
         for tensor in graph.outputs[task]:
-            for port, literal in placement.produced(tensor).items():
-                held += self._bytes(space, tensor, port) * literal
+            ways_out = placement.produced(tensor).items()
+            held.add((self._bytes(space, tensor, port), literal) for port, literal in ways_out)
         for tensor in self.lasting:
             if tensor in read or not self.after[graph.source[tensor]] >> task & 1:
                 continue
             later = [x for x in graph.readers[tensor] if self.after[task] >> x.target & 1]
             if later:
-                held += self._somewhere(space, later[-1])
+                held.add(self._somewhere(space, later[-1]))
         return held
 
-    def _transferring(self, space: str, moving: Link) -> Expression:
+    def _transferring(self, space: str, moving: Link) -> Held:
         """Give the bytes that must lie in a space while an edge is transferred, if it is."""
         graph, placement = self.graph, self.placement
-        held: Expression = 0
-        for ((_, source), (_, target)), literal in placement.pair[moving.number].items():
-            if graph.transfer_time(moving.tensor, source, target):
-                both = (source, target)
-                held += sum(self._bytes(space, moving.tensor, one) for one in both) * literal
+        held = Held()
+        held.add(
+            (sum(self._bytes(space, moving.tensor, one) for one in (source, target)), literal)
+            for ((_, source), (_, target)), literal in placement.pair[moving.number].items()
+            if graph.transfer_time(moving.tensor, source, target)
+        )
         for tensor in self.lasting:
             maker = graph.source[tensor]
             made = maker == moving.source or self.after[maker] >> moving.source & 1
@@ -118,15 +212,13 @@ class MemoryConstraints:
                 if link.target == moving.target or self.after[moving.target] >> link.target & 1
             ]
             if later:
-                held += self._somewhere(space, later[-1])
+                held.add(self._somewhere(space, later[-1]))
         return held
 
-    def _somewhere(self, space: str, link: Link) -> Expression:
+    def _somewhere(self, space: str, link: Link) -> Iterator[tuple[int, cp_model.IntVar]]:
         """Give the least bytes in a space of a tensor on its way along an edge."""
-        return sum(
-            min(self._bytes(space, link.tensor, one) for one in (source, target)) * literal
-            for ((_, source), (_, target)), literal in self.placement.pair[link.number].items()
-        )
+        for ((_, source), (_, target)), literal in self.placement.pair[link.number].items():
+            yield min(self._bytes(space, link.tensor, one) for one in (source, target)), literal
 
     def _bytes(self, space: str, tensor: int, port: str) -> int:
         return self.graph.bytes[tensor][port] if self.graph.space[port] == space else 0

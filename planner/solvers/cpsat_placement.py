@@ -11,13 +11,13 @@ switches, and the limit on energy.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ortools.sat.python import cp_model
 
 from bnnplan.planner.problem import Export, Measure, Transfer
 from bnnplan.planner.solvers.bounds import Kept
-from bnnplan.planner.solvers.cpsat_engine import Answer, Expression, any_of
+from bnnplan.planner.solvers.cpsat_engine import Expression, Values, any_of
 from bnnplan.planner.solvers.structure import Graph, Link
 
 Class = tuple[str, str]
@@ -39,9 +39,13 @@ class Placement:
         For each tensor, a literal by port that it is exported from there.
     entry : list
         For each task, the ns of its entry.
+    derived : dict
+        For the index of every variable that others add, its value by choice (for hints).
     """
 
-    def __init__(self, model: cp_model.CpModel, graph: Graph, kept: Kept) -> None:
+    def __init__(
+        self, model: cp_model.CpModel, graph: Graph, kept: Kept, *, by_device: bool = False
+    ) -> None:
         self.model = model
         self.graph = graph
         self.option = [
@@ -51,7 +55,10 @@ class Placement:
         for literals in self.option:
             model.add_exactly_one(literals.values())
         self._groups: dict[tuple[int, tuple[int, ...]], cp_model.IntVar] = {}
-        self._by_device = bool(graph.entries) or graph.problem.switches is not None
+        self.derived: dict[int, Callable[[Sequence[int]], int]] = {}
+        self._by_device = (
+            by_device or bool(graph.entries) or graph.problem.switches is not None
+        )
         self.pair = [self._add_pairs(link) for link in graph.links]
         self.moved = [self._add_transfers(tensor) for tensor in range(len(graph.tensors))]
         self.exported = [self._add_exports(tensor) for tensor in range(len(graph.tensors))]
@@ -278,6 +285,8 @@ class Placement:
             left = {given for given, wanted in chosen.get(tensor, ()) if given != wanted}
             for port, literal in exports.items():
                 hints[literal.index] = int(port in left)
+        for variable, value in self.derived.items():
+            hints[variable] = value(choice)
         for task, entry in enumerate(self.entry):
             if isinstance(entry, cp_model.IntVar):
                 hints[entry.index] = max(
@@ -285,7 +294,7 @@ class Placement:
                     for link in self.graph.inputs[task]
                 )
 
-    def choice(self, answer: Answer) -> list[int]:
+    def choice(self, answer: Values) -> list[int]:
         """Read the chosen option of each task."""
         return [
             next(index for index, literal in literals.items() if answer.value(literal))

@@ -1,7 +1,7 @@
 """Exact for chains: the shortest way through the options of one task after the other.
 
-The memory limits are not part of the recursion. If the fastest plan without them keeps them, it is
-the optimum; if not, its latency is still a bound, and the method says that it does not apply.
+Limits, groups and contiguous devices are not part of the recursion. If the best plan without them
+keeps them, it is the optimum; if not, its value is still a bound, and the method says so.
 """
 
 from __future__ import annotations
@@ -12,16 +12,15 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from bnnplan.planner.problem import Option, Problem
-from bnnplan.planner.solvers.base import SolverError, SolverResult, Status, verified
-from bnnplan.planner.solvers.checking import check
-from bnnplan.planner.solvers.evaluation import schedule
-from bnnplan.planner.solvers.features import Feature
-from bnnplan.planner.solvers.structure import Graph, Link
+from bnnplan.planner.problem import Measure, Problem
+from bnnplan.planner.solvers.base import SolverError, SolverResult
+from bnnplan.planner.solvers.elimination import stated
+from bnnplan.planner.solvers.features import EVERYTHING, Feature
+from bnnplan.planner.solvers.structure import Graph, Link, is_sum
 from bnnplan.planner.solvers.tables import IMPOSSIBLE, Times, add, spread
 
 METHOD = "dynamic-programming"
-SUPPORTS: frozenset[Feature] = frozenset()
+SUPPORTS: frozenset[Feature] = EVERYTHING - {Feature.PIPELINE, Feature.MEMORY}
 
 
 def solve(
@@ -46,62 +45,65 @@ def solve(
             f"method {METHOD!r} solves chains, and {problem.name!r} is none: a task has several "
             "inputs or readers; use the method 'cpsat'"
         )
-    choice = _shortest(graph)
-    if choice is None:
-        return SolverResult(
-            Status.INFEASIBLE, None, None, None, time.perf_counter() - started, METHOD,
-            "no combination of options can pass the tensors on",
-        )  # fmt: skip
-    solution = schedule(graph, choice)
-    assert solution is not None
-    fits = not graph.capacity or not check(problem, solution)
-    result = SolverResult(
-        status=Status.OPTIMAL if fits else Status.UNKNOWN,
-        solution=solution if fits else None,
-        objective=solution.objective if fits else None,
-        bound=solution.objective,
-        runtime_s=time.perf_counter() - started,
-        method=METHOD,
-        message="" if fits else "the memory limits bind: use the method 'cpsat'",
-    )
-    return verified(problem, result)
+    if not is_sum(graph):
+        raise SolverError(
+            f"method {METHOD!r} minimises latency or energy, not {problem.objectives[0]}; use the "
+            "method 'cpsat'"
+        )
+    return stated(graph, _shortest(graph), METHOD, started)
 
 
-def _shortest(graph: Graph) -> list[int] | None:
-    """Give the choice with the least sum; None if there is none."""
+def _shortest(graph: Graph) -> tuple[int, list[int]] | None:
+    """Give the least sum and its choice; None if there is none."""
     order = graph.order
-    best = _durations(graph.tasks[order[0]].options)
+    best = _costs(graph, order[0])
     came: list[npt.NDArray[np.intp]] = []
     for task in order[1:]:
         (link,) = graph.inputs[task]
         steps = best[:, np.newaxis] + _passing(graph, link)
         came.append(steps.argmin(axis=0))
-        best = add(steps.min(axis=0), _durations(graph.tasks[task].options))
+        best = add(steps.min(axis=0), _costs(graph, task))
     last = int(best.argmin())
-    if best[last] >= IMPOSSIBLE:
+    least = int(best[last])
+    if least >= IMPOSSIBLE:
         return None
     choice = [0] * len(order)
     for task, sources in zip(reversed(order), [*reversed(came), None], strict=True):
         choice[task] = last
         if sources is not None:
             last = int(sources[last])
-    return choice
+    return least, choice
 
 
-def _durations(options: Sequence[Option]) -> Times:
-    return np.array([option.duration for option in options], dtype=np.int64)
+def _costs(graph: Graph, task: int) -> Times:
+    powered = graph.problem.objectives[0] is Measure.ENERGY
+    options = graph.tasks[task].options
+    return np.array([one.energy if powered else one.duration for one in options], dtype=np.int64)
 
 
 def _passing(graph: Graph, link: Link) -> Times:
-    """Give the transfer and entry between every option of the source and of the target."""
+    """Give the export, transfer and entry between every option of the source and of the target."""
+    powered = graph.problem.objectives[0] is Measure.ENERGY
+
+    def moving(given: str, wanted: str) -> int | None:
+        if given == wanted:
+            return 0
+        move = graph.transfers[link.tensor].get((given, wanted))
+        if move is None:
+            return None
+        export = graph.exports[link.tensor].get(given)
+        if powered:
+            return move.energy + (export.energy if export else 0)
+        return move.duration + (export.duration if export else 0)
+
     sources = graph.tasks[link.source].options
     targets = graph.tasks[link.target].options
     ports = (
         [option.output_ports[link.output] for option in sources],
         [option.input_ports[link.input] for option in targets],
     )
-    moving = spread(ports, lambda a, b: graph.transfer_time(link.tensor, a, b))
-    if not graph.entries:
-        return moving
+    costs = spread(ports, moving)
+    if powered or not graph.entries:
+        return costs
     devices = [option.device for option in sources], [option.device for option in targets]
-    return moving + spread(devices, lambda a, b: graph.entries.get((a, b), 0))
+    return costs + spread(devices, lambda a, b: graph.entries.get((a, b), 0))

@@ -1,9 +1,9 @@
 """Exact for sums over narrow graphs: dynamic programming over any order of the tasks.
 
-Where only one thing can be busy at a time, latency is a sum of terms that depend on few tasks
-each. A task is eliminated by adding up the terms it occurs in and keeping, for every combination of
-its neighbours, its best option. Networks with residual connections stay narrow: blocks go away one
-after the other. The memory limits are treated as in the method for chains.
+A task is eliminated by adding up the terms it occurs in and keeping, for every combination of its
+neighbours, its best class of options. Chains go away first, since their tables are smallest;
+networks with residual connections stay narrow: blocks go away one after the other. Limits are no
+part of it: the least sum that keeps them is the optimum, any other one a bound.
 
 Source: Dechter, "Bucket elimination: A unifying framework for reasoning", Artificial Intelligence
 113, 1999.
@@ -11,39 +11,26 @@ Source: Dechter, "Bucket elimination: A unifying framework for reasoning", Artif
 
 from __future__ import annotations
 
+import heapq
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from attrs import frozen
 
-from bnnplan.planner.problem import Option, Problem
-from bnnplan.planner.problem_rules import most_bytes
-from bnnplan.planner.solution import Solution
+from bnnplan.planner.problem import Problem
 from bnnplan.planner.solvers.base import SolverError, SolverResult, Status, verified
 from bnnplan.planner.solvers.bounds import Kept
-from bnnplan.planner.solvers.evaluation import schedule
-from bnnplan.planner.solvers.features import Feature
+from bnnplan.planner.solvers.features import EVERYTHING, Feature
 from bnnplan.planner.solvers.list_scheduling import fitting
 from bnnplan.planner.solvers.presolve import undominated
-from bnnplan.planner.solvers.structure import Graph, one_at_a_time
-from bnnplan.planner.solvers.tables import IMPOSSIBLE, Times, add, spread
+from bnnplan.planner.solvers.structure import Graph, is_sum
+from bnnplan.planner.solvers.sums import WIDEST, Sum, Term, TooWideError
+from bnnplan.planner.solvers.tables import IMPOSSIBLE, Times, add
 
 METHOD = "elimination"
-SUPPORTS: frozenset[Feature] = frozenset()
-
-WIDEST = 4_000_000
-"""Entries of the largest table that is built; 8 bytes each."""
-
-
-PRICES = 16
-"""How many prices of memory are tried."""
-
-
-class TooWideError(SolverError):
-    """A graph whose tasks cannot be eliminated with tables of bearable size."""
+SUPPORTS: frozenset[Feature] = EVERYTHING - {Feature.PIPELINE, Feature.MEMORY}
 
 
 def solve(
@@ -63,209 +50,208 @@ def solve(
     """
     started = time.perf_counter()
     graph = Graph(problem)
-    if not one_at_a_time(graph):
+    if not is_sum(graph):
         raise SolverError(
             f"method {METHOD!r} needs that only one thing can be busy at a time, and in "
             f"{problem.name!r} devices can run concurrently; use the method 'cpsat'"
         )
-    choice = least_sum(graph, undominated(graph))
-    if choice is None:
+    return stated(graph, least_sum(graph, undominated(graph)), METHOD, started)
+
+
+def stated(
+    graph: Graph, least: tuple[int, list[int]] | None, method: str, started: float
+) -> SolverResult:
+    """Make the least sum and its choice a result: the optimum if it keeps all limits."""
+    if least is None:
         return SolverResult(
             status=Status.INFEASIBLE,
             solution=None,
             objective=None,
             bound=None,
             runtime_s=time.perf_counter() - started,
-            method=METHOD,
+            method=method,
             message="no combination of options can pass the tensors on",
         )
+    bound, choice = least
     solution = fitting(graph, choice)
-    fastest = solution or schedule(graph, choice)
-    assert fastest is not None
+    if solution is None:
+        status, message = Status.UNKNOWN, "the limits bind: use the method 'cpsat'"
+    elif solution.objective <= bound:
+        status, message = Status.OPTIMAL, ""
+    else:
+        status, message = Status.FEASIBLE, "contiguous parts have to wait: use the method 'cpsat'"
     result = SolverResult(
-        status=Status.OPTIMAL if solution else Status.UNKNOWN,
+        status=status,
         solution=solution,
         objective=solution.objective if solution else None,
-        bound=fastest.objective,
+        bound=bound,
         runtime_s=time.perf_counter() - started,
-        method=METHOD,
-        message="" if solution else "the memory limits bind: use the method 'cpsat'",
+        method=method,
+        message=message,
     )
-    return verified(problem, result)
+    return verified(graph.problem, result)
 
 
-@frozen
-class _Term:
-    """Costs of the combinations of some tasks' options, one axis a task, in ascending order."""
-
-    tasks: tuple[int, ...]
-    costs: Times
-
-
-def cheapest_fitting(graph: Graph, kept: Kept, *, deadline: float) -> Solution | None:
-    """Give a good plan that keeps the memory limits: bytes get a price until they fit.
-
-    The price is raised fourfold until the plan with the least sum fits, then bisected. None if no
-    price makes it fit before `deadline` (of ``time.perf_counter``).
-
-    Raises
-    ------
-    TooWideError
-        As for `least_sum`.
-    """
-    best: Solution | None = None
-    # No sum of prices may come near what stands for impossible.
-    highest = IMPOSSIBLE // 4 // max(1, most_bytes(graph.problem)) * 1024
-    low, high, price = 0, highest, 1
-    for _ in range(PRICES):
-        choice = least_sum(graph, kept, price=price)
-        found = choice and fitting(graph, choice)
-        if found:
-            high = price
-            if best is None or found.objective < best.objective:
-                best = found
-        else:
-            low = price
-        price = (low + high) // 2 if best else 4 * price
-        if price in (low, high) or price > highest or time.perf_counter() > deadline:
-            break
-    return best
-
-
-def least_sum(graph: Graph, kept: Kept, price: int = 0) -> list[int] | None:
-    """Give the choice with the least sum of everything; None if there is none.
-
-    The memory limits play no part, but each KiB of weights and workspace in a space that is
-    limited costs `price` ns.
+def least_sum(graph: Graph, kept: Kept) -> tuple[int, list[int]] | None:
+    """Give the least sum of everything, whatever the limits, and its choice; None if there is none.
 
     Raises
     ------
     TooWideError
         If that needs larger tables than `WIDEST`.
     """
-    costs = [[_cost(graph, option, price) for option in task.options] for task in graph.tasks]
-    kept = [
-        _cheapest_of_class(graph, task, indices, costs[task]) for task, indices in enumerate(kept)
-    ]
-    mine: list[list[_Term]] = [[] for _ in kept]
-    for term in _terms(graph, kept, costs):
-        for task in term.tasks:
-            mine[task].append(term)
-    widths = {task: _size(terms, kept) for task, terms in enumerate(mine)}
-    best: list[tuple[int, tuple[int, ...], npt.NDArray[np.intp]]] = []
-    constant = 0
-    while widths:
-        task = min(widths, key=lambda one: (widths[one], one))
-        if widths.pop(task) > WIDEST:
-            raise TooWideError("the graph is too wide to eliminate its tasks; use 'cpsat'")
-        total = _sum(mine[task])
-        axis = total.tasks.index(task)
-        others = total.tasks[:axis] + total.tasks[axis + 1 :]
-        best.append((task, others, total.costs.argmin(axis=axis)))
-        term = _Term(others, total.costs.min(axis=axis))
-        if not others:
-            constant += int(term.costs)
-        for other in others:
-            mine[other] = [one for one in mine[other] if task not in one.tasks] + [term]
-            widths[other] = _size(mine[other], kept)
-    if constant >= IMPOSSIBLE:
+    total = Sum(graph, kept)
+    own = []
+    best: list[list[int]] = []
+    for task, classes in enumerate(total.classes):
+        options = graph.tasks[task].options
+        best.append([min(some, key=lambda index: total.cost(options[index])) for some in classes])
+        own.append(np.array([total.cost(options[index]) for index in best[-1]], dtype=np.int64))
+    least = Elimination(total).least(own)
+    if least is None:
         return None
-    place: dict[int, int] = {}
-    for task, others, argmin in reversed(best):
-        place[task] = int(argmin[tuple(place[other] for other in others)])
-    return [indices[place[task]] for task, indices in enumerate(kept)]
+    value, places = least
+    return value, [best[task][place] for task, place in enumerate(places)]
 
 
-def _cost(graph: Graph, option: Option, price: int) -> int:
-    """Give the duration of an option, and the price of its bytes where they are limited."""
-    if not price or option.space not in graph.capacity:
-        return option.duration
-    return option.duration + price * (option.weight_bytes + option.workspace_bytes) // 1024
+class Elimination:
+    """Finds the least sum of terms, again and again for other costs of the options.
+
+    Parameters
+    ----------
+    total : Sum
+        The terms.
+    fine : int
+        What they are multiplied by; so that the costs of options can be finer than whole numbers.
+
+    Attributes
+    ----------
+    order, position : list of int
+        The tasks in the order of elimination, and the place of each.
+    entries : int
+        Of all tables together.
+    """
+
+    def __init__(self, total: Sum, fine: int = 1) -> None:
+        self.total = total
+        self.terms = [
+            Term(t.tasks, np.where(t.costs < IMPOSSIBLE, t.costs * fine, IMPOSSIBLE))
+            for t in total.terms
+        ]
+        self.order = self._order()
+
+    def least(self, own: Sequence[Times]) -> tuple[int, list[int]] | None:
+        """Give the least value and the class of each task; None if there is none.
+
+        Parameters
+        ----------
+        own : sequence of array
+            For each task, the cost of each of its classes, multiplied as well; sums stay below
+            `IMPOSSIBLE`.
+        """
+        mine = self._buckets(own)
+        best: list[tuple[int, tuple[int, ...], npt.NDArray[np.intp]]] = []
+        constant = 0
+        for task in self.order:
+            together = _sum(mine[task])
+            axis = together.tasks.index(task)
+            others = together.tasks[:axis] + together.tasks[axis + 1 :]
+            best.append((task, others, together.costs.argmin(axis=axis)))
+            costs = together.costs.min(axis=axis)
+            if others:
+                mine[self._first(others)].append(Term(others, costs))
+            else:
+                constant += int(costs)
+        if constant >= IMPOSSIBLE:
+            return None
+        places = [0] * len(own)
+        for task, others, argmin in reversed(best):
+            places[task] = int(argmin[tuple(places[other] for other in others)])
+        return constant, places
+
+    def marginals(self, own: Sequence[Times]) -> list[Times]:
+        """Give for each task and each of its classes the least value with it; else as `least`."""
+        mine = self._buckets(own)
+        passed: list[Term] = [Term((), np.zeros((), np.int64))] * len(own)
+        children: list[list[int]] = [[] for _ in own]
+        for task in self.order:
+            together = _sum(mine[task])
+            passed[task] = _least_over(together, {task})
+            if passed[task].tasks:
+                after = self._first(passed[task].tasks)
+                mine[after].append(passed[task])
+                children[after].append(task)
+        whole = sum(int(term.costs) for term in passed if not term.tasks)
+        found = [np.zeros(0, np.int64)] * len(own)
+        outside = [Term((), np.array(whole - int(t.costs))) if not t.tasks else t for t in passed]
+        for task in reversed(self.order):
+            terms = [*mine[task], outside[task]]
+            full = _sum(terms)
+            found[task] = _least_over(full, {*full.tasks} - {task}).costs
+            for child in children[task]:
+                rest = _sum([term for term in terms if term is not passed[child]])
+                outside[child] = _least_over(rest, {*rest.tasks} - {*passed[child].tasks})
+        return found
+
+    def _buckets(self, own: Sequence[Times]) -> list[list[Term]]:
+        """Give for each task the terms to be added when it is eliminated."""
+        mine: list[list[Term]] = [[Term((task,), costs)] for task, costs in enumerate(own)]
+        for term in self.terms:
+            mine[self._first(term.tasks)].append(term)
+        return mine
+
+    def _first(self, tasks: Iterable[int]) -> int:
+        """Give the task that is eliminated first."""
+        return min(tasks, key=self.position.__getitem__)
+
+    def _order(self) -> list[int]:
+        """Eliminate next what needs the smallest table."""
+        sizes = self.total.sizes
+        near: list[set[int]] = [{task} for task in range(len(sizes))]
+        for term in self.total.terms:
+            for task in term.tasks:
+                near[task].update(term.tasks)
+
+        def width(task: int) -> int:
+            return math.prod(sizes[other] for other in near[task])
+
+        queue = [(width(task), task) for task in range(len(sizes))]
+        heapq.heapify(queue)
+        order: list[int] = []
+        self.position = [-1] * len(sizes)
+        self.entries = 0
+        while queue:
+            size, task = heapq.heappop(queue)
+            if self.position[task] >= 0 or size != width(task):
+                continue
+            if size > WIDEST:
+                raise TooWideError("the graph is too wide to eliminate its tasks; use 'cpsat'")
+            self.position[task] = len(order)
+            self.entries += size
+            order.append(task)
+            others = near[task] - {task}
+            for other in others:
+                near[other] |= others
+                near[other].discard(task)
+                heapq.heappush(queue, (width(other), other))
+        return order
 
 
-def _cheapest_of_class(
-    graph: Graph, task: int, indices: Sequence[int], costs: Sequence[int]
-) -> list[int]:
-    """Keep the cheapest option of those that look alike from outside."""
-    classes: dict[tuple[object, ...], int] = {}
-    for index in sorted(indices, key=lambda index: costs[index]):
-        option = graph.tasks[task].options[index]
-        device = option.device if graph.entries else ""
-        classes.setdefault((device, option.input_ports, option.output_ports), index)
-    return list(classes.values())
-
-
-def _terms(graph: Graph, kept: Kept, costs: Sequence[Sequence[int]]) -> list[_Term]:
-    """Give everything that is added up: costs of options, transfers of each tensor, entries."""
-    options = [
-        [task.options[index] for index in indices]
-        for task, indices in zip(graph.tasks, kept, strict=True)
-    ]
-    terms = [
-        _Term((task,), np.array([costs[task][index] for index in indices], dtype=np.int64))
-        for task, indices in enumerate(kept)
-    ]
-    for tensor, source in enumerate(graph.source):
-        slot = graph.tensors[tensor].output
-        axes = [(source, [option.output_ports[slot] for option in options[source]])]
-        for link in graph.readers[tensor]:
-            ports = [option.input_ports[link.input] for option in options[link.target]]
-            axes.append((link.target, ports))
-        if len(axes) > 1:
-            terms.append(_term(axes, _all_transfers(graph, tensor)))
-    devices = [[option.device for option in ways] for ways in options]
-    for task, links in enumerate(graph.inputs):
-        if links and graph.entries:
-            sources = sorted({link.source for link in links})
-            axes = [(one, devices[one]) for one in (task, *sources)]
-            terms.append(_term(axes, _largest_entry(graph)))
-    return terms
-
-
-def _all_transfers(graph: Graph, tensor: int) -> Callable[..., int | None]:
-    """Give the cost of all transfers of a tensor, by source port and ports of its readers."""
-
-    def cost(given: str, *wanted: str) -> int | None:
-        times = [graph.transfer_time(tensor, given, port) for port in dict.fromkeys(wanted)]
-        return None if None in times else sum(time for time in times if time)
-
-    return cost
-
-
-def _largest_entry(graph: Graph) -> Callable[..., int | None]:
-    def cost(target: str, *sources: str) -> int:
-        return max(graph.entries.get((source, target), 0) for source in sources)
-
-    return cost
-
-
-def _term(axes: Sequence[tuple[int, list[str]]], cost: Callable[..., int | None]) -> _Term:
-    """Make a term of a cost that depends on one name of the option of each task."""
-    if math.prod(len(names) for _, names in axes) > WIDEST:
-        raise TooWideError("a tensor has too many readers to eliminate tasks; use 'cpsat'")
-    costs = spread([names for _, names in axes], cost)
-    return _aligned([task for task, _ in axes], costs)
-
-
-def _aligned(tasks: Sequence[int], costs: Times) -> _Term:
-    """Order the axes by task, and take the diagonal where a task reads a tensor twice."""
-    labels = sorted(set(tasks))
-    return _Term(
-        tuple(labels), np.einsum(costs, list(map(labels.index, tasks)), range(len(labels)))
-    )
-
-
-def _sum(terms: Sequence[_Term]) -> _Term:
+def _sum(terms: Sequence[Term]) -> Term:
     """Add terms up over all of their tasks."""
     tasks = tuple(sorted({task for term in terms for task in term.tasks}))
     total = np.zeros([1] * len(tasks), dtype=np.int64)
-    for term in terms:
+    # The small ones first: most additions are then over few entries.
+    for term in sorted(terms, key=lambda term: term.costs.size):
         shape = [1] * len(tasks)
         for task, length in zip(term.tasks, term.costs.shape, strict=True):
             shape[tasks.index(task)] = length
         total = add(total, term.costs.reshape(shape))
-    return _Term(tasks, total)
+    return Term(tasks, total)
 
 
-def _size(terms: Sequence[_Term], kept: Kept) -> int:
-    return math.prod(len(kept[task]) for task in {t for term in terms for t in term.tasks})
+def _least_over(term: Term, tasks: set[int]) -> Term:
+    """Take the least over some tasks."""
+    axes = tuple(axis for axis, task in enumerate(term.tasks) if task in tasks)
+    left = tuple(task for task in term.tasks if task not in tasks)
+    return Term(left, np.asarray(term.costs.min(axis=axes) if axes else term.costs))

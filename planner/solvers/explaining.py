@@ -149,7 +149,8 @@ def _missing_memory(graph: Graph, kept: Kept, effort: Effort) -> tuple[str, ...]
             f"memory of {space!r} lacks at least {lack} bytes" for space, lack in lacking.items()
         )
     tried = schedule(graph, choice)
-    assert tried is not None
+    if tried is None:
+        return ("the parts of contiguous devices wait for each other, whatever is chosen",)
     return tuple(
         f"too much is alive at once in every order; for one that is, {violation.message}"
         for violation in check(graph.problem, tried)

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from bnnplan.planner.problem import Problem
 from bnnplan.planner.solvers.base import SolverResult, Status, verified
 from bnnplan.planner.solvers.checking import check
-from bnnplan.planner.solvers.evaluation import schedule
-from bnnplan.planner.solvers.features import Feature
-from bnnplan.planner.solvers.list_scheduling import fastest, fitting
+from bnnplan.planner.solvers.features import EVERYTHING
+from bnnplan.planner.solvers.list_scheduling import fitting
+from bnnplan.planner.solvers.solutions import impossible, solution_of
+from bnnplan.planner.solvers.starts import fastest
 from bnnplan.planner.solvers.structure import Graph
 
 METHOD = "greedy"
-SUPPORTS: frozenset[Feature] = frozenset()
+SUPPORTS = EVERYTHING
 
 
 def solve(
@@ -47,10 +48,8 @@ def stated(
     """Make a fixed choice a result: feasible if it keeps all rules, else unknown and why."""
     solution = fitting(graph, choice)
     if solution is None:
-        tried = schedule(graph, choice)
-        fault = "the choice needs a transfer that is impossible"
-        if tried is not None:
-            fault = check(problem, tried)[0].message
+        tried = solution_of(graph, choice)
+        fault = check(problem, tried)[0].message if tried else impossible(graph, choice)
         message = "; ".join(filter(None, (message, fault)))
     result = SolverResult(
         status=Status.FEASIBLE if solution else Status.UNKNOWN,

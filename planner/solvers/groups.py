@@ -103,3 +103,38 @@ def limit_word(measure: Measure) -> str:
         Measure.MEMORY: "memory limit in all",
     }
     return words[measure]
+
+
+def explained(problem: Problem, group: Group, value: int | None, proven: bool) -> str:
+    """Say what a group lacks, given the least figure with which there is a solution.
+
+    Parameters
+    ----------
+    problem : Problem
+        With the group as it is.
+    group : Group
+    value : int or None
+        None where the group can only be given up.
+    proven : bool
+        Whether no smaller figure would do.
+    """
+    if value is None:
+        return f"{named(problem, group)} cannot be kept"
+    if group.space:
+        capacity = next(one.capacity for one in problem.spaces if one.name == group.space)
+        lacking = exact(Measure.MEMORY, value - (capacity or 0))
+        return f"memory of {group.space!r} lacks {lacking if proven else f'at most {lacking}'}"
+    if group.measure is not None:
+        least = exact(group.measure, value)
+        kind = f"proven minimum {least}" if proven else f"least that was found, {least}"
+        return f"{named(problem, group)} is below the {kind}"
+    least = str(value) if proven else f"at most {value}"
+    return f"{named(problem, group)} are too few: {least} would do"
+
+
+def exact(measure: Measure, value: int) -> str:
+    """Give a value as people read it, and whole where that is rounded."""
+    units = {Measure.ENERGY: "nJ", Measure.MEMORY: "B"}
+    whole = f"{value} {units.get(measure, 'ns')}"
+    rounded = amount(measure, value)
+    return rounded if rounded == whole else f"{rounded} ({whole})"

@@ -16,6 +16,8 @@ from bnnplan.planner.problem import Limit, Measure, Problem
 from bnnplan.planner.problem_rules import horizon
 from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.base import Proven, Solver, SolverResult, Status
+from bnnplan.planner.solvers.checking import measures
+from bnnplan.planner.solvers.interruption import is_asked
 
 
 def solve_in_order(
@@ -44,9 +46,14 @@ def solve_in_order(
     proofs: list[Proven] = []
     best: SolverResult | None = None
     for number, measure in enumerate(problem.objectives):
+        if best is not None and is_asked():
+            proofs.append(_unproven(problem, best, measure))
+            continue
         left = max(time_limit - (time.perf_counter() - started), time_limit / 100)
         result = solve_one(
-            with_objective(problem, measure, tuple(Limit(one.measure, one.value) for one in proofs)),
+            with_objective(
+                problem, measure, tuple(Limit(one.measure, one.value) for one in proofs)
+            ),
             time_limit=left / (len(problem.objectives) - number),
             workers=workers,
             seed=seed,
@@ -57,16 +64,18 @@ def solve_in_order(
         if result.solution is None or result.objective is None:
             # The solution so far is one: a method that finds none only ran out of time.
             assert best is not None
-            assert best.solution is not None
-            from bnnplan.planner.solvers.checking import measures
-
-            value = measures(problem, best.solution)[measure]
-            proofs.append(Proven(measure, value, result.bound))
+            proofs.append(evolve(_unproven(problem, best, measure), bound=result.bound))
             continue
         best, hint = result, result.solution.choice
         proofs.append(Proven(measure, result.objective, result.bound))
     assert best is not None
     return _whole(problem, best, tuple(proofs), time.perf_counter() - started)
+
+
+def _unproven(problem: Problem, best: SolverResult, measure: Measure) -> Proven:
+    """The value of a solution that was found for another objective."""
+    assert best.solution is not None
+    return Proven(measure, measures(problem, best.solution)[measure], None)
 
 
 def with_objective(problem: Problem, measure: Measure, more: tuple[Limit, ...] = ()) -> Problem:

@@ -15,12 +15,17 @@ from bnnplan.planner.solvers.lexicographic import solve_in_order, with_objective
 # Modules by name of the method.
 METHODS = {
     "auto": "auto",
-    "cpsat": "cpsat_latency",
+    "cpsat": "cpsat",
     "dynamic-programming": "dynamic_programming",
     "elimination": "elimination",
     "exhaustive": "exhaustive",
     "greedy": "greedy",
+    "gscip": "milp_gscip",
+    "highs": "milp_highs",
     "list-scheduling": "list_scheduling",
+    "load-fronts": "load_fronts",
+    "part-splits": "part_splits",
+    "pipe-it": "pipe_it",
     "single-device": "single",
 }
 

@@ -21,6 +21,7 @@ from bnnplan.planner.problem import Limit, Measure, Problem
 from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers import solve
 from bnnplan.planner.solvers.base import SolverError, SolverResult, Status
+from bnnplan.planner.solvers.interruption import heeding, is_asked, over
 
 
 @frozen
@@ -59,6 +60,8 @@ class Front:
         Infeasible where there is no solution at all.
     reasons : tuple of str
         If infeasible.
+    interrupted : bool
+        Whether Ctrl-C ended the search.
     """
 
     measures: tuple[Measure, Measure]
@@ -67,6 +70,7 @@ class Front:
     complete: bool
     status: Status
     reasons: tuple[str, ...] = ()
+    interrupted: bool = False
 
 
 def front(
@@ -91,7 +95,7 @@ def front(
     method_name : str
         One of `METHODS`.
     time_limit : float
-        Seconds for the whole front; what is found until then is given.
+        Seconds for the whole front; what is found until then, or Ctrl-C, is given.
     workers, seed
         As for every `Solver`.
     epsilon : float
@@ -122,17 +126,29 @@ def front(
         left = max(deadline - time.perf_counter(), time_limit / 100)
         return solve(asked, method_name, time_limit=left, workers=workers, seed=seed)
 
+    with heeding():
+        found = _front(best, (first, second), problem.limit(second), epsilon, deadline, progress)
+        return evolve(found, interrupted=is_asked() and not found.complete)
+
+
+def _front(
+    best: Callable[[tuple[Measure, ...], int | None], SolverResult],
+    measures: tuple[Measure, Measure],
+    most: int | None,
+    epsilon: float,
+    deadline: float,
+    progress: Callable[[Point], None] | None,
+) -> Front:
+    """Walk along the front; `best` solves for measures, with a limit on the second of the front."""
+    first, second = measures
     least = best((second, first), None)
     if least.solution is None:
         known = least.status is Status.INFEASIBLE
-        return Front(
-            (first, second), (), epsilon, known, least.status, least.reasons or (least.message,)
-        )
+        return Front(measures, (), epsilon, known, least.status, least.reasons or (least.message,))
     end = least.proofs[0]
     points: list[Point] = []
     complete = end.value == end.bound
-    most = problem.limit(second)
-    while time.perf_counter() < deadline:
+    while not over(deadline):
         found = best((first, second), most)
         if found.solution is None:
             complete &= found.status is Status.INFEASIBLE
@@ -150,8 +166,10 @@ def front(
             most = end.value
     else:
         complete = False
+    # Where the walk has ended early, this is its other end.
+    points.append(_point(least, reverse=True))
     return Front(
-        measures=(first, second),
+        measures=measures,
         points=_undominated(points),
         epsilon=epsilon,
         complete=complete,
@@ -159,10 +177,11 @@ def front(
     )
 
 
-def _point(found: SolverResult) -> Point:
+def _point(found: SolverResult, *, reverse: bool = False) -> Point:
     assert found.solution is not None
-    one, two = found.proofs
-    return Point((one.value, two.value), found.solution, found.status is Status.OPTIMAL)
+    one, two = reversed(found.proofs) if reverse else found.proofs
+    solution = evolve(found.solution, objective=one.value)
+    return Point((one.value, two.value), solution, found.status is Status.OPTIMAL)
 
 
 def _undominated(points: list[Point]) -> tuple[Point, ...]:

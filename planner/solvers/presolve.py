@@ -2,45 +2,71 @@
 
 from __future__ import annotations
 
-from bnnplan.planner.problem import Option
+from collections.abc import Callable
+
+from bnnplan.planner.problem import Measure, Option
 from bnnplan.planner.solvers.structure import Graph
+
+Costs = tuple[int, ...]
+"""What an option costs, in each respect that matters."""
 
 
 def undominated(graph: Graph) -> list[list[int]]:
     """For each task, the options that are not dominated, by position.
 
     An option is dominated by another on the same device, at the same ports and in the same space
-    that is not slower and not bigger: put in its place, with the same end, the other one keeps
-    every solution right. Of equal options the first is kept.
+    that is not worse in any respect that matters (time, energy, bytes): put in its place, with the
+    same end, the other one keeps every solution right. Of equal options the first is kept.
     """
+    costs_of = _respects(graph)
+    # Without a duration a task may move to an earlier stage, which can hold its tensors longer.
+    staged = graph.problem.is_pipeline and _counts_bytes(graph)
     kept = []
     for task in graph.tasks:
         classes: dict[tuple[object, ...], list[int]] = {}
         for index, option in enumerate(task.options):
             key = (option.device, option.input_ports, option.output_ports, option.space)
-            classes.setdefault(key, []).append(index)
-        kept.append(
-            sorted(
-                index for group in classes.values() for index in _front(graph, task.options, group)
-            )
-        )
+            brief = staged and not option.duration
+            classes.setdefault((*key, brief), []).append(index)
+        costs = [costs_of(option) for option in task.options]
+        kept.append(sorted(index for group in classes.values() for index in _front(costs, group)))
     return kept
 
 
-def _front(graph: Graph, options: tuple[Option, ...], group: list[int]) -> list[int]:
-    """Keep the fastest options of a class, and those that are smaller than all faster ones."""
+def _respects(graph: Graph) -> Callable[[Option], Costs]:
+    """Give the function that tells what an option costs."""
+    measures = _measures(graph)
+    timed = measures != {Measure.ENERGY} or bool(graph.capacity)
+    powered = Measure.ENERGY in measures
+    summed = Measure.MEMORY in measures
 
-    def costs(index: int) -> tuple[int, int, int]:
-        option = options[index]
-        if option.space not in graph.capacity:
-            return option.duration, 0, 0
-        return option.duration, option.weight_bytes, option.workspace_bytes
+    def costs(option: Option) -> Costs:
+        counted = summed or option.space in graph.capacity
+        return (
+            option.duration if timed else 0,
+            option.energy if powered else 0,
+            option.weight_bytes if counted else 0,
+            option.workspace_bytes if counted else 0,
+        )
 
-    front: list[tuple[int, int, int]] = []
-    kept = []
-    for index in sorted(group, key=lambda index: (costs(index), index)):
-        _, weights, workspace = costs(index)
-        if not any(w <= weights and s <= workspace for _, w, s in front):
-            front.append(costs(index))
+    return costs
+
+
+def _measures(graph: Graph) -> set[Measure]:
+    """Everything that is minimised or limited."""
+    return {*graph.problem.objectives, *(limit.measure for limit in graph.problem.limits)}
+
+
+def _counts_bytes(graph: Graph) -> bool:
+    return bool(graph.capacity) or Measure.MEMORY in _measures(graph)
+
+
+def _front(costs: list[Costs], group: list[int]) -> list[int]:
+    """Keep those of a class that no other one is as good as in every respect."""
+    kept: list[int] = []
+    for index in sorted(group, key=lambda index: (costs[index], index)):
+        if not any(
+            all(a <= b for a, b in zip(costs[other], costs[index], strict=True)) for other in kept
+        ):
             kept.append(index)
     return kept

@@ -9,14 +9,14 @@ from functools import partial
 from bnnplan.planner.problem import Option, Problem
 from bnnplan.planner.problem_rules import ProblemError, listed
 from bnnplan.planner.solvers.base import SolverResult
-from bnnplan.planner.solvers.features import Feature
+from bnnplan.planner.solvers.features import EVERYTHING
 from bnnplan.planner.solvers.greedy import stated
 from bnnplan.planner.solvers.list_scheduling import fitting, improve
 from bnnplan.planner.solvers.presolve import undominated
 from bnnplan.planner.solvers.structure import Graph
 
 METHOD = "single-device"
-SUPPORTS: frozenset[Feature] = frozenset()
+SUPPORTS = EVERYTHING
 GROUP_METHOD = "single-configuration"
 
 

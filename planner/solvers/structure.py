@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import operator
+from collections.abc import Iterator
+
 from attrs import frozen
 
-from bnnplan.planner.problem import Export, Option, Problem, Tensor, Transfer
+from bnnplan.planner.problem import Export, Measure, Option, Problem, Tensor, Transfer
 from bnnplan.planner.problem_rules import most_bytes
 
 
@@ -86,7 +90,8 @@ class Graph:
         self.capacity = {
             space.name: space.capacity
             for space in problem.spaces
-            if space.capacity is not None and space.capacity < most
+            # A pipeline may hold a tensor several times.
+            if space.capacity is not None and (problem.is_pipeline or space.capacity < most)
         }
         self.exports: list[dict[str, Export]] = [
             {export.port: export for export in tensor.exports} for tensor in problem.tensors
@@ -107,6 +112,10 @@ class Graph:
     def entry_time(self, source: Option, target: Option) -> int:
         """Give the ns that `target` takes more because an input comes from `source`."""
         return self.entries.get((source.device, target.device), 0)
+
+    def is_switch(self, source: str, target: str) -> bool:
+        """Tell whether an edge between tasks on these devices is a switch."""
+        return source != target and bool(self.resources[source] and self.resources[target])
 
     def _topological(self) -> list[int]:
         """Order by depth first through inputs, so that lists that are in order stay as they are."""
@@ -153,22 +162,10 @@ def one_at_a_time(graph: Graph) -> bool:
     """
     if graph.is_chain():
         return True
-    count = len(graph.tasks)
-    # Transfers are nodes of their own, between the two ends of their edge.
-    after = [0] * (count + len(graph.links))
-    for task in reversed(graph.order):
-        for link in graph.inputs[task]:
-            node = count + link.number
-            after[node] |= after[task] | 1 << task
-            after[link.source] |= after[node] | 1 << node
-    before = [0] * len(after)
-    for task in graph.order:
-        for link in graph.inputs[task]:
-            node = count + link.number
-            before[node] = before[link.source] | 1 << link.source
-            before[task] |= before[node] | 1 << node
-    uses = [_task_uses(graph, task) for task in range(count)]
+    after = _successors(graph)
+    uses = [_task_uses(graph, task) for task in range(len(graph.tasks))]
     uses += [_transfer_uses(graph, link) for link in graph.links]
+    uses += [_export_uses(graph, tensor) for tensor in range(len(graph.tensors))]
     members: dict[frozenset[frozenset[str]], int] = {}
     for node, use in enumerate(uses):
         if use:
@@ -181,11 +178,40 @@ def one_at_a_time(graph: Graph) -> bool:
         )
         for first in members
     }
-    return not any(
-        clashing[use] & ~after[node] & ~before[node] & ~(1 << node)
-        for node, use in enumerate(uses)
-        if use
-    )
+    later = 0
+    for node in reversed(list(_sequence(graph))):
+        if uses[node] and clashing[uses[node]] & later & ~after[node]:
+            return False
+        later |= 1 << node
+    return True
+
+
+def _sequence(graph: Graph) -> Iterator[int]:
+    """Number tasks, then the transfers on edges, then exports; give each after its predecessors."""
+    tasks, links = len(graph.tasks), len(graph.links)
+    for task in graph.order:
+        yield from (tasks + link.number for link in graph.inputs[task])
+        yield task
+        yield from (tasks + links + tensor for tensor in graph.outputs[task])
+
+
+def _successors(graph: Graph) -> list[int]:
+    """For each task, transfer and export, a bit mask of those that have to wait for it."""
+    tasks, links = len(graph.tasks), len(graph.links)
+    after = [0] * (tasks + links + len(graph.tensors))
+    for task in reversed(graph.order):
+        for tensor in graph.outputs[task]:
+            # Not every reader needs a transfer: only what comes after all readers has to wait.
+            moves = [tasks + link.number for link in graph.readers[tensor]]
+            common = functools.reduce(operator.and_, (after[move] for move in moves), -1)
+            node = tasks + links + tensor
+            after[node] = sum(1 << move for move in moves) | (common if moves else 0)
+            after[task] |= 1 << node
+        for link in graph.inputs[task]:
+            move = tasks + link.number
+            after[move] = after[task] | 1 << task
+            after[link.source] |= after[move] | 1 << move
+    return after
 
 
 def _task_uses(graph: Graph, task: int) -> frozenset[frozenset[str]]:
@@ -207,3 +233,23 @@ def _transfer_uses(graph: Graph, link: Link) -> frozenset[frozenset[str]]:
         for move in graph.tensors[link.tensor].transfers
         if move.duration and move.source in sources and move.target in targets
     )
+
+
+def _export_uses(graph: Graph, tensor: int) -> frozenset[frozenset[str]]:
+    """The sets of resources that the export of a tensor may occupy for a time."""
+    slot = graph.tensors[tensor].output
+    made = {option.output_ports[slot] for option in graph.tasks[graph.source[tensor]].options}
+    exports = (graph.exports[tensor].get(port) for port in sorted(made))
+    return frozenset(one.resources for one in exports if one is not None and one.duration)
+
+
+def is_sum(graph: Graph) -> bool:
+    """Tell whether the first objective is a sum that the choice alone decides.
+
+    Energy always is; latency is where only one thing can be busy at a time, but for contiguous
+    devices that may have to wait.
+    """
+    first = graph.problem.objectives[0]
+    if first is Measure.ENERGY:
+        return True
+    return first is Measure.LATENCY and not graph.problem.is_pipeline and one_at_a_time(graph)

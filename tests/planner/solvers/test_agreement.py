@@ -3,7 +3,7 @@
 import pytest
 from attrs import evolve
 from hypothesis import given, settings
-from random_problems import DEVICES, SHAPES, make_problem, problems
+from random_problems import DEVICES, SHAPES, make_problem, problems, with_other_names
 
 from bnnplan.planner.problem import Space
 from bnnplan.planner.problem_format import problem_from_dict, problem_to_dict
@@ -128,16 +128,7 @@ def test_more_memory_is_never_worse(problem):
 @settings(max_examples=100, deadline=None)
 @given(problems())
 def test_other_names_change_nothing_else(problem):
-    def renamed(value):
-        if isinstance(value, dict):
-            return {key: renamed(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [renamed(item) for item in value]
-        return f"z{value[::-1]}" if isinstance(value, str) and value else value
-
-    plain = problem_to_dict(problem)
-    kept = {key: plain[key] for key in ("schema", "version", "objectives", "limits")}
-    other = problem_from_dict({**renamed(plain), **kept})
+    other = with_other_names(problem)
     first, second = solve(problem), solve(other)
     assert same(first, second)
     if first.solution is not None:

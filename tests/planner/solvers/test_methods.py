@@ -255,7 +255,7 @@ def test_a_wrong_infeasible_is_not_believed(monkeypatch):
 def test_infeasible_is_confirmed_with_other_parameters(monkeypatch):
     asked = []
 
-    def told(model, effort, prepare):
+    def told(model, effort, prepare, watch=None):
         asked.append(prepare)
         return Answer(Status.INFEASIBLE, None, None, lambda _: 0)
 

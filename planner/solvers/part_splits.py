@@ -1,0 +1,81 @@
+"""Parts cut from a few orders of the tasks, each at the best places.
+
+Exact where there is only one order, as in a chain; elsewhere without proof. It is for pipelines
+of contiguous devices that pay for their own transfers alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from bnnplan.planner.problem import Problem
+from bnnplan.planner.solution import Solution
+from bnnplan.planner.solvers.base import SolverError, SolverResult, Status, verified
+from bnnplan.planner.solvers.checking import check
+from bnnplan.planner.solvers.features import Feature
+from bnnplan.planner.solvers.loads import least_period
+from bnnplan.planner.solvers.part_cuts import best_split, orders
+from bnnplan.planner.solvers.part_problem import PartProblem, part_problem
+from bnnplan.planner.solvers.pipelining import pipelined
+from bnnplan.planner.solvers.presolve import undominated
+from bnnplan.planner.solvers.structure import Graph
+
+METHOD = "part-splits"
+SUPPORTS = frozenset({Feature.PIPELINE, Feature.EXPORTS, Feature.CONTIGUOUS, Feature.COLOCATED})
+
+
+def solve(
+    problem: Problem,
+    *,
+    time_limit: float = 60.0,
+    workers: int = 1,
+    seed: int = 0,
+    hint: Sequence[int] | None = None,
+) -> SolverResult:
+    """Cut the best parts; parameters and result as for every `Solver` (none is needed here).
+
+    Raises
+    ------
+    SolverError
+        If the problem is of another kind.
+    """
+    started = time.perf_counter()
+    graph = Graph(problem)
+    kept = undominated(graph)
+    parts = part_problem(graph, kept)
+    if parts is None:
+        raise SolverError(
+            f"method {METHOD!r} is for pipelines of contiguous devices that pay for their own "
+            f"transfers alone, and {problem.name!r} is none: use the method 'cpsat'"
+        )
+    best = best_parts(graph, parts)
+    bound = least_period(graph, kept)
+    if best is not None and parts.is_line:
+        bound = best.objective
+    status = Status.UNKNOWN
+    if best is not None:
+        status = Status.OPTIMAL if best.objective <= bound else Status.FEASIBLE
+    result = SolverResult(
+        status=status,
+        solution=best,
+        objective=best.objective if best else None,
+        bound=bound,
+        runtime_s=time.perf_counter() - started,
+        method=METHOD,
+        message="" if best else "no cut keeps all limits: use the method 'cpsat'",
+    )
+    return verified(problem, result)
+
+
+def best_parts(graph: Graph, problem: PartProblem) -> Solution | None:
+    """Give the best solution of a few orders; None if none keeps all limits."""
+    best: Solution | None = None
+    for order in orders(problem):
+        split = best_split(problem, order)
+        found = pipelined(graph, problem.choice(graph, split[1])) if split else None
+        if found is None or check(graph.problem, found):
+            continue
+        if best is None or found.objective < best.objective:
+            best = found
+    return best

@@ -1,0 +1,235 @@
+"""Bounds and plans where memory binds: weights get a price in each space that is limited.
+
+With prices there are no limits, so the least sum is found by elimination. Whatever the prices, it
+is a bound, once the capacities are paid back; and the plans of good prices nearly fit. Prices rise
+where a plan needs too much and fall where it leaves room.
+
+Source: Geoffrion, "Lagrangean relaxation for integer programming", Mathematical Programming Study
+2, 1974.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from attrs import define, field
+
+from bnnplan.planner.problem import Measure, Option
+from bnnplan.planner.problem_rules import horizon, most_bytes, most_energy
+from bnnplan.planner.solution import Solution
+from bnnplan.planner.solvers.bounds import Kept
+from bnnplan.planner.solvers.checking import memory_peaks
+from bnnplan.planner.solvers.elimination import Elimination
+from bnnplan.planner.solvers.interruption import over
+from bnnplan.planner.solvers.list_scheduling import fitting
+from bnnplan.planner.solvers.local_search import LocalSearch
+from bnnplan.planner.solvers.solutions import solution_of
+from bnnplan.planner.solvers.structure import Graph
+from bnnplan.planner.solvers.sums import Sum
+from bnnplan.planner.solvers.tables import IMPOSSIBLE, Times
+
+Vector = npt.NDArray[np.float64]
+
+ROUNDS = 60
+ENOUGH = 1e-4
+"""The share of the bound that is not worth another round."""
+MOST_ENTRIES = 50_000_000
+"""Of all tables together, which are kept for the bounds of options."""
+REDUCTIONS = 3
+"""How often less room is left for weights, since tensors need it."""
+
+
+@define
+class Priced:
+    """What prices have found.
+
+    Attributes
+    ----------
+    bound : int
+        No solution is below it.
+    best : Solution or None
+        The best plan that keeps all limits.
+    choices : list of tuple of int
+        They may break limits, but none is cheaper at the prices that each was found with.
+    least : list of dict
+        For each task, by option: no solution with that option is below it. Empty if not known.
+    near : list of dict
+        The same where room is left for tensors, so that it is no bound.
+    """
+
+    bound: int
+    best: Solution | None = None
+    choices: list[tuple[int, ...]] = field(factory=list)
+    least: list[dict[int, int]] = field(factory=list)
+    near: list[dict[int, int]] = field(factory=list)
+
+    def useful(self) -> tuple[tuple[int, ...], ...] | None:
+        """For each task, the options that a better plan may have; None if that is not known."""
+        if self.best is None or not self.least:
+            return None
+        most = self.best.objective
+        return tuple(
+            tuple(index for index, least in sorted(values.items()) if least <= most)
+            for values in self.least
+        )
+
+    @property
+    def proven(self) -> bool:
+        """Whether the plan is the optimum."""
+        return self.best is not None and self.best.objective <= self.bound
+
+
+def priced(graph: Graph, kept: Kept, *, deadline: float, best: Solution | None = None) -> Priced:
+    """Search for good prices until `deadline` (of ``time.perf_counter``), or the proof.
+
+    Raises
+    ------
+    TooWideError
+        If the least sum cannot be found by elimination.
+    """
+    return _Search(graph, kept, best).result(deadline)
+
+
+class _Search:
+    def __init__(self, graph: Graph, kept: Kept, best: Solution | None) -> None:
+        self.graph = graph
+        self.total = Sum(graph, kept)
+        self.spaces = list(graph.capacity)
+        self.room = dict(graph.capacity)
+        powered = graph.problem.objectives[0] is Measure.ENERGY
+        most = (most_energy if powered else horizon)(graph.problem) + 1
+        # Prices are whole numbers in units this much finer, so that the bound is exact.
+        self.fine = 1 << max(0, min(20, 57 - most.bit_length()))
+        self.dearest = (IMPOSSIBLE // 4) // (most_bytes(graph.problem) + 1)
+        self.elimination = Elimination(self.total, self.fine)
+        self.near = LocalSearch(self.total)
+        self.found = Priced(0, best)
+
+    def result(self, deadline: float) -> Priced:
+        """Search with all memory for weights; then, until a plan fits, with less and less."""
+        best = self._search(deadline, proves=True)
+        self.found.least = self.found.near = self._marginals(best)
+        for _ in range(REDUCTIONS):
+            if self.found.best is not None or over(deadline):
+                break
+            if not self.found.choices or not self._leave_room():
+                break
+            best = self._search(deadline, proves=False)
+            self.found.near = self._marginals(best)
+        return self.found
+
+    def _search(self, deadline: float, *, proves: bool) -> Vector:
+        """Look for the prices with the best bound, and give them."""
+        # Imported only here: ortools takes half a second.
+        from bnnplan.planner.solvers.milp_prices import Prices
+
+        room = np.array([self.room[space] for space in self.spaces], dtype=np.float64)
+        # Prices are for a whole space each, so that those of all spaces are alike.
+        unit = np.maximum(room, 1)
+        search = Prices(len(self.spaces))
+        prices = search.best
+        for _ in range(ROUNDS):
+            least = self._least(prices / unit)
+            if least is None:
+                break
+            value, choice = least
+            if proves:
+                self.found.bound = max(self.found.bound, value)
+            self.found.choices.append(tuple(choice))
+            self._try(choice, deadline)
+            search.tell(prices, value, (self._held(choice) - room) / unit)
+            if self.found.proven or over(deadline):
+                break
+            proposed = search.next()
+            if proposed is None or proposed[1] - search.value <= search.value * ENOUGH:
+                break
+            prices = proposed[0]
+        return search.best / unit
+
+    def _whole(self, prices: Vector) -> dict[str, int]:
+        """Give the prices of a byte as whole numbers."""
+        most = self.dearest / self.fine
+        pairs = zip(self.spaces, np.minimum(prices, most).tolist(), strict=True)
+        return {space: round(price * self.fine) for space, price in pairs}
+
+    def _costs(self, whole: dict[str, int]) -> list[list[list[int]]]:
+        """Give for each task, class and option what it costs, bytes included."""
+
+        def cost(option: Option) -> int:
+            bytes_ = whole.get(option.space, 0) * option.weight_bytes
+            return self.total.cost(option) * self.fine + bytes_
+
+        return [
+            [[cost(task.options[index]) for index in indices] for indices in classes]
+            for task, classes in zip(self.graph.tasks, self.total.classes, strict=True)
+        ]
+
+    def _paid(self, whole: dict[str, int]) -> int:
+        return sum(whole[space] * self.room[space] for space in self.spaces)
+
+    def _least(self, prices: Vector) -> tuple[int, list[int]] | None:
+        """Give the bound that prices prove, and the choice that is cheapest with them."""
+        whole = self._whole(prices)
+        costs = self._costs(whole)
+        least = self.elimination.least(_own(costs))
+        if least is None:
+            return None
+        value, places = least
+        choice = [
+            self.total.classes[task][place][int(np.argmin(costs[task][place]))]
+            for task, place in enumerate(places)
+        ]
+        return -(-(value - self._paid(whole)) // self.fine), choice
+
+    def _marginals(self, prices: Vector) -> list[dict[int, int]]:
+        """Give for each task and option the bound with it; empty if that takes much memory."""
+        if self.elimination.entries > MOST_ENTRIES:
+            return []
+        whole = self._whole(prices)
+        costs = self._costs(whole)
+        paid = self._paid(whole)
+        found: list[dict[int, int]] = []
+        for task, marginals in enumerate(self.elimination.marginals(_own(costs))):
+            found.append({})
+            for place, indices in enumerate(self.total.classes[task]):
+                base = int(marginals[place]) - min(costs[task][place]) - paid
+                for index, cost in zip(indices, costs[task][place], strict=True):
+                    found[-1][index] = -(-(base + cost) // self.fine)
+        return found
+
+    def _held(self, choice: Sequence[int]) -> Vector:
+        held = dict.fromkeys(self.spaces, 0)
+        for task, index in zip(self.graph.tasks, choice, strict=True):
+            option = task.options[index]
+            if option.space in held:
+                held[option.space] += option.weight_bytes
+        return np.array(list(held.values()), dtype=np.float64)
+
+    def _try(self, choice: Sequence[int], deadline: float) -> None:
+        """Change a choice until its weights fit, and keep it if everything does."""
+        better = self.near.search(choice, self.room, deadline)
+        solution = None if better is None else fitting(self.graph, better)
+        if solution is not None:
+            best = self.found.best
+            if best is None or solution.objective < best.objective:
+                self.found.best = solution
+
+    def _leave_room(self) -> bool:
+        """Reserve what the tensors of the last choice need beside weights; False if nothing."""
+        choice = self.found.choices[-1]
+        solution = solution_of(self.graph, choice)
+        if solution is None:
+            return False
+        peaks = memory_peaks(self.graph.problem, solution)
+        before = dict(self.room)
+        for space, held in zip(self.spaces, self._held(choice).tolist(), strict=True):
+            free = self.graph.capacity[space] - (peaks[space] - int(held))
+            self.room[space] = max(1, min(self.room[space], free))
+        return self.room != before
+
+
+def _own(costs: list[list[list[int]]]) -> list[Times]:
+    """Give for each task the cheapest of each class."""
+    return [np.array([min(some) for some in classes], dtype=np.int64) for classes in costs]

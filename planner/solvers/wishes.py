@@ -1,0 +1,20 @@
+"""What a choice has to fulfil beyond being possible: groups on one device, few switches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bnnplan.planner.solvers.structure import Graph
+
+
+def keeps_wishes(graph: Graph, choice: Sequence[int]) -> bool:
+    """Tell whether groups lie on one device, and no more edges change device than may."""
+    most = graph.problem.switches
+    if most is None and not graph.colocated:
+        return True
+    devices = [task.options[index].device for task, index in zip(graph.tasks, choice, strict=True)]
+    if any(len({devices[task] for task in group}) > 1 for group in graph.colocated):
+        return False
+    return most is None or most >= sum(
+        graph.is_switch(devices[link.source], devices[link.target]) for link in graph.links
+    )
