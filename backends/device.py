@@ -100,8 +100,10 @@ class Device:
     properties : mapping of str to str
         Driver version, clock and the like; part of a profile's fingerprint.
     ceilings : tuple of Ceiling
-        What it can do at most; empty where that was not measured. Devices that differ in nothing
-        else are equal.
+        What it can do at most; empty where that was not measured.
+    power_watts : float or None
+        What it draws while it is busy, as declared; None where nobody has said. Devices that
+        differ in nothing but ceilings and power are equal.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Device:
     threads: int = 1
     properties: Mapping[str, str] = field(factory=dict, converter=_texts, hash=False)
     ceilings: tuple[Ceiling, ...] = field(default=(), converter=_ceilings, eq=False)
+    power_watts: float | None = field(default=None, eq=False)
 
 
 @frozen

@@ -30,6 +30,8 @@ __all__ = [
 ]
 
 Migrations = Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]
+MOST_DIGITS = 1000
+"""Of a whole number in a file: more are an attack on whoever converts them."""
 PathLike = str | os.PathLike[str]
 
 
@@ -164,6 +166,7 @@ def _decode(data: bytes, source: str) -> Any:
             data.decode("utf-8"),
             parse_constant=_refuse_constant,
             parse_float=_finite,
+            parse_int=_whole,
             object_pairs_hook=_unique,
         )
         # Half of a surrogate pair is legal in JSON's \u form, but no text that can be printed.
@@ -184,6 +187,12 @@ def _decode(data: bytes, source: str) -> Any:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _whole(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"a number of {len(text)} characters is too long")
+    return int(text)
 
 
 def _finite(text: str) -> float:

@@ -1,58 +1,103 @@
-"""Plans to compare with: one device, one configuration, HEP-BNN's greedy choice."""
+"""Plans to compare with, under the same request: one device, one configuration, heuristics."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import attrs
 
+from bnnplan.planner.board import Board
+from bnnplan.planner.choosing import Solved
 from bnnplan.planner.encoding import Encoding
 from bnnplan.planner.plan import Baseline
-from bnnplan.planner.solvers import greedy, single
-from bnnplan.planner.solvers.base import SolverResult
+from bnnplan.planner.plan_building import predict
+from bnnplan.planner.problem import Measure, Problem
+from bnnplan.planner.solvers import METHODS, single, solve, supports
+from bnnplan.planner.solvers.base import SolverError, SolverResult
+from bnnplan.planner.solvers.features import features
+from bnnplan.planner.solvers.lexicographic import with_objective
 
 SINGLE_DEVICE = "best single device"
 GREEDY = "per-layer greedy (HEP-BNN)"
+HEURISTICS = {
+    "greedy": GREEDY,
+    "layer-switching": "layer switching",
+    "heft": "HEFT",
+    "priority": "by priority (OpenVINO HETERO)",
+    "pipe-it": "Pipe-it",
+}
+"""Methods that others plan by, and what they are called here."""
+FOR_PIPELINES = frozenset({"pipe-it"})
+"""Those that plan pipelines only."""
+SECONDS = 1.0
+"""For each heuristic; they take far less."""
 
-Solved = tuple[Encoding, SolverResult]
 
-
-def baselines_of(encodings: Sequence[Encoding]) -> tuple[Baseline, ...]:
+def baselines_of(encodings: Sequence[Encoding], board: Board) -> tuple[Baseline, ...]:
     """All baselines of a network.
 
     Parameters
     ----------
     encodings : sequence of Encoding
         The same network with several limits on threads; the last one has none. A baseline is the
-        best that it can be under any of them, except the greedy one, which knows no launches.
+        best that it can be under any of them, except those by heuristics, which know no launches.
+    board : Board
 
     Returns
     -------
     tuple of Baseline
-        The best single device, greedy, then every device alone and every configuration alone.
+        The best single device, the heuristics, then every device alone and every configuration
+        alone.
     """
-    devices = _best_by_name((e, single.single_devices(e.problem)) for e in encodings)
-    feasible = {name: s for name, s in devices.items() if s[1].objective is not None}
-    unlimited = encodings[-1]
+    devices = _best_by_name(_each(encodings, single.single_devices))
+    feasible = {name: one for name, one in devices.items() if one.proofs}
     alone = [
-        _with_elsewhere(_baseline(f"all on {name}", solved), name)
+        _with_elsewhere(_baseline(f"all on {name}", solved, board), name)
         for name, solved in devices.items()
     ]
     baselines = []
     if feasible:
-        best = min(feasible, key=lambda name: feasible[name][1].objective or 0)
+        best = min(feasible, key=lambda name: feasible[name].rank)
         baseline = next(one for one in alone if one.name == f"all on {best}")
         note = "; ".join(filter(None, (best, baseline.note)))
         baselines.append(attrs.evolve(baseline, name=SINGLE_DEVICE, note=note))
-    baselines.append(_baseline(GREEDY, (unlimited, greedy.solve(unlimited.problem))))
+    baselines += _heuristics(encodings[-1], board)
     baselines += alone
-    groups = _best_by_name((e, single.single_groups(e.problem)) for e in encodings)
-    ranked = sorted(groups.items(), key=lambda item: _rank(item[1]))
+    groups = _best_by_name(_each(encodings, single.single_groups))
     baselines += [
-        _with_elsewhere(_baseline(f"all {name}", solved), *name.split(" ", 1))
-        for name, solved in ranked
+        _with_elsewhere(_baseline(f"all {name}", solved, board), *name.split(" ", 1))
+        for name, solved in sorted(groups.items(), key=lambda item: _order(item[1]))
     ]
     return tuple(baselines)
+
+
+def _each(
+    encodings: Iterable[Encoding], find: Callable[[Problem], dict[str, SolverResult]]
+) -> Iterator[tuple[str, Solved]]:
+    """What is found for each encoding, by name."""
+    for encoding in encodings:
+        for name, result in find(encoding.problem).items():
+            yield name, Solved(encoding, result)
+
+
+def _heuristics(encoding: Encoding, board: Board) -> list[Baseline]:
+    """What the heuristics find that understand the problem, for its first objective."""
+    problem = with_objective(encoding.problem, encoding.problem.objectives[0])
+    asked = features(problem)
+    found = []
+    for method, name in HEURISTICS.items():
+        if method not in METHODS or not asked <= supports(method):
+            continue
+        if method in FOR_PIPELINES and encoding.problem.objectives[0] is not Measure.PERIOD:
+            continue
+        try:
+            result = solve(problem, method, time_limit=SECONDS)
+        except SolverError as error:
+            # What a method cannot do costs its baseline, not the plan.
+            found.append(Baseline(name, None, note=str(error)))
+            continue
+        found.append(_baseline(name, Solved(encoding, result), board))
+    return found
 
 
 def _with_elsewhere(baseline: Baseline, device: str, configuration: str = "") -> Baseline:
@@ -72,26 +117,23 @@ def _layers(count: int) -> str:
     return "1 layer" if count == 1 else f"{count} layers"
 
 
-def _best_by_name(
-    solved: Iterable[tuple[Encoding, dict[str, SolverResult]]],
-) -> dict[str, Solved]:
+def _best_by_name(results: Iterable[tuple[str, Solved]]) -> dict[str, Solved]:
     best: dict[str, Solved] = {}
-    for encoding, results in solved:
-        for name, result in results.items():
-            if name not in best or _rank((encoding, result)) < _rank(best[name]):
-                best[name] = (encoding, result)
+    for name, solved in results:
+        if name not in best or _order(solved) < _order(best[name]):
+            best[name] = solved
     return best
 
 
-def _rank(solved: Solved) -> tuple[bool, int]:
-    objective = solved[1].objective
-    return objective is None, objective or 0
+def _order(solved: Solved) -> tuple[bool, tuple[object, ...]]:
+    return not solved.proofs, solved.rank
 
 
-def _baseline(name: str, solved: Solved) -> Baseline:
-    encoding, result = solved
+def _baseline(name: str, solved: Solved, board: Board) -> Baseline:
+    encoding, result = solved.encoding, solved.result
     if result.solution is None:
         return Baseline(name, None, note=result.message)
     chosen = encoding.chosen(result.solution.choice)
     placements = {node: (cost.device, cost.configuration) for node, cost in chosen.items()}
-    return Baseline(name, result.objective, placements=placements)
+    predicted = predict(encoding, board, result.solution)
+    return Baseline(name, predicted, placements=placements)

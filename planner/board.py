@@ -24,13 +24,15 @@ from bnnplan.models.files import Migrations, converter, read_json, structure, wr
 from bnnplan.planner.gpus import idle_gpus
 
 SCHEMA = "bnnplan.board"
-VERSION = 2
-MIGRATIONS: Migrations = {1: lambda content: content}
-"""Version 2 added devices[].ceilings, which may be missing."""
+VERSION = 3
+MIGRATIONS: Migrations = {1: lambda content: content, 2: lambda content: content}
+"""Version 2 added devices[].ceilings, version 3 devices[].power_watts, which may be missing."""
 MOST_THREADS = 4096
 """Of one device: more is a mistake, and would be more than a machine can start."""
 MOST_RATE = 1e24
 """Of work a second: far beyond any device, and far from where floats end."""
+MOST_WATTS = 1e6
+"""Of a device: more than any rack draws."""
 MOST_BYTES = 2**53 - 1
 """Of a memory space; solvers count in whole numbers that floats hold exactly."""
 USER = "user"
@@ -129,15 +131,18 @@ class Board:
         return attrs.evolve(self, devices=tuple(self.device(name) for name in names))
 
     @property
-    def without_ceilings(self) -> Board:
-        """The same board, as if no ceilings were known."""
-        devices = [attrs.evolve(device, ceilings=()) for device in self.devices]
+    def bare(self) -> Board:
+        """The same board, as if neither ceilings nor power were known."""
+        devices = [attrs.evolve(d, ceilings=(), power_watts=None) for d in self.devices]
         return attrs.evolve(self, devices=devices)
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over everything but the name and the ceilings: what a profile depends on."""
-        content = converter().unstructure(attrs.evolve(self.without_ceilings, name=""))
+        """SHA-256 over all but name, ceilings and power: what a profile depends on."""
+        content = converter().unstructure(attrs.evolve(self.bare, name=""))
+        for device in content["devices"]:
+            # Profiles are kept from before boards had it.
+            del device["power_watts"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -152,6 +157,11 @@ def _check_device(board: str, device: Device) -> None:
     if capacity is not None and not 0 <= capacity <= MOST_BYTES:
         raise BoardError(
             f"{where}: capacity of space {device.space.name!r} is negative or above {MOST_BYTES}"
+        )
+    power = device.power_watts
+    if power is not None and not 0 < power <= MOST_WATTS:
+        raise BoardError(
+            f"{where}: power_watts must be above 0 and at most {MOST_WATTS:g}, not {power:g}"
         )
     for ceiling in device.ceilings:
         fault = _ceiling_fault(ceiling)

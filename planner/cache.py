@@ -70,10 +70,9 @@ def cached_profile(
     kept = None if fresh else _read(path, network, batch)
     if kept is not None and _is_enough(kept, wanted):
         return kept, True
-    # Stated ceilings are those of one board file, and others share the kept profile.
-    bare = board.without_ceilings
+    # Stated ceilings and power are those of one board file, and others share the kept profile.
     profile = profile_network(
-        network, bare, batch=batch, options=wanted, earlier=kept, progress=progress
+        network, board.bare, batch=batch, options=wanted, earlier=kept, progress=progress
     )
     try:
         _save(profile, path)
@@ -84,6 +83,12 @@ def cached_profile(
         if tell is not None:
             tell(f"the profile is not kept, every command measures again: {error}")
     return profile, False
+
+
+def kept_profile(network: Network, board: Board, batch: int) -> Profile | None:
+    """The profile that is kept, if it is complete, however it was measured."""
+    kept = _read(profile_path(network, board, batch), network, batch)
+    return kept if kept is not None and kept.conditions.complete else None
 
 
 def keep_profile(network: Network, profile: Profile) -> None:

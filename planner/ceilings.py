@@ -63,9 +63,9 @@ def profile_ceilings(profile: Profile, board: Board) -> tuple[Profile, tuple[Una
 
 
 def keep_stated(profile: Profile, board: Board) -> Profile:
-    """The profile with the ceilings that `board` states, and its own where that states none.
+    """The profile with the ceilings and power that `board` states, else with its own.
 
-    Boards that differ in ceilings alone share a kept profile.
+    Boards that differ in these alone share a kept profile.
 
     Parameters
     ----------
@@ -73,11 +73,17 @@ def keep_stated(profile: Profile, board: Board) -> Profile:
     board : Board
         The same one, as a person gave it.
     """
-    stated = {device.name: device.ceilings for device in board.devices}
-    devices = [
-        attrs.evolve(device, ceilings=stated.get(device.name) or device.ceilings)
-        for device in profile.board.devices
-    ]
+    stated = {device.name: device for device in board.devices}
+    devices = []
+    for device in profile.board.devices:
+        same = stated.get(device.name, device)
+        devices.append(
+            attrs.evolve(
+                device,
+                ceilings=same.ceilings or device.ceilings,
+                power_watts=device.power_watts if same.power_watts is None else same.power_watts,
+            )
+        )
     return attrs.evolve(profile, board=attrs.evolve(profile.board, devices=devices))
 
 

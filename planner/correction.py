@@ -13,7 +13,7 @@ from bnnplan.planner.encoding import widest_teams
 from bnnplan.planner.execution.measure import Measurement
 from bnnplan.planner.execution.runner import transfer_label
 from bnnplan.planner.execution.trace import EventKind
-from bnnplan.planner.plan import PlannedTransfer
+from bnnplan.planner.plan import Plan, PlannedTransfer
 from bnnplan.planner.profile import LaunchCost, PlacementCost, Profile, Time, TransferCost
 
 Placement = tuple[str, str, Configuration]
@@ -21,19 +21,41 @@ Placement = tuple[str, str, Configuration]
 
 @frozen
 class Ran:
-    """An assignment and what was measured when it ran."""
+    """An assignment and what was measured when it ran.
+
+    Parameters
+    ----------
+    assignment : mapping of str to (str, Configuration)
+    measured : Measurement
+    overlap : float
+        What was predicted end to end, as a share of the sum of all parts: 1 where one thing runs
+        after the other, less where devices run at the same time.
+    """
 
     assignment: Mapping[str, tuple[str, Configuration]]
     measured: Measurement
-    concurrent: bool = False
+    overlap: float = 1.0
+
+    @classmethod
+    def of(cls, plan: Plan, measured: Measurement) -> Ran:
+        """A plan that ran."""
+        parts = plan.launches_ns + sum(row.predicted_ns for row in plan.layers)
+        parts += sum(row.predicted_ns for row in plan.transfers)
+        whole = plan.predicted_ns / max(parts, 1)
+        return cls(plan.assignment, measured, whole if plan.concurrent else 1.0)
 
     @property
     def scale(self) -> float:
-        """What times of parts count for: no more together than runs whose parts are not timed."""
+        """What times of parts count for.
+
+        Parts are timed one after the other. Where devices run at the same time, each is slower
+        than alone, which only the whole shows: then all parts count for so much more. Elsewhere
+        they count for no more together than runs whose parts are not timed.
+        """
         summary = self.measured.summary()
         parts = summary.layers_ns + summary.transfers_ns + summary.launches_ns
-        # Parts that overlap add up to more than the whole rightly.
-        return 1.0 if self.concurrent else min(1.0, summary.end_to_end.median / max(parts, 1))
+        scale = summary.end_to_end.median / max(self.overlap * parts, 1)
+        return scale if self.overlap < 1 else min(1.0, scale)
 
 
 def corrected(
@@ -94,7 +116,10 @@ class _Layers:
             # What was predicted to take no time at all cannot be scaled.
             time = _scaled(cost.time, taken / max(cost.time.median, 1))
             time = attrs.evolve(time, median=taken)
-        return attrs.evolve(cost, time=time)
+        if cost.loaded is None:
+            return attrs.evolve(cost, time=time)
+        loaded = _scaled(cost.loaded, time.median / max(cost.time.median, 1))
+        return attrs.evolve(cost, time=time, loaded=loaded)
 
 
 def _scaled(time: Time, factor: float) -> Time:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import attrs
 from attrs import frozen
 
 from bnnplan.backends.interface import Configuration, Device
 from bnnplan.models.graph import Network, Node
 from bnnplan.planner import problem as pure
 from bnnplan.planner.board import USER, Board
+from bnnplan.planner.offers import offered_placements, planned_duration, planned_energy
 from bnnplan.planner.profile import PlacementCost, Profile
+from bnnplan.planner.request import Request
 
 INPUT = "input "
 OUTPUT = "output "
@@ -25,10 +28,14 @@ class Encoding:
     problem : bnnplan.planner.problem.Problem
     placements : mapping of str to tuple of PlacementCost
         By name of node, in the order of the task's options.
+    alone : bnnplan.planner.problem.Problem or None
+        Of a pipeline: the problem with what options take while no other device is busy, where
+        that is known to be something else.
     """
 
     problem: pure.Problem
     placements: dict[str, tuple[PlacementCost, ...]]
+    alone: pure.Problem | None = None
 
     def chosen(self, choice: Sequence[int]) -> dict[str, PlacementCost]:
         """The placement of every node in a choice of the problem."""
@@ -47,38 +54,43 @@ class Encoding:
 
 
 def encode_problem(
-    network: Network, profile: Profile, threads: Mapping[str, int] | None = None
+    network: Network,
+    profile: Profile,
+    request: Request | None = None,
+    threads: Mapping[str, int] | None = None,
 ) -> Encoding:
-    """Encode the latency of one batch, from the caller's arrays to the caller's arrays.
+    """Encode one batch, from the caller's arrays to the caller's arrays, as a request wants it.
 
     Network inputs and outputs are tasks of no duration at the caller's end, so that the transfers
     to the first and from the last layers count. Starting a program on a device costs its launch.
+    Energy is that of the layers: no power is stated for transfers and launches.
 
     Parameters
     ----------
     network : Network
     profile : Profile
         Of this network; see :meth:`Profile.require`.
+    request : Request, optional
+        By default the least latency, without any wishes.
     threads : mapping of str to int, optional
         Most threads that a layer may use, by device; by default as many as any configuration
         has. What starting a program costs depends on it.
+
+    Raises
+    ------
+    RequestError, InfeasibleError
+        See :func:`bnnplan.planner.offers.offered_placements`.
     """
+    wanted = request or Request()
     board = profile.board
     most = {
         device.name: (threads or {}).get(device.name, profile.thread_counts(device.name)[-1])
         for device in board.devices
     }
     placements = {
-        node.name: tuple(
-            cost
-            for cost in profile.layers[node.name].placements
-            if cost.configuration.threads <= most[cost.device]
-        )
-        for node in network.nodes
+        name: tuple(cost for cost in costs if cost.configuration.threads <= most[cost.device])
+        for name, costs in offered_placements(network, profile, wanted).items()
     }
-    tasks = [_end(INPUT + name, outputs=1) for name in network.inputs]
-    tasks += [_task(node, placements[node.name], board) for node in network.nodes]
-    tasks += [_end(OUTPUT + name, inputs=1) for name in network.outputs]
     user = pure.Device(USER)
     names = [device.name for device in board.devices]
     entries = [
@@ -87,17 +99,44 @@ def encode_problem(
         for source in [USER, *names]
         if source != target
     ]
+    devices = (pure.Device(d.name, _busy(d), wanted.contiguous) for d in board.devices)
+    spaces = (pure.Space(name, size) for name, size in wanted.capacities(board).items())
     problem = pure.Problem(
         name=network.name,
-        tasks=tuple(tasks),
+        tasks=_tasks(network, placements, board, wanted),
         tensors=tuple(_tensors(network, profile, placements)),
         edges=tuple(_edges(network)),
-        devices=(user, *(pure.Device(d.name, _busy(d)) for d in board.devices)),
-        spaces=(pure.Space(USER), *(pure.Space(s.name, s.capacity) for s in board.spaces)),
+        devices=(user, *devices),
+        spaces=(pure.Space(USER), *spaces),
         ports=tuple(_ports(placements, board)),
         entries=tuple(entries),
+        objectives=wanted.objectives,
+        limits=wanted.limits,
+        colocated=wanted.colocated,
+        switches=wanted.switches,
     )
-    return Encoding(problem, placements)
+    if not (wanted.is_pipeline and profile.is_loaded):
+        return Encoding(problem, placements)
+    idle = {
+        name: tuple(attrs.evolve(cost, loaded=None) for cost in costs)
+        for name, costs in placements.items()
+    }
+    return Encoding(
+        problem, placements, attrs.evolve(problem, tasks=_tasks(network, idle, board, wanted))
+    )
+
+
+def _tasks(
+    network: Network,
+    placements: Mapping[str, tuple[PlacementCost, ...]],
+    board: Board,
+    request: Request,
+) -> tuple[pure.Task, ...]:
+    return (
+        *(_end(INPUT + name, outputs=1) for name in network.inputs),
+        *(_task(node, placements[node.name], board, request) for node in network.nodes),
+        *(_end(OUTPUT + name, inputs=1) for name in network.outputs),
+    )
 
 
 def widest_teams(assignment: Mapping[str, tuple[str, Configuration]]) -> dict[str, int]:
@@ -117,7 +156,9 @@ def _port(space: str, format: str) -> str:
     return f"{space}/{format}"
 
 
-def _task(node: Node, placements: Sequence[PlacementCost], board: Board) -> pure.Task:
+def _task(
+    node: Node, placements: Sequence[PlacementCost], board: Board, request: Request
+) -> pure.Task:
     options = []
     for cost in placements:
         space = board.device(cost.device).space.name
@@ -125,13 +166,14 @@ def _task(node: Node, placements: Sequence[PlacementCost], board: Board) -> pure
             pure.Option(
                 name=f"{cost.device} {cost.configuration.label}",
                 device=cost.device,
-                duration=cost.time.median,
+                duration=planned_duration(cost, request),
                 input_ports=tuple(_port(space, f) for f in cost.input_formats),
                 output_ports=tuple(_port(space, f) for f in cost.output_formats),
                 space=space,
                 weight_bytes=cost.weight_bytes,
                 workspace_bytes=cost.workspace_bytes,
                 group=f"{cost.device} {cost.configuration.label}",
+                energy=planned_energy(cost, board, request),
             )
         )
     return pure.Task(node.name, tuple(options))

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from bnnplan.models.graph import Network
+from bnnplan.planner.board import Board
 from bnnplan.planner.encoding import Encoding
-from bnnplan.planner.plan import Baseline, Plan, PlannedLayer, PlannedTransfer, Proof
+from bnnplan.planner.offers import has_power
+from bnnplan.planner.plan import (
+    Baseline,
+    BatchResult,
+    Plan,
+    PlannedLayer,
+    PlannedTransfer,
+    Predicted,
+    Proof,
+)
 from bnnplan.planner.plan_memory import planned_memory
+from bnnplan.planner.problem import Measure, Problem
 from bnnplan.planner.profile import Profile, shape_fingerprint
+from bnnplan.planner.request import Request
 from bnnplan.planner.solution import Solution
-from bnnplan.planner.solvers.checking import memory_peaks
+from bnnplan.planner.solvers.checking import measures, memory_peaks
+from bnnplan.planner.solvers.evaluation import schedule
+from bnnplan.planner.solvers.structure import Graph
 
 
 def build_plan(
@@ -17,22 +31,30 @@ def build_plan(
     encoding: Encoding,
     solution: Solution,
     *,
+    request: Request,
     source: str,
     proof: Proof,
-    baselines: tuple[Baseline, ...],
+    baselines: tuple[Baseline, ...] = (),
+    batches: tuple[BatchResult, ...] = (),
 ) -> Plan:
-    """State a solution of the problem as a plan of the network."""
+    """State a solution of the problem as a plan of the network.
+
+    The schedule is that of one batch that runs alone, also where the plan is a pipeline.
+    """
+    alone = run_alone(encoding, solution)
     chosen = encoding.chosen(solution.choice)
     kinds = {node.name: node.layer.kind for node in network.nodes}
+    stages = solution.stages or (None,) * len(solution.choice)
     rows: list[PlannedLayer] = []
     busy: list[tuple[int, int, str]] = []
     launches = 0
-    for task, start, end in zip(
-        encoding.problem.tasks, solution.starts, solution.ends, strict=True
+    for task, index, start, end, stage in zip(
+        _alone(encoding).tasks, solution.choice, alone.starts, alone.ends, stages, strict=True
     ):
         if (cost := chosen.get(task.name)) is None:
             continue
-        launches += end - start - cost.time.median
+        duration = task.options[index].duration
+        launches += end - start - duration
         busy.append((start, end, cost.device))
         rows.append(
             PlannedLayer(
@@ -41,7 +63,8 @@ def build_plan(
                 cost.device,
                 cost.configuration,
                 start,
-                cost.time.median,
+                duration,
+                stage=stage,
             )
         )
     position = {node.name: index for index, node in enumerate(network.nodes)}
@@ -53,13 +76,15 @@ def build_plan(
         network_fingerprint=shape_fingerprint(network),
         board=profile.board,
         batch=profile.batch,
-        objective="latency",
+        request=request,
         layers=rows,
-        transfers=_transfers(network, profile, encoding, solution),
+        transfers=_transfers(network, profile, encoding, alone),
         launches_ns=launches,
         concurrent=concurrent,
+        predicted=predict(encoding, profile.board, solution),
         proof=proof,
         baselines=baselines,
+        batches=batches,
         memory=planned_memory(
             network,
             profile.board,
@@ -70,6 +95,32 @@ def build_plan(
             concurrent=concurrent,
         ),
     )
+
+
+def predict(encoding: Encoding, board: Board, solution: Solution) -> Predicted:
+    """The predicted value of everything that a solution can be measured by."""
+    values = measures(encoding.problem, solution)
+    used = {cost.device for cost in encoding.chosen(solution.choice).values()}
+    return Predicted(
+        latency_ns=values[Measure.LATENCY],
+        alone_ns=max(run_alone(encoding, solution).ends),
+        period_ns=solution.period,
+        energy_nj=values[Measure.ENERGY] if has_power(board, used) else None,
+        memory_bytes=values[Measure.MEMORY],
+    )
+
+
+def run_alone(encoding: Encoding, solution: Solution) -> Solution:
+    """The schedule of one batch while no other is under way: of a pipeline, the same choice."""
+    if not encoding.problem.is_pipeline:
+        return solution
+    alone = schedule(Graph(_alone(encoding)), solution.choice)
+    assert alone is not None, "what a pipeline transfers, one batch can transfer"
+    return alone
+
+
+def _alone(encoding: Encoding) -> Problem:
+    return encoding.alone or encoding.problem
 
 
 def _transfers(

@@ -1,89 +1,135 @@
-"""From a profile to a plan: encode, solve, compare with the baselines."""
+"""From profiles to a plan: encode, solve, choose the batch, compare with the baselines."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import attrs
 
 from bnnplan.models.graph import Network
 from bnnplan.planner.baselines import baselines_of
-from bnnplan.planner.encoding import Encoding
+from bnnplan.planner.batches import Batch
+from bnnplan.planner.choosing import Solved, best
 from bnnplan.planner.plan import InfeasibleError, NoPlanError, Plan, Proof
 from bnnplan.planner.plan_building import build_plan
 from bnnplan.planner.profile import Profile
-from bnnplan.planner.solvers import solve
-from bnnplan.planner.solvers.base import SolverResult, Status
-from bnnplan.planner.solving import SolveOptions, best, encodings_of, solve_all
+from bnnplan.planner.request import Request, RequestError
+from bnnplan.planner.solvers.base import told
+from bnnplan.planner.solvers.interruption import heeding
+from bnnplan.planner.solving import SolveOptions
 
-SHOWN_REASONS = 3
-PROVING = ("auto", "cpsat", "exhaustive")
-"""Methods that find a plan if there is one, given time; the others may miss it."""
 MOST_TIGHTENINGS = 4
 """Solutions that turn out not to fit in memory as they run, before none is expected to."""
-PROOF_SECONDS = 10.0
-"""For finding out whether there is a plan at all that the others have missed."""
 
 
-def plan_latency(
-    network: Network, profile: Profile, *, source: str, options: SolveOptions | None = None
+def find_plan(
+    network: Network,
+    profiles: Profile | Sequence[Profile],
+    *,
+    request: Request | None = None,
+    source: str,
+    options: SolveOptions | None = None,
 ) -> Plan:
-    """Find the plan of least latency for one batch.
+    """Find the best plan for what is requested.
 
     Parameters
     ----------
     network : Network
-    profile : Profile
-        Of this network.
+    profiles : Profile or sequence of Profile
+        Of this network, on one board; one for each batch size that the plan may have. The best
+        batch is the one of least latency, period or energy an image (memory: in all); limits are
+        those of a whole batch.
+    request : Request, optional
+        By default the least latency.
     source : str
         What the network was opened from; kept in the plan.
     options : SolveOptions, optional
 
     Raises
     ------
+    RequestError
+        If the request contradicts itself, or names what is not there.
     InfeasibleError
         If no plan exists; with the conflicting constraints.
     NoPlanError
         If none was found within the time limit.
     """
-    profile.require(network, profile.batch)
-    chosen = options or SolveOptions()
+    offered = [profiles] if isinstance(profiles, Profile) else list(profiles)
+    _check_batches(network, offered)
+    # Ctrl-C ends the search of all problems, with the best plan of those before.
+    with heeding():
+        return _find(network, offered, request or Request(), source, options or SolveOptions())
+
+
+def _find(
+    network: Network,
+    offered: Sequence[Profile],
+    wanted: Request,
+    source: str,
+    chosen: SolveOptions,
+) -> Plan:
     end = time.monotonic() + chosen.time_limit
-    encodings = encodings_of(network, profile)
-    plan = _plan(network, profile, encodings, source, chosen)
-    for _ in range(MOST_TIGHTENINGS):
-        fitting = _fitting(plan)
-        if not fitting:
-            return plan
-        encodings = [_tightened(encoding, fitting) for encoding in encodings]
-        left = max(end - time.monotonic(), chosen.time_limit / 10)
-        try:
-            tight = _plan(
-                network, profile, encodings, source, attrs.evolve(chosen, time_limit=left)
+    batches = [Batch(network, profile, wanted, chosen) for profile in offered]
+    for number, batch in enumerate(batches):
+        left = max(end - time.monotonic(), chosen.time_limit / 1000)
+        batch.search(left / (len(batches) - number))
+    while usable := [batch for batch in batches if batch.fault is None]:
+        solved = best([batch.found for batch in batches if batch.found is not None])
+        batch = next(one for one in usable if one.profile.batch == solved.images)
+        found = _stated(network, batch, solved, wanted, source)
+        if not (fitting := overfull(found)):
+            rows = [one.row() for one in batches] if len(batches) > 1 else []
+            return attrs.evolve(
+                found,
+                baselines=baselines_of(batch.encodings, batch.profile.board),
+                batches=rows,
             )
-        except InfeasibleError:
-            break
-        # Whatever runs fits the solver's looser count as well, so the first bound holds.
-        bound = plan.proof.bound_ns
-        is_optimal = bound is not None and tight.predicted_ns <= bound
-        status = str(Status.OPTIMAL if is_optimal else Status.FEASIBLE)
-        plan = attrs.evolve(tight, proof=attrs.evolve(tight.proof, bound_ns=bound, status=status))
-    if fitting := _fitting(plan):
-        raise NoPlanError(
-            f"no plan found for {network.name!r} whose programs fit in memory as they run: "
-            f"{' and '.join(fitting)} too small; use a smaller batch, or a board with more memory"
-        )
-    return plan
+        if batch.tightenings == MOST_TIGHTENINGS:
+            batch.give_up(list(fitting))
+        else:
+            batch.tighten(fitting, max(end - time.monotonic(), chosen.time_limit / 10))
+    raise _failure(network, batches)
 
 
-def _fitting(plan: Plan) -> dict[str, int]:
+def _check_batches(network: Network, profiles: Sequence[Profile]) -> None:
+    if not profiles:
+        raise RequestError("a plan needs a profile")
+    seen = set()
+    for profile in profiles:
+        profile.require(network, profile.batch)
+        if profile.batch in seen:
+            raise RequestError(f"batch {profile.batch} is given twice")
+        seen.add(profile.batch)
+
+
+def _stated(network: Network, batch: Batch, solved: Solved, request: Request, source: str) -> Plan:
+    result = solved.result
+    assert result.solution is not None
+    return build_plan(
+        network,
+        batch.profile,
+        solved.encoding,
+        result.solution,
+        request=request,
+        source=source,
+        proof=Proof(
+            str(result.status),
+            solved.proofs,
+            result.method,
+            round(result.runtime_s, 6),
+            told(result),
+        ),
+    )
+
+
+def overfull(plan: Plan) -> dict[str, int]:
     """What the solver may count in each space in which running a plan exceeds the capacity.
 
     A solver counts what is alive at each moment. Programs hold more: a segment's copies are made
     before it starts, inputs and outputs stay, workspaces stay, and tensors leave gaps.
     """
-    capacity = {space.name: space.capacity for space in plan.board.spaces}
+    capacity = plan.request.capacities(plan.board)
     found = {}
     for row in plan.memory:
         limit = capacity.get(row.space)
@@ -92,73 +138,13 @@ def _fitting(plan: Plan) -> dict[str, int]:
     return found
 
 
-def _tightened(encoding: Encoding, capacities: Mapping[str, int]) -> Encoding:
-    """The encoding with other capacities of some spaces."""
-    spaces = [
-        attrs.evolve(space, capacity=capacities.get(space.name, space.capacity))
-        for space in encoding.problem.spaces
-    ]
-    return attrs.evolve(encoding, problem=attrs.evolve(encoding.problem, spaces=tuple(spaces)))
-
-
-def _plan(
-    network: Network,
-    profile: Profile,
-    encodings: Sequence[Encoding],
-    source: str,
-    chosen: SolveOptions,
-) -> Plan:
-    """The plan of the best of all encodings' solutions."""
-    encoding, result = best(solve_all(encodings, chosen))
-    heuristic = chosen.method not in PROVING
-    if result.status is Status.UNKNOWN and heuristic:
-        result = _infeasible_if_proven(encodings[-1], result, chosen)
-    if result.status is Status.INFEASIBLE:
-        more = len(result.reasons) - SHOWN_REASONS
-        listed = [*result.reasons[:SHOWN_REASONS], *([f"and {more} more"] if more > 0 else [])]
-        reasons = "; ".join(listed) or result.message
-        raise InfeasibleError(f"no plan exists for {network.name!r}: {reasons}")
-    if result.solution is None or result.objective is None:
-        if heuristic:
-            raise NoPlanError(
-                f"method {chosen.method!r} finds no plan for {network.name!r}: {result.message}; "
-                "another --method, such as auto, may"
-            )
-        raise NoPlanError(
-            f"no plan for {network.name!r} by method {result.method!r} within "
-            f"{chosen.time_limit:g} s{': ' if result.message else ''}{result.message}; raise "
-            "--time-limit, or try another --method"
-        )
-    return build_plan(
-        network,
-        profile,
-        encoding,
-        result.solution,
-        source=source,
-        proof=Proof(
-            str(result.status),
-            result.objective,
-            result.bound,
-            result.method,
-            round(result.runtime_s, 6),
-            result.message,
-        ),
-        baselines=baselines_of(encodings),
+def _failure(network: Network, batches: Sequence[Batch]) -> Exception:
+    """Why there is no plan, told of every batch where there are several."""
+    faults = [(batch.profile.batch, batch.fault) for batch in batches if batch.fault is not None]
+    if len(faults) == 1:
+        return faults[0][1]
+    lines = "; ".join(f"batch {size}: {fault}" for size, fault in faults)
+    proven = all(isinstance(fault, InfeasibleError) for _, fault in faults)
+    return (InfeasibleError if proven else NoPlanError)(
+        f"no batch of {network.name!r} has a plan: {lines}"
     )
-
-
-def _infeasible_if_proven(
-    encoding: Encoding, result: SolverResult, options: SolveOptions
-) -> SolverResult:
-    """What a method that proves nothing has found, unless another one proves that nothing is.
-
-    The encoding must be the one without limits on threads: infeasible there is infeasible at all.
-    """
-    proof = solve(
-        encoding.problem,
-        "cpsat",
-        time_limit=min(PROOF_SECONDS, options.time_limit),
-        workers=options.workers,
-        seed=options.seed,
-    )
-    return proof if proof.status is Status.INFEASIBLE else result

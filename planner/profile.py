@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import attrs
 from attrs import field, frozen
 
 from bnnplan.backends.interface import Configuration
@@ -16,9 +17,10 @@ from bnnplan.models.graph import Network
 from bnnplan.planner.board import MOST_THREADS, Board
 
 SCHEMA = "bnnplan.profile"
-VERSION = 2
-MIGRATIONS: Migrations = {1: lambda content: content}
-"""Version 2 added board.devices[].ceilings, which may be missing."""
+VERSION = 3
+MIGRATIONS: Migrations = {1: lambda content: content, 2: lambda content: content}
+"""Versions 2 and 3 are those of the board, which it holds; version 3 added layers{}.placements[]
+.loaded as well. All that was added may be missing."""
 MOST = 10**15
 """Nanoseconds (eleven days) and bytes above this are no measurement."""
 MOST_IMAGES = 65536
@@ -88,6 +90,9 @@ class PlacementCost:
     weight_bytes, workspace_bytes : int
         In the device's memory space.
     input_formats, output_formats : tuple of str
+    loaded : Time or None
+        The same while all devices that could work at the same time do; None where that was not
+        measured.
     """
 
     device: str
@@ -97,6 +102,7 @@ class PlacementCost:
     workspace_bytes: int
     input_formats: tuple[str, ...] = field(converter=as_tuple)
     output_formats: tuple[str, ...] = field(converter=as_tuple)
+    loaded: Time | None = None
 
     def __attrs_post_init__(self) -> None:
         check_figures("memory in bytes", self.weight_bytes, self.workspace_bytes)
@@ -257,6 +263,30 @@ class Profile:
                         f"layer {name!r} is placed on {cost.device!r}, which is no device of "
                         f"board {self.board.name!r}"
                     )
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether costs under load were measured."""
+        return any(
+            cost.loaded is not None for costs in self.layers.values() for cost in costs.placements
+        )
+
+    @property
+    def under_load(self) -> Profile:
+        """The same with the costs under load as its costs, where they are known."""
+        return attrs.evolve(
+            self,
+            layers={
+                name: attrs.evolve(
+                    costs,
+                    placements=[
+                        attrs.evolve(cost, time=cost.loaded or cost.time)
+                        for cost in costs.placements
+                    ],
+                )
+                for name, costs in self.layers.items()
+            },
+        )
 
     def transfer(self, source: str, target: str) -> TransferCost | None:
         """The cost of moving tensors from one space to another; None where impossible."""

@@ -1,4 +1,4 @@
-"""One problem for each limit on threads, and the best of their solutions."""
+"""One problem for each limit on threads, solved within one time limit."""
 
 from __future__ import annotations
 
@@ -6,14 +6,35 @@ import itertools
 import time
 from collections.abc import Mapping, Sequence
 
-import attrs
 from attrs import frozen
 
 from bnnplan.models.graph import Network
+from bnnplan.planner.choosing import Solved
 from bnnplan.planner.encoding import Encoding, encode_problem
+from bnnplan.planner.offers import Offers, offered_placements
+from bnnplan.planner.plan_errors import NoPlanError, StoppedError
+from bnnplan.planner.problem import Measure
 from bnnplan.planner.profile import Profile
+from bnnplan.planner.request import Request
 from bnnplan.planner.solvers import solve
-from bnnplan.planner.solvers.base import SolverResult, Status
+from bnnplan.planner.solvers.base import SolverResult
+
+HEURISTICS = frozenset(
+    {
+        "dynamic-programming",
+        "elimination",
+        "greedy",
+        "heft",
+        "layer-switching",
+        "list-scheduling",
+        "load-fronts",
+        "part-splits",
+        "pipe-it",
+        "priority",
+        "single-device",
+    }
+)
+"""Methods that may miss a plan that there is, however much time they have."""
 
 
 @frozen
@@ -37,35 +58,60 @@ class SolveOptions:
     seed: int = 0
 
 
-def encodings_of(network: Network, profile: Profile) -> list[Encoding]:
+def encodings_of(
+    network: Network, profile: Profile, request: Request | None = None
+) -> list[Encoding]:
     """One problem for every limit on the threads of each device.
 
     The launch of a program costs more the more threads its widest layer uses. With the limit
-    fixed that cost is a constant; the best plan over all limits is the best plan.
+    fixed that cost is a constant; the best plan over all limits is the best plan. Energy and
+    memory depend on no launch: without a wish for latency or throughput one problem is enough.
+
+    Returns
+    -------
+    list of Encoding
+        The last one has no limit.
+
+    Raises
+    ------
+    RequestError, InfeasibleError
+        See :func:`bnnplan.planner.offers.offered_placements`.
     """
+    wanted = request or Request()
+    whole = encode_problem(network, profile, wanted)
+    if not wanted.concerns(Measure.LATENCY, Measure.PERIOD):
+        return [whole]
+    offers = offered_placements(network, profile, wanted)
     names = [device.name for device in profile.board.devices]
-    products = itertools.product(*(profile.thread_counts(name) for name in names))
+    products = itertools.product(*(_thread_counts(offers, name) for name in names))
     limits = [dict(zip(names, limit, strict=True)) for limit in products]
-    # The last limit is none: if a layer has no placement there, encoding it says so.
-    useful = [limit for limit in limits[:-1] if _is_runnable(network, profile, limit)]
-    return [encode_problem(network, profile, limit) for limit in [*useful, limits[-1]]]
+    useful = [limit for limit in limits[:-1] if _is_runnable(offers, limit)]
+    return [*(encode_problem(network, profile, wanted, limit) for limit in useful), whole]
 
 
-def _is_runnable(network: Network, profile: Profile, limit: Mapping[str, int]) -> bool:
+def _thread_counts(offers: Offers, device: str) -> list[int]:
+    """Thread counts of the configurations that may be chosen on a device; 1 if there are none."""
+    counts = {
+        cost.configuration.threads
+        for costs in offers.values()
+        for cost in costs
+        if cost.device == device
+    }
+    return sorted(counts) or [1]
+
+
+def _is_runnable(offers: Offers, limit: Mapping[str, int]) -> bool:
     """Whether every layer has a placement of no more threads than the limit."""
     return all(
-        any(
-            cost.configuration.threads <= limit[cost.device]
-            for cost in profile.layers[node.name].placements
-        )
-        for node in network.nodes
+        any(cost.configuration.threads <= limit[cost.device] for cost in costs)
+        for costs in offers.values()
     )
 
 
 def solve_all(
-    encodings: Sequence[Encoding], options: SolveOptions
-) -> list[tuple[Encoding, SolverResult]]:
-    """Solve every problem; together they keep the time limit."""
+    encodings: Sequence[Encoding], options: SolveOptions, images: int = 1
+) -> list[Solved]:
+    """Solve every problem of a batch of so many images; together they keep the time limit."""
     end = time.monotonic() + options.time_limit
     solved = []
     for index, encoding in enumerate(encodings):
@@ -77,23 +123,21 @@ def solve_all(
             workers=options.workers,
             seed=options.seed,
         )
-        solved.append((encoding, result))
+        solved.append(Solved(encoding, result, images))
     return solved
 
 
-def best(solved: list[tuple[Encoding, SolverResult]]) -> tuple[Encoding, SolverResult]:
-    """The best of several problems' results, with a bound that holds for all of them."""
-    feasible = [pair for pair in solved if pair[1].objective is not None]
-    if not feasible:
-        return next((p for p in solved if p[1].status is not Status.INFEASIBLE), solved[-1])
-    encoding, found = min(feasible, key=lambda pair: pair[1].objective or 0)
-    others = [r for _, r in solved if r.status is not Status.INFEASIBLE]
-    bounds = [r.bound for r in others]
-    bound = None if None in bounds else min(b for b in bounds if b is not None)
-    optimal = bound is not None and found.objective is not None and bound >= found.objective
-    return encoding, attrs.evolve(
-        found,
-        bound=bound,
-        status=Status.OPTIMAL if optimal else Status.FEASIBLE,
-        runtime_s=sum(r.runtime_s for _, r in solved),
+def nothing_found(name: str, result: SolverResult, options: SolveOptions) -> NoPlanError:
+    """What to tell a user where a method has no plan, and has not proven that there is none."""
+    method, why = options.method, result.message
+    if result.interrupted:
+        return StoppedError(f"interrupted before a plan was found for {name!r}")
+    if method in HEURISTICS:
+        return NoPlanError(
+            f"method {method!r} finds no plan for {name!r}: {why}; another --method, such as "
+            "auto, may"
+        )
+    return NoPlanError(
+        f"no plan for {name!r} by method {result.method!r} within {options.time_limit:g} s"
+        f"{': ' if why else ''}{why}; raise --time-limit, or try another --method"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist, StatisticsError, correlation
 
 import attrs
 
@@ -35,6 +36,26 @@ def summarize(samples: Sequence[int], *, tolerance: float) -> Time:
     return attrs.evolve(time, stable=count > 5 and within(time, tolerance))
 
 
+def upper_bound(time: Time, confidence: float) -> int:
+    """What the median duration is below with a one-sided confidence, whole nanoseconds.
+
+    A median's interval at a level with normal quantile z is made of the order statistics of ranks
+    n/2 ± z √n / 2 (Conover, as in `summarize`). Of the sample, a `Time` keeps those for z = 1.96.
+    Between them and the median, ranks are taken for evenly spaced in time, so the bound is
+    ``median + (high - median) * z / 1.96``, with z the quantile of the confidence; below a
+    confidence of 0.5, z is negative, and ``median - low`` counts instead.
+
+    Parameters
+    ----------
+    time : Time
+    confidence : float
+        Above 0 and below 1; 0.5 gives the median.
+    """
+    z = NormalDist().inv_cdf(confidence) / Z_95
+    reach = time.high - time.median if z > 0 else time.median - time.low
+    return max(0, round(time.median + reach * z))
+
+
 def within(time: Time, tolerance: float) -> bool:
     """Whether half the confidence interval is at most this share of the median."""
     return time.high - time.low <= 2 * tolerance * max(time.median, 1)
@@ -44,3 +65,24 @@ def percentile(ordered: Sequence[int], percent: float) -> int:
     """The nearest-rank percentile of an ascending sequence."""
     rank = math.ceil(percent / 100 * len(ordered))
     return ordered[max(0, min(len(ordered), rank) - 1)]
+
+
+def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Spearman's correlation of two equally long series: Pearson's of their ranks.
+
+    Equal values share the mean of their ranks. None where all values of a series are equal.
+    Source: Spearman, "The proof and measurement of association between two things", American
+    Journal of Psychology 15(1), 1904.
+    """
+    ranks = [_ranks(series) for series in (first, second)]
+    try:
+        # Rounding must not carry it beyond what a correlation can be.
+        return max(-1.0, min(1.0, correlation(*ranks)))
+    except StatisticsError:
+        return None
+
+
+def _ranks(series: Sequence[float]) -> list[float]:
+    ordered = sorted(series)
+    # The first position of a value, and half the way to its last.
+    return [ordered.index(value) + (ordered.count(value) - 1) / 2 for value in series]

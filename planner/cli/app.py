@@ -10,7 +10,9 @@ from bnnplan.planner.cli import (
     backends,
     compare,
     devices,
+    diff,
     evaluate,
+    explain,
     importing,
     inspect,
     profile,
@@ -55,4 +57,6 @@ app.command("solve")(solve.solve)
 app.command("run")(run.run)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
+app.command("explain")(explain.explain)
+app.command("diff")(diff.diff)
 app.add_typer(backends.app, name="backends")

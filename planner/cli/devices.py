@@ -61,6 +61,7 @@ def devices(
             document["no_ceilings"] = converter().unstructure(unknown)
         print_json("bnnplan.devices", document)
         return
+    has_power = any(device.power_watts is not None for device in found.board.devices)
     rows = table(
         "device",
         "backend",
@@ -69,6 +70,7 @@ def devices(
         "occupies",
         "threads",
         "memory",
+        *(["power"] if has_power else []),
         left=5,
         optional=("backend", "threads", "space"),
         wrapped="what",
@@ -83,6 +85,7 @@ def devices(
             " ".join(sorted(device.resources)),
             str(device.threads),
             "?" if capacity is None else size(capacity),
+            *([_power(device)] if has_power else []),
         )
     console.print(rows)
     for missing in found.unavailable:
@@ -95,6 +98,10 @@ def devices(
         left_out = [d.name for d in found.board.devices if d.backend in ORACLES]
         note = f" without {', '.join(left_out)}, planned with only if named" if left_out else ""
         console.print(f"board written to {output}{note}")
+
+
+def _power(device: Device) -> str:
+    return "–" if device.power_watts is None else f"{device.power_watts:g} W"
 
 
 def _what(device: Device) -> str:

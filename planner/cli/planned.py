@@ -15,14 +15,15 @@ from bnnplan.planner.cache import cached_profile
 from bnnplan.planner.ceilings import keep_stated
 from bnnplan.planner.cli import INTERRUPTED
 from bnnplan.planner.cli.common import board_of, notes, open_board, open_lowered, progress_bar
+from bnnplan.planner.exactness import make_runner
 from bnnplan.planner.execution.runner import Runner
 from bnnplan.planner.execution.workbench import Workbench
-from bnnplan.planner.plan import Plan, load_plan
-from bnnplan.planner.planning import plan_latency
+from bnnplan.planner.plan import Plan
+from bnnplan.planner.plan_file import load_plan
+from bnnplan.planner.planning import find_plan
 from bnnplan.planner.profile import Profile
 from bnnplan.planner.profiling import Options
 from bnnplan.planner.solving import SolveOptions
-from bnnplan.planner.verification import make_runner
 
 
 class InterruptedByUserError(BnnplanError):
@@ -71,7 +72,7 @@ def open_plan(
     profile, _ = whole_profile(
         opened, detected, batch=batch, options=Options(budget=budget, seed=seed), quiet=quiet
     )
-    plan = plan_latency(opened, profile, source=source_of(text), options=SolveOptions(seed=seed))
+    plan = find_plan(opened, profile, source=source_of(text), options=SolveOptions(seed=seed))
     return plan, opened
 
 

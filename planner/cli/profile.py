@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import attrs
 import typer
 
 from bnnplan.models.files import converter
@@ -33,7 +34,7 @@ from bnnplan.planner.cli.common import (
 )
 from bnnplan.planner.cli.planned import whole_profile
 from bnnplan.planner.profile import SCHEMA, VERSION, Profile, Rejection, save_profile
-from bnnplan.planner.profiling import Options
+from bnnplan.planner.profiling import Options, profile_under_load
 from bnnplan.planner.report.ceilings import EXPLANATION, share_of_ceiling
 from bnnplan.planner.report.units import duration
 from bnnplan.planner.roofline import least_time
@@ -48,6 +49,13 @@ def profile(
     tolerance: Annotated[
         float, typer.Option(min=0.001, max=1.0, help="Wanted half width of the 95 % interval.")
     ] = 0.03,
+    under_load: Annotated[
+        bool,
+        typer.Option(
+            "--under-load",
+            help="Also measure every layer while the devices that can work at the same time do.",
+        ),
+    ] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the profile to a file.")
     ] = None,
@@ -71,6 +79,13 @@ def profile(
     )
     with progress_bar("measuring ceilings", enabled=not json):
         measured, unknown = profile_ceilings(profiled, detected)
+    if under_load and (fresh or not measured.is_loaded):
+        with progress_bar(f"profiling {network.name} under load", enabled=not json) as tell:
+            measured = profile_under_load(
+                network, measured, budget=budget, seed=seed, progress=tell
+            )
+        # Stated ceilings and power are those of one board file, and others share the kept profile.
+        keep_profile(network, attrs.evolve(measured, board=measured.board.bare))
     if not any(device.ceilings for device in detected.devices):
         keep_profile(network, measured)
     if output is not None:
@@ -91,11 +106,13 @@ def profile(
 
 def print_profile(profile: Profile, network: Network, *, verbose: bool) -> None:
     """Print the best configuration of each layer on each device; all of them if verbose."""
+    loaded = ["under load"] if profile.is_loaded else []
     rows = table(
         "layer",
         "device",
         "configuration",
         "median",
+        *loaded,
         "95 % low",
         "high",
         "p90",
@@ -125,6 +142,7 @@ def print_profile(profile: Profile, network: Network, *, verbose: bool) -> None:
                 cost.device,
                 cost.configuration.label,
                 duration(cost.time.median) + ("" if cost.time.stable else "*"),
+                *(duration(cost.loaded.median if cost.loaded else None) for _ in loaded),
                 duration(cost.time.low),
                 duration(cost.time.high),
                 duration(cost.time.p90),

@@ -2,86 +2,81 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from bnnplan.models.files import converter
 from bnnplan.models.graph import Network
 from bnnplan.models.load import DEFAULT
+from bnnplan.planner.cli import solve_options as asked
 from bnnplan.planner.cli.common import (
-    Batch,
     BoardFile,
     Budget,
     DeviceNames,
     Fresh,
     Json,
-    NetworkText,
     Seed,
     Verbose,
     board_of,
     console,
-    notes,
     open_board,
     open_lowered,
     print_json,
     progress_bar,
     require_writable,
 )
-from bnnplan.planner.cli.planned import source_of, whole_profile
-from bnnplan.planner.plan import SCHEMA, VERSION, Plan, save_plan
-from bnnplan.planner.planning import plan_latency
-from bnnplan.planner.profile import Profile, load_profile
+from bnnplan.planner.cli.planned import source_of
+from bnnplan.planner.cli.put import Put
+from bnnplan.planner.cli.solve_front import print_front, two_measures
+from bnnplan.planner.cli.solve_problem import solve_problem
+from bnnplan.planner.cli.solve_profiles import measured_profiles, read_profiles
+from bnnplan.planner.cli.solve_rules import refuse_contradictions
+from bnnplan.planner.cli.solve_size import print_size
+from bnnplan.planner.cli.solve_trial import trial_of
+from bnnplan.planner.cli.wishes import Wishes, batches_of
+from bnnplan.planner.plan import Plan
+from bnnplan.planner.plan_file import SCHEMA, VERSION, plan_document, save_plan
+from bnnplan.planner.planning import find_plan
+from bnnplan.planner.profile import Profile
 from bnnplan.planner.profiling import Options
 from bnnplan.planner.report.plan_text import print_plan
+from bnnplan.planner.request import Request
 from bnnplan.planner.solvers import METHODS
-from bnnplan.planner.solving import SolveOptions
-from bnnplan.planner.verification import solve_on_board
-
-MOST_WORKERS = 256
-"""More threads than any machine needs; CP-SAT has a limit of its own."""
-
-
-class Objective(StrEnum):
-    """What to make as small as possible."""
-
-    LATENCY = "latency"
-
-
-def _complete_method(incomplete: str) -> list[str]:
-    """Names that a shell completes to."""
-    return [name for name in METHODS if name.startswith(incomplete)]
+from bnnplan.planner.solving import SolveOptions, encodings_of
+from bnnplan.planner.verification import TrialOptions, solve_on_board
 
 
 def solve(
-    net: NetworkText = DEFAULT,
-    objective: Annotated[Objective, typer.Option(help="What to minimise.")] = Objective.LATENCY,
+    net: asked.OptionalNetwork = None,
+    objective: asked.Objectives = None,
+    deadline: asked.Deadline = None,
+    max_energy: asked.MaxEnergy = None,
+    max_memory: asked.MaxMemory = None,
+    max_switches: asked.MaxSwitches = None,
+    pin: asked.Pins = None,
+    forbid: asked.Forbidden = None,
+    colocate: asked.Colocated = None,
+    contiguous: asked.Contiguous = False,
+    confidence: asked.Confidence = None,
+    batch: asked.Batches = None,
+    pareto: asked.Pareto = None,
+    epsilon: asked.Epsilon = None,
     board: BoardFile = None,
     devices: DeviceNames = None,
-    batch: Batch = 1,
-    profile: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Plan with this profile; measure nothing.")
-    ] = None,
+    profile: asked.Profiles = None,
+    problem: asked.ProblemFile = None,
     run: Annotated[
         bool, typer.Option("--run/--no-run", help="Run the plan on the board and measure it.")
     ] = True,
-    method: Annotated[
-        str,
-        typer.Option(
-            help=f"Solver: {', '.join(METHODS)}; auto chooses by structure.",
-            autocompletion=_complete_method,
-        ),
-    ] = "auto",
-    time_limit: Annotated[float, typer.Option(min=0.001, help="Seconds for the solver.")] = 60.0,
-    workers: Annotated[
-        int, typer.Option(min=1, max=MOST_WORKERS, help="Threads of the solver.")
-    ] = 2,
+    dry_run: asked.DryRun = False,
+    candidates: asked.CandidateCount = None,
+    tolerance: asked.Tolerance = 0.05,
+    method: asked.Method = "auto",
+    time_limit: asked.TimeLimit = 60.0,
+    workers: asked.Workers = 2,
     budget: Budget = 60.0,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the plan to a file.")
-    ] = None,
+    output: asked.Output = None,
     fresh: Fresh = False,
     seed: Seed = 0,
     verbose: Verbose = False,
@@ -90,54 +85,103 @@ def solve(
     """Profile, solve, run the plan, and print it with its proof and baselines."""
     if method not in METHODS:
         raise typer.BadParameter(f"--method {method}: must be one of {', '.join(METHODS)}")
+    wishes = Wishes(
+        objectives=objective,
+        deadline=deadline,
+        max_energy=max_energy,
+        max_memory=max_memory,
+        max_switches=max_switches,
+        pins=pin,
+        forbidden=forbid,
+        colocated=colocate,
+        contiguous=contiguous,
+        confidence=confidence,
+    )
+    refuse_contradictions(
+        {
+            **wishes.said,
+            "NET": net,
+            "--board": board,
+            "--devices": devices,
+            "--batch": batch,
+            "--profile": profile,
+            "--problem": problem,
+            "--fresh": fresh,
+            "--pareto": pareto,
+            "--epsilon": epsilon,
+            "--dry-run": dry_run,
+            "--candidates": candidates,
+            "--output": output,
+        }
+    )
+    measures, batches = two_measures(pareto, epsilon), batches_of(batch)
     require_writable(output)
-    network, source = open_lowered(net), source_of(net)
     options = SolveOptions(method=method, time_limit=time_limit, workers=workers, seed=seed)
-    if profile is not None:
-        if board is not None or devices is not None or fresh:
-            raise typer.BadParameter(
-                "--profile states the board, and nothing is measured: leave out --board, "
-                "--devices and --fresh"
-            )
-        used = load_profile(profile)
-        used.require(network, batch)
-        if not used.conditions.complete:
-            notes.print(f"{profile}: measuring was interrupted, its costs may be far off")
-        plan = plan_latency(network, used, source=source, options=options)
+    put = Put(output, json)
+    if problem is not None:
+        solve_problem(problem, options, measures, epsilon or 0.0, put, dry_run=dry_run)
+        return
+    text = net or DEFAULT
+    network, source = open_lowered(text), source_of(text)
+    request = wishes.request(network)
+    is_run = run and not profile and not dry_run and measures is None
+    trial = trial_of(
+        request, candidates, is_run=is_run, tolerance=tolerance, budget=budget, seed=seed
+    )
+    if profile:
+        profiles = read_profiles(profile, network, batches)
     else:
         detected = board_of(open_board(board, devices), quiet=json)
-        used, _ = whole_profile(
-            network,
-            detected,
-            batch=batch,
-            options=Options(budget=budget, seed=seed),
-            quiet=json,
-            fresh=fresh,
+        request.require(network, detected)
+        profiling = Options(budget=budget, seed=seed)
+        profiles = measured_profiles(
+            network, detected, batches, options=profiling, fresh=fresh, quiet=json
         )
-        plan, used = _solve(network, used, source, options, run=run, quiet=json, seed=seed)
+    if dry_run:
+        encodings = [one for each in profiles for one in encodings_of(network, each, request)]
+        print_size([one.problem for one in encodings], options, put)
+        return
+    if measures is not None:
+        if len(profiles) > 1:
+            raise typer.BadParameter("--pareto finds the front of one batch: name one with --batch")
+        used = profiles[0]
+        print_front(network, used, measures, epsilon or 0.0, request, options, source, put)
+        return
+    plan, used = _plan(
+        *(network, profiles, request, source, options),
+        trial=trial if is_run else None,
+        quiet=json,
+    )
     if output is not None:
         save_plan(plan, output)
     if json:
-        print_json(SCHEMA, converter().unstructure(plan), VERSION)
+        print_json(SCHEMA, plan_document(plan), VERSION)
         return
     print_plan(plan, console, profile=used, verbose=verbose)
     if output is not None:
         console.print(f"plan written to {output}")
 
 
-def _solve(
+def _plan(
     network: Network,
-    profile: Profile,
+    profiles: Sequence[Profile],
+    request: Request,
     source: str,
     options: SolveOptions,
     *,
-    run: bool,
+    trial: TrialOptions | None,
     quiet: bool,
-    seed: int,
 ) -> tuple[Plan, Profile]:
-    if not run:
-        return plan_latency(network, profile, source=source, options=options), profile
+    if trial is None:
+        plan = find_plan(network, profiles, request=request, source=source, options=options)
+        return plan, next(one for one in profiles if one.batch == plan.batch)
     with progress_bar(f"planning {network.name}", enabled=not quiet) as progress:
         return solve_on_board(
-            network, profile, source=source, options=options, seed=seed, progress=progress
+            network,
+            profiles,
+            request=request,
+            source=source,
+            options=options,
+            trial=trial,
+            progress=progress,
         )

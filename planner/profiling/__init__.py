@@ -11,6 +11,7 @@ How it is measured, and why so:
 * Layers of equal shape share their samples: what is measured for one counts for all.
 """
 
+from bnnplan.planner.profiling.loading import profile_under_load
 from bnnplan.planner.profiling.profiler import Options, Progress, profile_network
 
-__all__ = ["Options", "Progress", "profile_network"]
+__all__ = ["Options", "Progress", "profile_network", "profile_under_load"]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 
-import attrs
 from rich.console import Console
 
-from bnnplan.planner.plan import Baseline, MemoryUse, Plan, PlannedTransfer
+from bnnplan.planner.plan import MemoryUse, Plan, PlannedTransfer
+from bnnplan.planner.problem import Measure
 from bnnplan.planner.profile import Profile
+from bnnplan.planner.report.baselines_text import baseline_parts
+from bnnplan.planner.report.batches_text import batch_table
+from bnnplan.planner.report.pipeline_text import pipeline_lines
+from bnnplan.planner.report.placement_text import placement_line
+from bnnplan.planner.report.proof_text import proof_lines
+from bnnplan.planner.report.request_text import request_text
 from bnnplan.planner.report.tables import Rows
-from bnnplan.planner.report.units import duration, percent, size, times
-
-SHOWN_BASELINES = 6
+from bnnplan.planner.report.trials_text import trial_text
+from bnnplan.planner.report.units import duration, energy, percent, size, times
 
 
 def print_plan(
@@ -31,95 +35,71 @@ def print_plan(
         All baselines instead of the best few.
     """
     console.print(placement_line(plan, profile))
-    console.print()
-    console.print(_layers(plan))
-    console.print()
-    console.print(_sums(plan))
-    console.print()
-    for row in plan.memory:
-        console.print(memory_line(row))
-    _proof(plan, console)
-    for part in _baselines(plan, verbose=verbose):
+    if text := request_text(plan.request):
+        console.print(text)
+    for part in (_layers(plan), _sums(plan)):
+        console.print()
         console.print(part)
+    console.print()
+    for line in _lines(plan):
+        console.print(line)
+    if plan.batches:
+        console.print(batch_table(plan))
+    for shown in baseline_parts(plan, verbose=verbose):
+        console.print(shown)
+    for said in trial_text(plan):
+        console.print(said)
     if plan.verdict:
         console.print(plan.verdict)
 
 
-def placement_line(plan: Plan, profile: Profile | None = None) -> str:
-    """How many layers, and what share of the time, each device has; and why others have none."""
-    count: dict[str, int] = defaultdict(int)
-    time: dict[str, int] = defaultdict(int)
-    for row in plan.layers:
-        count[row.device] += 1
-        time[row.device] += row.predicted_ns
-    total = max(sum(time.values()), 1)
-    used = [
-        f"{count[device]} of {len(plan.layers)} layers on {device} ({time[device] / total:.0%} of "
-        f"the layer time{_why_not_all(plan, device, profile)})"
-        for device in sorted(count, key=lambda device: -time[device])
-    ]
-    why = [_why_unused(plan, d.name, profile) for d in plan.board.devices if d.name not in count]
-    return "; ".join(used + why)
-
-
-def _why_not_all(plan: Plan, device: str, profile: Profile | None) -> str:
-    """Which of the layers that are elsewhere a device could not have run at all."""
-    if profile is None:
-        return ""
-    lost = [
-        profile.layers[row.name]
-        for row in plan.layers
-        if all(cost.device != device for cost in profile.layers[row.name].placements)
-    ]
-    if not lost:
-        return ""
-    reason = next((r.reason for r in lost[0].rejections if r.device == device), "not measured")
-    return f"; it cannot run {len(lost)} others: {reason}"
-
-
-def _why_unused(plan: Plan, device: str, profile: Profile | None) -> str:
-    costs = profile.layers if profile else {}
-    runnable = [n for n, c in costs.items() if any(p.device == device for p in c.placements)]
-    if costs and not runnable:
-        first = next(iter(costs.values()))
-        reason = next((r.reason for r in first.rejections if r.device == device), "not measured")
-        return f"none on {device}: it can run no layer ({reason})"
-    alone = plan.baseline(f"all on {device}")
-    if alone is not None and alone.predicted_ns is not None:
-        return f"none on {device}: the network alone there takes {duration(alone.predicted_ns)}"
-    return f"none on {device}: no layer gains from it"
+def _lines(plan: Plan) -> Iterator[str]:
+    """Pipeline, energy, memory, proof, and how measured and predicted compare."""
+    yield from pipeline_lines(plan)
+    if plan.predicted.energy_nj is not None:
+        yield f"energy of the layers: {energy(plan.predicted.energy_nj)} a batch"
+    for row in plan.memory:
+        yield memory_line(row)
+    proof = plan.proof
+    yield from proof_lines(
+        proof.status, proof.objectives, proof.method, proof.seconds, proof.message
+    )
+    yield from _measured(plan)
 
 
 def _layers(plan: Plan) -> Rows:
+    stage = ["stage"] if plan.request.is_pipeline else []
     rows = Rows(
-        *("layer", "type", "device", "configuration", "predicted", "measured"),
+        *("layer", "type", "device", "configuration", *stage, "predicted", "measured"),
         left=4,
         optional=("type",),
     )
     for transfer in plan.transfers:
         if transfer.source == "user":
-            _add_transfer(rows, transfer)
+            _add_transfer(rows, transfer, stage)
     for row in plan.layers:
         rows.add_row(
             row.name,
             row.kind,
             row.device,
             row.configuration.label,
+            *([str(row.stage)] if stage else []),
             duration(row.predicted_ns),
             duration(row.measured_ns),
         )
     for transfer in plan.transfers:
         if transfer.source != "user":
-            _add_transfer(rows, transfer)
+            _add_transfer(rows, transfer, stage)
     return rows
 
 
-def _add_transfer(rows: Rows, transfer: PlannedTransfer) -> None:
+def _add_transfer(rows: Rows, transfer: PlannedTransfer, stage: list[str]) -> None:
     rows.add_row(
         transfer.tensor,
         "transfer",
         f"{transfer.source} → {transfer.target}",
         f"{transfer.nbytes:,} B",
+        *("" for _ in stage),
         duration(transfer.predicted_ns),
         duration(transfer.measured_ns),
         style="dim",
@@ -169,66 +149,16 @@ def memory_line(row: MemoryUse) -> str:
     return f"{text}, {size(row.predicted_bytes)} predicted"
 
 
-def _proof(plan: Plan, console: Console) -> None:
-    proof = plan.proof
-    console.print(
-        f"{proof.status}: objective {duration(proof.objective_ns)}, "
-        f"bound {duration(proof.bound_ns)}, gap {percent(proof.gap)}, "
-        f"{proof.method} in {duration(proof.seconds * 1e9)}"
+def _measured(plan: Plan) -> Iterator[str]:
+    if plan.measured is None:
+        return
+    whole = plan.measured.end_to_end
+    error = plan.predicted_ns / whole.median - 1
+    yield (
+        f"predicted latency differs by {percent(error)} from the measured median "
+        f"({whole.runs} runs, 95 % {duration(whole.low)} to {duration(whole.high)}, "
+        f"p90 {duration(whole.p90)})"
     )
-    if proof.message:
-        console.print(proof.message)
-    if plan.measured:
-        whole = plan.measured.end_to_end
-        error = plan.predicted_ns / whole.median - 1
-        console.print(
-            f"predicted latency differs by {percent(error)} from the measured median "
-            f"({whole.runs} runs, 95 % {duration(whole.low)} to {duration(whole.high)}, "
-            f"p90 {duration(whole.p90)})"
-        )
-
-
-def _baselines(plan: Plan, *, verbose: bool) -> Iterator[Rows | str]:
-    """The baselines that differ, and a line that names those that are the plan itself."""
-    rows = Rows(
-        *("baseline", "note", "predicted", "measured", "plan is faster by"),
-        left=2,
-        optional=("measured",),
-    )
-    same = [b.name for b in plan.baselines if b.placements == plan.assignment]
-    shown: list[Baseline] = []
-    for baseline in plan.baselines:
-        known = [index for index, other in enumerate(shown) if _are_same(other, baseline)]
-        if known:
-            before = shown[known[0]]
-            note = "; ".join(filter(None, (before.note, f"same as {baseline.name!r}")))
-            shown[known[0]] = attrs.evolve(before, note=note)
-        elif baseline.name not in same:
-            shown.append(baseline)
-    for baseline in shown if verbose else shown[:SHOWN_BASELINES]:
-        rows.add_row(
-            baseline.name,
-            baseline.note,
-            duration(baseline.predicted_ns),
-            duration(baseline.measured.median if baseline.measured else None),
-            gain(plan, baseline),
-        )
-    if rows.rows:
-        yield rows
-    if not verbose and len(shown) > SHOWN_BASELINES:
-        yield f"({len(shown) - SHOWN_BASELINES} more with --verbose)"
-    if same:
-        yield f"the plan itself: {', '.join(same)}"
-
-
-def _are_same(one: Baseline, other: Baseline) -> bool:
-    return bool(one.placements) and one.placements == other.placements
-
-
-def gain(plan: Plan, baseline: Baseline) -> str:
-    """How many times faster the plan is, over paired runs if both were measured, else predicted."""
-    if baseline.ratio is not None:
-        return f"{times(baseline.ratio.median)} measured"
-    if baseline.predicted_ns is None:
-        return "–"
-    return times(baseline.predicted_ns / max(plan.predicted_ns, 1))
+    deadline = next((x.most for x in plan.request.limits if x.measure is Measure.LATENCY), None)
+    if deadline is not None and whole.median > deadline:
+        yield f"the measured median misses the deadline of {duration(deadline)}"

@@ -1,5 +1,6 @@
 """Small networks and boards for the planner's tests."""
 
+import attrs
 import numpy as np
 
 from bnnplan.backends.interface import Configuration
@@ -98,3 +99,18 @@ def branches(seed=0, channels=16):
 
 def everywhere(network, device):
     return {node.name: (device, Configuration()) for node in network.nodes}
+
+
+def with_threads(profile):
+    """The same, with a second configuration of two threads of every layer."""
+    layers = {
+        name: attrs.evolve(
+            costs,
+            placements=[
+                *costs.placements,
+                *(attrs.evolve(c, configuration=Configuration("Y", 2)) for c in costs.placements),
+            ],
+        )
+        for name, costs in profile.layers.items()
+    }
+    return attrs.evolve(profile, layers=layers)

@@ -14,9 +14,7 @@ from bnnplan.models.errors import FileError
 from bnnplan.planner.board import Board, load_board, save_board
 from bnnplan.planner.cache import keep_profile, profile_path
 from bnnplan.planner.ceilings import measure_ceilings, profile_ceilings
-from bnnplan.planner.plan import load_plan, save_plan
-from bnnplan.planner.planning import plan_latency
-from bnnplan.planner.profile import load_profile, save_profile
+from bnnplan.planner.profile import load_profile
 from bnnplan.planner.profiling import Options, profile_network
 from bnnplan.planner.report.ceilings import ceiling_table, share_of_ceiling
 from bnnplan.planner.roofline import Bound
@@ -174,27 +172,6 @@ def test_a_kept_profile_holds_the_ceilings(profile, monkeypatch, tmp_path):
     keep_profile(chain(), known)
     again = load_profile(profile_path(chain(), profile.board, 1))
     assert again.board.devices[0].ceilings == CEILINGS
-
-
-def as_version_1(path):
-    """Rewrite a file as the first version had it."""
-    content = json.loads(path.read_text())
-    assert content["version"] == 2
-    for board_device in content["board"]["devices"]:
-        del board_device["ceilings"]
-    content.pop("memory", None)
-    path.write_text(json.dumps({**content, "version": 1}))
-
-
-def test_profile_and_plan_files_of_version_1_are_read(profile, tmp_path):
-    path = tmp_path / "profile.json"
-    save_profile(profile, path)
-    as_version_1(path)
-    assert load_profile(path) == profile
-    plan = plan_latency(chain(), profile, source="chain")
-    save_plan(plan, path)
-    as_version_1(path)
-    assert load_plan(path) == attrs.evolve(plan, memory=())
 
 
 def test_the_table_gives_rates_for_one_and_all_threads_and_for_a_cycle():

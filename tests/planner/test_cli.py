@@ -52,7 +52,7 @@ def test_solve_proves_measures_and_explains(bnnplan, net, tmp_path):
     code, out, err = bnnplan("solve", net, *QUICK, "-o", tmp_path / "plan.json")
     assert code == 0, err
     assert out.startswith("4 of 4 layers on cpu0 (100% of the layer time)")
-    for words in ("sum of layers", "transfers", "end to end", "optimal: objective", "gap 0 %"):
+    for words in ("sum of layers", "transfers", "end to end", "optimal: latency", "gap 0 %"):
         assert words in out
     assert "best single device" in out
     assert "per-layer greedy (HEP-BNN)" in out
@@ -563,7 +563,7 @@ def test_more_workers_than_any_machine_needs_are_misuse(bnnplan, net):
 def test_shells_complete_networks_methods_and_backends(tmp_path, monkeypatch):
     from bnnplan.planner.cli.backends import _complete_backend
     from bnnplan.planner.cli.common import complete_network, complete_plan
-    from bnnplan.planner.cli.solve import _complete_method
+    from bnnplan.planner.cli.solve_options import complete_method, complete_objective
 
     monkeypatch.chdir(tmp_path)
     for name in ("fast.bnn", "fast.json", "fast.txt"):
@@ -572,7 +572,8 @@ def test_shells_complete_networks_methods_and_backends(tmp_path, monkeypatch):
     assert complete_network("fas") == ["fashion", "fast.bnn", "fastfolder/"]
     assert complete_plan("fast.j") == ["fast.json"]
     assert complete_network("nowhere/x") == []
-    assert _complete_method("gre") == ["greedy"]
+    assert complete_method("gre") == ["greedy"]
+    assert complete_objective("thr") == ["throughput"]
     assert "reference" in _complete_backend("ref")
 
 
@@ -595,15 +596,15 @@ def test_ctrl_c_while_a_backend_is_checked_is_one_line(bnnplan, monkeypatch):
 
 
 def test_several_ctrl_c_in_a_row_count_once(monkeypatch):
-    from bnnplan.planner import cli
+    from bnnplan.planner import cli, presses
 
     now = [100.0]
-    monkeypatch.setattr(cli.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(presses.time, "monotonic", lambda: now[0])
     press = cli._InterruptOnce()
     with pytest.raises(KeyboardInterrupt):
         press(2, None)
-    now[0] += cli.BURST_SECONDS / 2
+    now[0] += presses.BURST_SECONDS / 2
     press(2, None)
-    now[0] += cli.BURST_SECONDS
+    now[0] += presses.BURST_SECONDS
     with pytest.raises(KeyboardInterrupt):
         press(2, None)

@@ -73,7 +73,7 @@ def test_a_board_file_with_ceilings_spares_measuring_them(bnnplan, net, tmp_path
     board = tmp_path / "board.json"
     assert bnnplan("devices", "--peak", "-o", board)[0] == 0
     content = json.loads(board.read_text())
-    assert content["version"] == 2
+    assert content["version"] == 3
     (cpu, *_) = content["devices"]
     assert cpu["ceilings"]
     cpu["ceilings"] = cpu["ceilings"][:1]
@@ -97,7 +97,7 @@ def test_profile_sets_layers_against_their_ceilings_and_keeps_these(bnnplan, net
     assert "of ceiling: least time" in out
     assert measured == ["reference0"]
     document = json.loads(bnnplan("profile", net, *ALONE, "--budget", "1", "--json")[1])
-    assert document["version"] == 2
+    assert document["version"] == 3
     assert rates(document["board"]) == [1e9, 1e10, 1e9]
     assert measured == ["reference0"]
     assert bnnplan("profile", net, *ALONE, "--budget", "1", "--fresh")[0] == 0
@@ -143,7 +143,7 @@ def test_ceilings_of_a_board_file_count_though_the_profile_is_kept(
     detected = json.loads(bnnplan("devices", "--json")[1])["board"]
     (mine,) = [d for d in detected["devices"] if d["name"] == "reference0"]
     mine["ceilings"] = [{"work": "bytes-read", "name": "stated", "threads": 1, "rate": 1e9}]
-    head = {"schema": "bnnplan.board", "version": 2}
+    head = {"schema": "bnnplan.board", "version": 3}
     board.write_text(json.dumps({**head, **detected, "devices": [mine]}))
     arguments = (net, "--board", board, *ALONE)
     code, _, err = bnnplan("solve", *arguments, "-o", plan)

@@ -5,12 +5,13 @@ import pytest
 from bnnplan.planner.solvers import METHODS
 
 CASES = [
-    (("solve", "--batch", "0"), "solve: --batch 0: must be at least 1"),
-    (("solve", "--batch", "-1"), "solve: --batch -1: must be at least 1"),
-    (("solve", "--batch", "x"), "solve: --batch x: must be a whole number"),
-    (("solve", "--batch", "99999999"), "solve: --batch 99999999: must be at most 65536"),
+    (("run", "--batch", "0"), "run: --batch 0: must be at least 1"),
+    (("run", "--batch", "-1"), "run: --batch -1: must be at least 1"),
+    (("run", "--batch", "x"), "run: --batch x: must be a whole number"),
+    (("run", "--batch", "99999999"), "run: --batch 99999999: must be at most 65536"),
+    (("solve", "--batch", "1,x"), "solve: --batch 1,x: must be whole numbers from 1 to 65536"),
     (("solve", "--method", "foo"), "solve: --method foo: must be one of " + ", ".join(METHODS)),
-    (("solve", "--objective", "foo"), "solve: --objective foo: must be latency"),
+    (("solve", "--objective", "foo"), "solve: --objective foo: must be of latency, throughput"),
     (("solve", "--budget", "-1"), "solve: --budget -1: must be at least 0.1"),
     (("solve", "--budget", "nan"), "solve: --budget nan: must be at least 0.1"),
     (("solve", "--budget", "x"), "solve: --budget x: must be a number"),

@@ -14,10 +14,12 @@ from bnnplan.planner import plan_building, planning, solving
 from bnnplan.planner.baselines import SINGLE_DEVICE
 from bnnplan.planner.board import Link
 from bnnplan.planner.encoding import encode_problem
+from bnnplan.planner.exactness import check_exact, make_runner
 from bnnplan.planner.execution.memory import footprint
 from bnnplan.planner.execution.workbench import Workbench
-from bnnplan.planner.plan import InfeasibleError, NoPlanError, PlanError, load_plan, save_plan
-from bnnplan.planner.planning import plan_latency
+from bnnplan.planner.plan import InfeasibleError, NoPlanError, PlanError
+from bnnplan.planner.plan_file import load_plan, save_plan
+from bnnplan.planner.planning import find_plan
 from bnnplan.planner.profile import (
     LaunchCost,
     ProfileError,
@@ -33,7 +35,7 @@ from bnnplan.planner.profiling.programs import Programs
 from bnnplan.planner.profiling.transfers import measure_transfers
 from bnnplan.planner.solvers.base import SolverResult, Status
 from bnnplan.planner.solving import SolveOptions
-from bnnplan.planner.verification import check_exact, make_runner, solve_on_board
+from bnnplan.planner.verification import TrialOptions, solve_on_board
 
 QUICK = Options(tolerance=0.5, budget=3.0)
 
@@ -139,23 +141,23 @@ def test_an_unsupported_layer_gives_the_reason(two_references, monkeypatch):
 def test_plan_goes_where_the_costs_are_least(profile):
     network = chain()
     cheap_there = with_times(profile, {("second", "b"): 1, ("second", "a"): 10**9})
-    plan = plan_latency(network, cheap_there, source="chain")
+    plan = find_plan(network, cheap_there, source="chain")
     assert plan.assignment["second"][0] == "b"
     assert plan.proof.status == "optimal"
-    assert plan.proof.objective_ns == plan.proof.bound_ns
+    assert plan.proof.value == plan.proof.bound
     single = plan.baseline(SINGLE_DEVICE)
     assert plan.predicted_ns <= single.predicted_ns
 
 
 def test_plan_accounts_for_every_nanosecond_of_a_chain(profile):
-    plan = plan_latency(chain(), profile, source="chain")
+    plan = find_plan(chain(), profile, source="chain")
     parts = sum(row.predicted_ns for row in plan.layers)
     parts += sum(row.predicted_ns for row in plan.transfers) + plan.launches_ns
     assert parts == plan.predicted_ns
 
 
 def test_plan_file_round_trip(profile, tmp_path):
-    plan = plan_latency(chain(), profile, source="chain")
+    plan = find_plan(chain(), profile, source="chain")
     save_plan(plan, tmp_path / "plan.json")
     assert load_plan(tmp_path / "plan.json") == plan
     (tmp_path / "plan.json").write_text("{")
@@ -164,7 +166,7 @@ def test_plan_file_round_trip(profile, tmp_path):
 
 
 def test_plan_of_another_network_is_refused(profile):
-    plan = plan_latency(chain(), profile, source="chain")
+    plan = find_plan(chain(), profile, source="chain")
     with pytest.raises(PlanError, match="layers differ"):
         plan.require(branches())
 
@@ -180,16 +182,14 @@ def with_capacity(profile, capacity):
 @pytest.mark.parametrize("method", ["greedy", "single-device", "dynamic-programming"])
 def test_methods_that_prove_nothing_still_tell_what_is_infeasible(profile, method):
     with pytest.raises(InfeasibleError, match="no plan exists"):
-        plan_latency(
-            chain(), with_capacity(profile, 10), source="chain", options=SolveOptions(method)
-        )
+        find_plan(chain(), with_capacity(profile, 10), source="chain", options=SolveOptions(method))
 
 
 def test_a_heuristic_that_finds_nothing_blames_no_time_limit(profile, monkeypatch):
     unknown = SolverResult(Status.UNKNOWN, None, None, None, 0.0, "greedy", "22 bytes too few")
     monkeypatch.setattr(solving, "solve", lambda *_, **__: unknown)
     with pytest.raises(NoPlanError) as caught:
-        plan_latency(chain(), profile, source="chain", options=SolveOptions("greedy"))
+        find_plan(chain(), profile, source="chain", options=SolveOptions("greedy"))
     assert "method 'greedy' finds no plan for 'chain': 22 bytes too few" in str(caught.value)
     assert "time-limit" not in str(caught.value)
 
@@ -201,13 +201,13 @@ def test_too_little_memory_is_infeasible_with_the_space_named(profile):
     )
     tight = attrs.evolve(profile, board=attrs.evolve(profile.board, devices=devices))
     with pytest.raises(InfeasibleError) as caught:
-        plan_latency(chain(), tight, source="chain")
+        find_plan(chain(), tight, source="chain")
     assert caught.value.exit_code == 3
     assert "far" in str(caught.value) or "host" in str(caught.value)
 
 
 def test_what_a_plan_states_is_what_running_it_allocates(profile, two_references):
-    plan = plan_latency(chain(), profile, source="chain")
+    plan = find_plan(chain(), profile, source="chain")
     assert {row.space for row in plan.memory} <= {"host", "far"}
     bench = Workbench(chain(), two_references)
     predicted = {row.space: row.predicted_bytes for row in plan.memory}
@@ -253,34 +253,34 @@ def on_one_device(profile, capacity=None, choices=("quick",)):
 
 
 def test_memory_that_only_the_solver_thinks_enough_is_too_little(profile):
-    (row,) = plan_latency(chain(), on_one_device(profile), source="chain").memory
+    (row,) = find_plan(chain(), on_one_device(profile), source="chain").memory
     assert row.predicted_bytes < row.allocated_bytes
-    fits = plan_latency(chain(), on_one_device(profile, row.allocated_bytes), source="chain")
+    fits = find_plan(chain(), on_one_device(profile, row.allocated_bytes), source="chain")
     assert fits.memory == (row,)
     assert fits.proof.status == "optimal"
     with pytest.raises(NoPlanError, match="fit in memory as they run: host too small"):
-        plan_latency(chain(), on_one_device(profile, row.allocated_bytes - 1), source="chain")
+        find_plan(chain(), on_one_device(profile, row.allocated_bytes - 1), source="chain")
 
 
 def test_a_slower_plan_that_fits_as_it_runs_is_found(profile):
     both = ("quick", "lean")
-    quick = plan_latency(chain(), on_one_device(profile, choices=both), source="chain")
+    quick = find_plan(chain(), on_one_device(profile, choices=both), source="chain")
     assert quick.assignment["scale"][1] == Configuration()
     (row,) = quick.memory
     tight = on_one_device(profile, row.allocated_bytes - 1, both)
-    lean = plan_latency(chain(), tight, source="chain")
+    lean = find_plan(chain(), tight, source="chain")
     assert lean.assignment["scale"][1] == Configuration("X")
     assert lean.memory[0].allocated_bytes < row.allocated_bytes
     assert lean.proof.status == "feasible"
-    assert lean.proof.bound_ns == quick.proof.bound_ns
+    assert lean.proof.bound == quick.proof.bound
 
 
 def test_what_fits_nearly_is_not_tried_before_what_fits(profile, monkeypatch):
     every = ("quick", "near", "lean")
-    (row,) = plan_latency(chain(), on_one_device(profile, choices=every), source="chain").memory
+    (row,) = find_plan(chain(), on_one_device(profile, choices=every), source="chain").memory
     monkeypatch.setattr(planning, "MOST_TIGHTENINGS", 1)
     tight = on_one_device(profile, row.allocated_bytes - 100, every)
-    lean = plan_latency(chain(), tight, source="chain")
+    lean = find_plan(chain(), tight, source="chain")
     assert lean.assignment["scale"][1] == Configuration("X")
 
 
@@ -304,7 +304,7 @@ def test_a_device_that_names_no_resources_still_runs_one_layer_at_a_time(two_ref
         two_references, devices=[attrs.evolve(d, resources=()) for d in two_references.devices]
     )
     profile = profile_network(branches(), bare, options=QUICK)
-    plan = plan_latency(branches(), profile, source="branches")
+    plan = find_plan(branches(), profile, source="branches")
     for device in ("a", "b"):
         rows = [row for row in plan.layers if row.device == device]
         for before, after in itertools.pairwise(rows):
@@ -323,7 +323,7 @@ def test_a_layer_that_needs_many_threads_still_has_a_plan(profile):
         )
         for name, costs in profile.layers.items()
     }
-    plan = plan_latency(chain(), attrs.evolve(profile, layers=layers), source="chain")
+    plan = find_plan(chain(), attrs.evolve(profile, layers=layers), source="chain")
     assert plan.assignment["second"][1].threads == 4
 
 
@@ -336,7 +336,7 @@ def test_all_problems_together_keep_the_time_limit(profile, monkeypatch):
         return original(problem, method, time_limit=time_limit, **rest)
 
     monkeypatch.setattr(solving, "solve", solve)
-    plan_latency(chain(), profile, source="chain", options=SolveOptions(time_limit=8.0))
+    find_plan(chain(), profile, source="chain", options=SolveOptions(time_limit=8.0))
     assert 0 < sum(given) <= 8.0
 
 
@@ -397,7 +397,7 @@ def without_last(plan):
     ],
 )
 def test_impossible_plans_are_refused(profile, spoil, words):
-    plan = plan_latency(chain(), profile, source="chain")
+    plan = find_plan(chain(), profile, source="chain")
     with pytest.raises(PlanError, match=words):
         spoil(plan).require(chain())
 
@@ -413,7 +413,13 @@ def test_solving_on_the_board_measures_and_decides(two_references):
     network = branches()
     bench = Workbench(network, two_references)
     profile = profile_network(network, two_references, options=QUICK, bench=bench)
-    plan, _ = solve_on_board(network, profile, source="branches", bench=bench, seconds=0.2)
+    plan, _ = solve_on_board(
+        network,
+        profile,
+        source="branches",
+        bench=bench,
+        trial=TrialOptions(seconds=0.2, budget=2.0),
+    )
     assert plan.measured is not None
     assert all(row.measured_ns is not None for row in plan.layers)
     assert plan.verdict

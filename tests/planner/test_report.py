@@ -10,7 +10,7 @@ from networks import chain, everywhere
 
 from bnnplan.planner.baselines import SINGLE_DEVICE
 from bnnplan.planner.plan import Ratio
-from bnnplan.planner.planning import plan_latency
+from bnnplan.planner.planning import find_plan
 from bnnplan.planner.profiling import Options, profile_network
 from bnnplan.planner.report.plan_text import print_plan
 from bnnplan.planner.report.tables import Rows, shortened
@@ -120,7 +120,7 @@ def test_an_interval_that_includes_one_is_no_difference():
 @pytest.fixture(scope="module")
 def plan(two_references):
     profile = profile_network(chain(), two_references, options=Options(tolerance=0.5, budget=1.0))
-    return plan_latency(chain(), profile, source="chain")
+    return find_plan(chain(), profile, source="chain")
 
 
 def test_baselines_that_are_the_plan_are_one_line(plan):
@@ -143,6 +143,6 @@ def test_baselines_count_the_layers_that_cannot_run_where_they_should(two_refere
     layers = dict(profile.layers)
     only_b = [c for c in layers["second"].placements if c.device == "b"]
     layers["second"] = attrs.evolve(layers["second"], placements=only_b)
-    plan = plan_latency(chain(), attrs.evolve(profile, layers=layers), source="chain")
+    plan = find_plan(chain(), attrs.evolve(profile, layers=layers), source="chain")
     assert plan.baseline("all on a").note == "other device: 1 layer"
     assert plan.baseline("all on b").note == ""

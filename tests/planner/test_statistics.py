@@ -1,8 +1,9 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bnnplan.planner.profiling.transfers import fit
-from bnnplan.planner.statistics import percentile, summarize
+from bnnplan.planner.statistics import percentile, rank_correlation, summarize
 
 SAMPLES = st.lists(st.integers(1, 10**9), min_size=1, max_size=200)
 
@@ -50,3 +51,15 @@ def test_fit_never_predicts_less_than_nothing(times):
     cost = fit("a", "b", points)
     assert cost.overhead_ns >= 0
     assert cost.ns_per_byte >= 0
+
+
+def test_ranks_correlate_by_order_alone():
+    assert rank_correlation([1, 2, 3, 4], [10, 20, 30, 1000]) == 1.0
+    assert rank_correlation([1, 2, 3], [3, 2, 1]) == -1.0
+    # By hand: ranks 1, 2.5, 2.5, 4 and 1, 3, 2, 4.
+    assert rank_correlation([1, 5, 5, 9], [1, 3, 2, 4]) == pytest.approx(4.5 / (4.5 * 5) ** 0.5)
+
+
+def test_what_is_all_equal_has_no_order():
+    assert rank_correlation([2, 2, 2], [1, 2, 3]) is None
+    assert rank_correlation([1], [1]) is None

@@ -5,50 +5,20 @@ import itertools
 import attrs
 import numpy as np
 import pytest
+from made_up import LAYERS, made_up_profile, ran
 from networks import chain, everywhere
 
-from bnnplan.planner import verification
-from bnnplan.planner.baselines import SINGLE_DEVICE
 from bnnplan.planner.correction import Ran, corrected
 from bnnplan.planner.execution.measure import Measurement, measure, ratio_interval
 from bnnplan.planner.execution.runner import transfer_label
 from bnnplan.planner.execution.trace import Event, EventKind, Trace
-from bnnplan.planner.execution.workbench import Workbench
-from bnnplan.planner.plan import PlanError, Ratio
-from bnnplan.planner.planning import plan_latency
-from bnnplan.planner.profiling import Options, profile_network
-
-LAYERS = [node.name for node in chain().nodes]
+from bnnplan.planner.plan import Ratio
+from bnnplan.planner.planning import find_plan
 
 
 @pytest.fixture(scope="module")
 def profile(two_references):
-    """Every layer takes 1000 ns on a and 500 ns on b; nothing else takes time."""
-    measured = profile_network(chain(), two_references, options=Options(tolerance=0.5, budget=1.0))
-    layers = {
-        name: attrs.evolve(
-            costs,
-            placements=[
-                attrs.evolve(c, time=attrs.evolve(c.time, median=1000 if c.device == "a" else 500))
-                for c in costs.placements
-            ],
-        )
-        for name, costs in measured.layers.items()
-    }
-    return attrs.evolve(
-        measured,
-        layers=layers,
-        launches=[attrs.evolve(cost, ns=100) for cost in measured.launches],
-        transfers=[attrs.evolve(t, overhead_ns=10.0, ns_per_byte=0.0) for t in measured.transfers],
-    )
-
-
-def ran(whole, layer=0, launch=0, transfers=(), device="a"):
-    """A measurement of 20 equal runs."""
-    events = [Event(EventKind.LAYER, name, device, 0, layer) for name in LAYERS]
-    events += [Event(EventKind.LAUNCH, device, device, 0, launch)]
-    events += [Event(EventKind.TRANSFER, label, device, 0, ns) for label, ns in transfers]
-    return Measurement([whole] * 20, [Trace(tuple(events), whole)] * 3)
+    return made_up_profile(two_references)
 
 
 def median(profile, layer, device):
@@ -106,7 +76,7 @@ def test_what_was_predicted_to_take_no_time_is_corrected_as_well(profile):
 
 
 def test_transfers_are_scaled_by_what_the_plan_moved(profile):
-    plan = plan_latency(chain(), profile, source="chain")
+    plan = find_plan(chain(), profile, source="chain")
     moved = plan.transfers[0]
     label = transfer_label(moved.tensor, moved.source, moved.target)
     one = ran(9000, layer=500, transfers=[(label, 4 * moved.predicted_ns)], device="b")
@@ -114,61 +84,6 @@ def test_transfers_are_scaled_by_what_the_plan_moved(profile):
     for before, after in zip(profile.transfers, found.transfers, strict=True):
         same_pair = (before.source, before.target) == (moved.source, moved.target)
         assert after.overhead_ns == pytest.approx(before.overhead_ns * (4 if same_pair else 1))
-
-
-def decided(profile, plan_ns, single_ns):
-    plan = plan_latency(chain(), profile, source="chain")
-    other = everywhere(chain(), "a")
-    baselines = [
-        attrs.evolve(b, placements=other, predicted_ns=9999) if b.name == SINGLE_DEVICE else b
-        for b in plan.baselines
-    ]
-    plan = attrs.evolve(plan, baselines=baselines)
-    measured = {
-        verification.PLAN: ran(plan_ns, layer=10, device="b"),
-        SINGLE_DEVICE: ran(single_ns, layer=20),
-    }
-    plan = verification.with_measurements(plan, measured)
-    return plan, verification._deliver_faster(plan, chain(), profile, measured)
-
-
-def test_the_faster_plan_is_delivered(profile):
-    plan, delivered = decided(profile, 5000, 6000)
-    assert delivered.assignment == plan.assignment
-    assert delivered.baseline(SINGLE_DEVICE).ratio == Ratio(1.2, 1.2, 1.2)
-    assert "no difference" not in delivered.verdict
-    assert "takes 1.20× (95 % 1.20 to 1.20) the plan's time" in delivered.verdict
-
-
-def test_the_best_single_device_is_delivered_where_it_measures_faster(profile):
-    plan, delivered = decided(profile, 6000, 5000)
-    assert delivered.assignment == everywhere(chain(), "a") != plan.assignment
-    assert delivered.proof.status == "feasible"
-    assert delivered.measured.end_to_end.median == 5000
-    assert all(row.measured_ns == 20 for row in delivered.layers)
-    assert "is delivered instead" in delivered.verdict
-
-
-def test_a_difference_that_is_not_certain_is_not_claimed(profile):
-    _, delivered = decided(profile, 5000, 5000)
-    assert delivered.verdict.endswith("the plan's time: no difference is certain")
-
-
-def test_without_a_single_device_the_verdict_says_so(profile):
-    plan = plan_latency(chain(), profile, source="chain")
-    plan = attrs.evolve(plan, baselines=[b for b in plan.baselines if b.name != SINGLE_DEVICE])
-    measured = {verification.PLAN: ran(5000)}
-    delivered = verification._deliver_faster(plan, chain(), profile, measured)
-    assert delivered.verdict == "no single device can hold the whole network"
-
-
-def test_a_wrong_plan_is_never_delivered(profile, two_references):
-    bench = Workbench(chain(), two_references)
-    runner = verification.make_runner(bench, plan_latency(chain(), profile, source="chain"))
-    verification.check_exact(bench, runner, seed=1)
-    runner.stages.pop()
-    with pytest.raises(PlanError, match="gives other values than the reference"):
-        verification.check_exact(bench, runner, seed=2)
 
 
 def test_the_sum_of_the_parts_is_the_whole():
@@ -218,8 +133,15 @@ def test_what_timing_adds_to_parts_is_not_planned_with(profile):
     found = corrected(profile, (), [Ran(everywhere(chain(), "a"), slow)])
     assert all(median(found, name, "a") == 1000 for name in LAYERS)
     assert found.launch("a", 1, "user") == 1500
-    overlapping = Ran(everywhere(chain(), "a"), slow, concurrent=True)
-    assert median(corrected(profile, (), [overlapping]), "first", "a") == 2000
+
+
+def test_what_load_adds_shows_in_the_whole_alone(profile):
+    """Parts are timed one after the other: 15,000 ns that should overlap to 7,500, took 9,000."""
+    slow = attrs.evolve(ran(15_000, layer=2000, launch=3000), samples=[9000] * 20)
+    overlapping = Ran(everywhere(chain(), "a"), slow, overlap=0.5)
+    found = corrected(profile, (), [overlapping])
+    assert median(found, "first", "a") == 2400
+    assert found.launch("a", 1, "user") == 3600
 
 
 def test_ratios_are_of_paired_runs():

@@ -1,0 +1,66 @@
+"""Options of ``bnnplan solve`` that do not go together, each pair refused in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import typer
+from attrs import frozen
+
+WISHES = (
+    "--objective",
+    "--deadline",
+    "--max-energy",
+    "--max-memory",
+    "--max-switches",
+    "--pin",
+    "--forbid",
+    "--colocate",
+    "--contiguous",
+    "--confidence",
+)
+
+
+@frozen
+class Rule:
+    """An option, what it does that makes others senseless, and these."""
+
+    option: str
+    does: str
+    others: tuple[str, ...]
+
+
+RULES = (
+    Rule(
+        "--problem",
+        "states all that is to be solved",
+        (
+            *("NET", "--board", "--devices", "--batch", "--profile", "--fresh", "--candidates"),
+            *WISHES,
+        ),
+    ),
+    Rule(
+        "--profile",
+        "states the board, and nothing is measured",
+        ("--board", "--devices", "--fresh"),
+    ),
+    Rule("--pareto", "names the objectives of a front", ("--objective",)),
+    Rule("--dry-run", "solves nothing", ("--output", "--pareto")),
+)
+
+
+def refuse_contradictions(given: Mapping[str, object]) -> None:
+    """Raise typer.BadParameter where options that were given do not go together.
+
+    Parameters
+    ----------
+    given : mapping of str to object
+        By name of option; false or None where it was not given.
+    """
+    named = {option for option, value in given.items() if value is not None and value is not False}
+    for rule in RULES:
+        clashing = [option for option in rule.others if option in named]
+        if rule.option in named and clashing:
+            raise typer.BadParameter(f"{rule.option} {rule.does}: leave out {', '.join(clashing)}")
+    if "--epsilon" in named and "--pareto" not in named:
+        raise typer.BadParameter("--epsilon is the step of a front: name one with --pareto")

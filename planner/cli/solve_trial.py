@@ -1,0 +1,44 @@
+"""How ``bnnplan solve`` tries a plan on the board, and where there is nothing to try."""
+
+from __future__ import annotations
+
+import typer
+
+from bnnplan.planner.problem import Measure
+from bnnplan.planner.request import Request
+from bnnplan.planner.verification import TrialOptions
+
+
+def trial_of(
+    request: Request,
+    candidates: int | None,
+    *,
+    is_run: bool,
+    tolerance: float,
+    budget: float,
+    seed: int,
+) -> TrialOptions:
+    """How to try a plan; a misuse if candidates are asked for that cannot be compared.
+
+    Parameters
+    ----------
+    request : Request
+    candidates : int or None
+        As asked for.
+    is_run : bool
+        Whether plans are run on the board at all.
+    tolerance, budget, seed
+        As of `TrialOptions`.
+    """
+    if candidates is not None and not is_run:
+        raise typer.BadParameter(
+            "--candidates measures plans on the board: leave out --profile, --no-run, --dry-run "
+            "and --pareto"
+        )
+    if candidates is not None and (
+        request.objectives[0] is not Measure.LATENCY or request.is_pipeline
+    ):
+        raise typer.BadParameter(
+            "--candidates compares latencies, which are measured: leave it out with this objective"
+        )
+    return TrialOptions(tolerance=tolerance, budget=budget, candidates=candidates or 1, seed=seed)

@@ -1,0 +1,151 @@
+"""What a plan is made of: layers, transfers, memory, and what was measured of them."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from bnnplan.backends.interface import Configuration
+from bnnplan.planner.plan_errors import PlanError
+from bnnplan.planner.profile import MOST, Time, check_configuration, check_figures
+
+
+@frozen
+class PlannedLayer:
+    """One layer of a plan.
+
+    Parameters
+    ----------
+    name, kind : str
+    device : str
+    configuration : Configuration
+    start_ns : int
+        When it starts in the predicted schedule of one batch that runs alone.
+    predicted_ns : int
+    measured_ns : int or None
+        Median in the running plan; None where it was not run.
+    stage : int or None
+        Of the pipeline, from 0: stages work on different batches at the same time. None in plans
+        that are no pipelines.
+    """
+
+    name: str
+    kind: str
+    device: str
+    configuration: Configuration
+    start_ns: int
+    predicted_ns: int
+    measured_ns: int | None = None
+    stage: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        figures = (self.start_ns, self.predicted_ns, self.measured_ns or 0, self.stage or 0)
+        check_figures(f"layer {self.name!r}: times and stages", *figures)
+        check_configuration(self.configuration)
+
+
+@frozen
+class PlannedTransfer:
+    """A tensor that moves from one space to another; ``user`` is the caller's memory."""
+
+    tensor: str
+    source: str
+    target: str
+    nbytes: int
+    predicted_ns: int
+    measured_ns: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        figures = (self.nbytes, self.predicted_ns, self.measured_ns or 0)
+        check_figures(f"transfer of {self.tensor!r}: bytes and nanoseconds", *figures)
+
+
+@frozen
+class MemoryUse:
+    """What running a plan allocates in one memory space, bytes.
+
+    Parameters
+    ----------
+    space : str
+    weight_bytes : int
+        As packed for the chosen kernels.
+    activation_bytes : int
+        Of the arena that tensors share.
+    alive_bytes : int
+        The most bytes of tensors that must be held at once; no arena can be smaller.
+    workspace_bytes : int
+        Of all programs.
+    predicted_bytes : int or None
+        The most, of all of these, that the solver counted at any moment of the schedule.
+    """
+
+    space: str
+    weight_bytes: int
+    activation_bytes: int
+    alive_bytes: int
+    workspace_bytes: int
+    predicted_bytes: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        figures = (self.weight_bytes, self.activation_bytes, self.alive_bytes)
+        more = (self.workspace_bytes, self.predicted_bytes or 0)
+        check_figures(f"bytes in memory space {self.space!r}", *figures, *more)
+
+    @property
+    def allocated_bytes(self) -> int:
+        """Everything that is allocated."""
+        return self.weight_bytes + self.activation_bytes + self.workspace_bytes
+
+    @property
+    def ratio(self) -> float:
+        """Bytes allocated for tensors by those that must be held at once."""
+        return self.activation_bytes / max(self.alive_bytes, 1)
+
+
+@frozen
+class Ratio:
+    """Median of the ratios of paired runs, with the ends of its 95 % interval."""
+
+    median: float
+    low: float
+    high: float
+
+    def __attrs_post_init__(self) -> None:
+        if not all(0 <= figure <= MOST for figure in (self.median, self.low, self.high)):
+            raise PlanError(f"a ratio of times must be from 0 to {MOST}")
+
+    @property
+    def is_one(self) -> bool:
+        """Whether the interval includes 1: then nothing is known to be faster."""
+        return self.low <= 1.0 <= self.high
+
+
+@frozen
+class Measured:
+    """The plan as it ran on the board, nanoseconds.
+
+    ``layers + transfers + launches + unattributed - timing`` is the median end to end.
+
+    Parameters
+    ----------
+    end_to_end : Time
+        Of runs in which only the whole is timed.
+    layers_ns, transfers_ns, launches_ns : int
+        Sums over the plan, of the runs in which every part is timed.
+    unattributed_ns : int
+        Of the same runs: end to end, less the three sums.
+    timing_ns : int
+        How much longer the runs took in which every part is timed. Part of it is timing itself; a
+        plan that runs devices at the same time runs them one after the other there.
+    """
+
+    end_to_end: Time
+    layers_ns: int
+    transfers_ns: int
+    launches_ns: int
+    unattributed_ns: int
+    timing_ns: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        parts = (self.layers_ns, self.transfers_ns, self.launches_ns)
+        rest = (abs(self.unattributed_ns), abs(self.timing_ns))
+        check_figures("a measured time in nanoseconds", *parts, *rest)

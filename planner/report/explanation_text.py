@@ -1,0 +1,160 @@
+"""Why a plan is as it is, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from bnnplan.planner.explanation.change import Change
+from bnnplan.planner.explanation.overview import Overview
+from bnnplan.planner.explanation.places import Place, Switch
+from bnnplan.planner.problem import Measure
+from bnnplan.planner.report.constraints_text import constraint_lines, margin_table
+from bnnplan.planner.report.tables import Rows
+from bnnplan.planner.report.units import amount, duration, percent, size
+from bnnplan.planner.solvers.breakdown import ENTRIES, EXPORTS, TASKS, TRANSFERS
+from bnnplan.planner.solvers.critical import Step
+from bnnplan.planner.solvers.peaks import Peak
+
+WORDS = {TASKS: "layers", ENTRIES: "launches", TRANSFERS: "transfers", EXPORTS: "exports"}
+"""What parts are called in networks; the others have names that everybody knows."""
+SHOWN_STEPS = 12
+
+
+def overview_text(found: Overview, *, verbose: bool = False) -> Iterator[str | Rows]:
+    """Give the lines and tables of an explanation, the most important first."""
+    yield from value_text(found.objective, found.value, found.stated)
+    measure = found.objective
+    parts = ", ".join(parts_text(measure, found.parts))
+    yield f"{measure} {amount(measure, found.value)}: {parts}"
+    yield best_text(found)
+    yield from constraint_lines(measure, found.worths)
+    for peak in found.memory:
+        yield peak_text(peak)
+    yield from _limiting(found, verbose=verbose)
+    if found.worths.margins:
+        yield margin_table(measure, found.worths.margins)
+    for switch in found.switches:
+        yield switch_text(measure, switch)
+    yield _places(measure, found.places)
+
+
+def value_text(measure: Measure, value: int, stated: int) -> Iterator[str]:
+    """Say so if the costs are not those that the plan was made with."""
+    if value != stated:
+        yield (
+            f"these are not the costs that the plan was made with: its {measure} is "
+            f"{amount(measure, value)} with this profile, {amount(measure, stated)} with its own"
+        )
+
+
+def parts_text(measure: Measure, parts: Mapping[str, int], *, signed: bool = False) -> list[str]:
+    """Each part that is anything, in words."""
+    return [
+        f"{WORDS.get(name, name)} {_signed(measure, part) if signed else amount(measure, part)}"
+        for name, part in parts.items()
+        if part
+    ]
+
+
+def _signed(measure: Measure, value: int) -> str:
+    return f"{'+' if value >= 0 else '−'}{amount(measure, abs(value))}"
+
+
+def best_text(found: Overview) -> str:
+    """How near the plan is to the best that there is with these costs."""
+    best, measure = found.worths.best, found.objective
+    if best.value < found.value:
+        better = percent(1 - best.value / found.value)
+        return f"with these costs another plan is better by {better}: {amount(measure, best.value)}"
+    if best.bound is not None and best.bound >= found.value:
+        return "it is proven that no plan is better with these costs"
+    return f"no better plan was found; none is below {amount(measure, best.bound)}"
+
+
+def peak_text(peak: Peak) -> str:
+    """What a memory space holds at most, and when."""
+    of = "" if peak.capacity is None else f" of {size(peak.capacity)}"
+    full = ""
+    if peak.capacity:
+        full = f" ({percent(peak.bytes / peak.capacity)})"
+    when = f", when {_words(peak.when)} starts" if peak.when else ""
+    return f"memory of {peak.space}: {size(peak.bytes)}{of}{full}{when}"
+
+
+def _limiting(found: Overview, *, verbose: bool) -> Iterator[str | Rows]:
+    """What decides the value: the critical path, or the busiest resource."""
+    if found.objective is Measure.PERIOD and found.loads:
+        busiest = next(iter(found.loads))
+        yield f"bottleneck: {busiest}, busy {duration(found.loads[busiest])} a batch"
+        others = [f"{name} {duration(ns)}" for name, ns in list(found.loads.items())[1:]]
+        if others:
+            yield f"less busy: {', '.join(others)}"
+    elif found.objective is Measure.LATENCY and found.path:
+        yield _path(found.path, verbose=verbose)
+
+
+def _path(path: Sequence[Step], *, verbose: bool) -> Rows:
+    """The longest steps of the critical path, or all of them, in the order of time."""
+    longest = sorted(path, key=lambda step: step.start - step.end)
+    shown = path if verbose else [step for step in path if step in longest[:SHOWN_STEPS]]
+    rows = Rows("critical path", "waited for", "from", "takes", left=2)
+    for step in shown:
+        waited = f"{step.after}, busy" if step.after else "its inputs"
+        rows.add_row(
+            _words(step.words), waited, duration(step.start), duration(step.end - step.start)
+        )
+    if len(shown) < len(path):
+        rest = sum(step.end - step.start for step in path if step not in shown)
+        rows.add_row(f"and {len(path) - len(shown)} shorter steps", "", "", duration(rest))
+    return rows
+
+
+def _words(of_problem: str) -> str:
+    """What a problem calls a task is a layer here."""
+    return f"layer {of_problem[5:]}" if of_problem.startswith("task ") else of_problem
+
+
+def switch_text(measure: Measure, switch: Switch) -> str:
+    """What a change of device gains, and what it costs."""
+    first, count = switch.layers[0], len(switch.layers)
+    what = first if count == 1 else f"{first} … {switch.layers[-1]} ({count} layers)"
+    where = f"{what} on {switch.device} rather than on {switch.instead}"
+    stay = switch.stay
+    if stay.reasons:
+        return f"{where}: {stay.reasons[0]}"
+    if stay.difference is None:
+        return f"{where}: not found out within the time limit"
+    saved, over = switch.computing, switch.overhead
+    return (
+        f"{where}: computing {'saves' if saved >= 0 else 'costs'} {amount(measure, abs(saved))}, "
+        f"switching {'costs' if over >= 0 else 'saves'} {amount(measure, abs(over))}: "
+        f"{amount(measure, abs(stay.difference))} {'gained' if stay.difference >= 0 else 'lost'}"
+    )
+
+
+def _places(measure: Measure, places: Sequence[Place]) -> Rows:
+    rows = Rows("layer", "where", "takes", "why here", left=4, wrapped="why here")
+    for place in places:
+        layer = place.layer
+        why = [f"{on.device}: {change_text(measure, on.change)}" for on in place.elsewhere]
+        why += [f"{device}: {reason}" for device, reason in place.unable]
+        rows.add_row(
+            layer.name,
+            f"{layer.device} {layer.configuration.label}",
+            duration(layer.predicted_ns),
+            "; ".join(why) or "there is no other device",
+        )
+    return rows
+
+
+def change_text(measure: Measure, change: Change) -> str:
+    """What a change comes to, in one line."""
+    if change.reasons:
+        return change.reasons[0]
+    if change.difference is None:
+        return "not found out within the time limit"
+    parts = ", ".join(parts_text(measure, change.parts, signed=True))
+    text = _signed(measure, change.difference) if change.difference else "equal"
+    if not change.proven and change.bound is not None:
+        text = f"at most {text}"
+    return f"{text} ({parts})" if parts else text

@@ -1,0 +1,140 @@
+"""What is printed of a plan: what was asked for, pipelines, batches, baselines."""
+
+import io
+from pathlib import Path
+
+import attrs
+import pytest
+
+from bnnplan.planner.plan import BatchResult, Predicted, Proof
+from bnnplan.planner.plan_file import load_plan
+from bnnplan.planner.problem import Limit, Measure
+from bnnplan.planner.report.plan_text import print_plan
+from bnnplan.planner.report.request_text import request_text
+from bnnplan.planner.report.terminal import PlainConsole
+from bnnplan.planner.request import Request
+from bnnplan.planner.solvers.base import Proven
+
+FILES = Path(__file__).parents[1] / "data" / "files"
+
+
+@pytest.fixture
+def plan():
+    """All on ``b``, in 460 µs as predicted, 468 µs as measured."""
+    return load_plan(FILES / "plan-2.json")
+
+
+def shown(plan):
+    stream = io.StringIO()
+    print_plan(plan, PlainConsole(file=stream, width=160, highlight=False, markup=False))
+    return stream.getvalue()
+
+
+def asked(plan, **wishes):
+    return attrs.evolve(plan, request=Request(**wishes))
+
+
+def proven(plan, *values):
+    """The plan with values and bounds of its objectives."""
+    objectives = [
+        Proven(measure, value, bound)
+        for measure, (value, bound) in zip(plan.request.objectives, values, strict=True)
+    ]
+    return attrs.evolve(plan, proof=Proof("feasible", objectives, "m", 0.5, "time is up"))
+
+
+def test_the_least_latency_needs_no_words(plan):
+    assert request_text(Request()) == ""
+    assert "asked for" not in shown(plan)
+
+
+def test_every_wish_is_told():
+    request = Request(
+        objectives=[Measure.PERIOD, Measure.ENERGY],
+        limits=[Limit(Measure.LATENCY, 1_200_000), Limit(Measure.ENERGY, 3_000_000)],
+        memory={"host": 2**20},
+        pins={"one": "a", "two": "a", "three": "b"},
+        forbidden=[("four", "a"), ("five", "a")],
+        colocated=[("one", "two")],
+        switches=2,
+        contiguous=True,
+        confidence=0.95,
+    )
+    assert request_text(request) == (
+        "asked for: least period, then energy; deadline 1.20 ms; most energy 3.00 mJ; memory of "
+        "host up to 1.0 MiB; one, two on a; three on b; four, five not on a; one, two on one "
+        "device; at most 2 switches of device; one part a device; layer times at 0.95 confidence"
+    )
+
+
+def test_each_objective_has_its_value_bound_and_gap(plan):
+    wanted = asked(plan, objectives=[Measure.ENERGY, Measure.LATENCY])
+    text = shown(proven(wanted, (4000, 3000), (459_998, None)))
+    assert "feasible: energy 4.00 µJ, bound 3.00 µJ, gap 25 %, m in 500 ms" in text
+    assert "then latency 460 µs, bound –, gap –" in text
+    assert "time is up" in text
+
+
+def test_a_deadline_that_is_missed_on_the_board_is_told(plan):
+    met = asked(plan, limits=[Limit(Measure.LATENCY, 468_329)])
+    assert "misses" not in shown(met)
+    missed = asked(plan, limits=[Limit(Measure.LATENCY, 468_328)])
+    assert "the measured median misses the deadline of 468 µs" in shown(missed)
+
+
+def test_a_pipeline_is_told_stage_by_stage(plan):
+    stages = [0, 0, 1, 1, 1, 1]
+    layers = [
+        attrs.evolve(row, stage=stage) for row, stage in zip(plan.layers, stages, strict=True)
+    ]
+    pipeline = attrs.evolve(
+        asked(plan, objectives=[Measure.PERIOD]),
+        layers=layers,
+        batch=2,
+        predicted=Predicted(600_000, 459_998, period_ns=300_000),
+    )
+    text = shown(proven(pipeline, (300_000, 300_000)))
+    assert "pipeline: a batch every 300 µs (6.67 k images/s), latency of each 600 µs" in text
+    first = sum(row.predicted_ns for row in layers[:2]) / 1000
+    assert f"stage 0: b (2 layers, first … pool: {first:.0f} µs)" in text
+    assert "stage 1: b (4 layers, second … scale: " in text
+    assert "predicted only: batches were run one after the other" in text
+    header = next(line for line in text.splitlines() if line.startswith("layer"))
+    assert header.split() == [
+        *("layer", "type", "device", "configuration", "stage", "predicted", "measured")
+    ]
+
+
+def test_baselines_are_compared_by_the_objective(plan):
+    wanted = attrs.evolve(
+        asked(plan, objectives=[Measure.MEMORY]),
+        predicted=Predicted(459_998, 459_998, memory_bytes=1000),
+        baselines=[
+            attrs.evolve(
+                baseline,
+                placements={},
+                predicted=Predicted(900_000, 900_000, memory_bytes=memory),
+            )
+            for baseline, memory in zip(plan.baselines, (3000, 500, 1000, None), strict=True)
+        ],
+    )
+    lines = shown(proven(wanted, (1000, 900))).splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("baseline"))
+    assert lines[start].split()[:5] == [*("baseline", "note", "memory", "latency", "measured")]
+    assert lines[start].endswith("plan is better by")
+    gains = [line.split()[-1] for line in lines[start + 1 : start + 5]]
+    assert gains == ["3.00×", "0.50×", "1.00×", "–"]
+
+
+def test_batches_are_a_table_with_values_by_image(plan):
+    rows = [
+        BatchResult(1, "optimal", [Proven(Measure.LATENCY, 459_998, 459_998)]),
+        BatchResult(4, "feasible", [Proven(Measure.LATENCY, 2_000_000, 1_900_000)]),
+        BatchResult(8, "infeasible", note="no plan exists for 'chain': too large"),
+    ]
+    text = shown(attrs.evolve(plan, batches=rows))
+    cells = [line.split() for line in text.splitlines()]
+    assert ["1", "optimal", "chosen", "460", "µs", "460", "µs"] in cells
+    assert ["4", "feasible", "2.00", "ms", "500", "µs"] in cells
+    assert "no plan exists for 'chain': too large" in text
+    assert "by image" not in shown(plan)
