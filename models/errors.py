@@ -11,7 +11,7 @@ class BnnplanError(Exception):
     Attributes
     ----------
     exit_code : int
-        What the command line exits with: 1 error, 3 infeasible, 4 no plan in time.
+        What the command line exits with: 1 error, 3 infeasible, 4 no plan in time, 130 interrupted.
     """
 
     exit_code: int = 1

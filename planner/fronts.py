@@ -15,7 +15,6 @@ from bnnplan.planner.plan_errors import StoppedError
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.profile import PlacementCost, Profile
 from bnnplan.planner.request import Request
-from bnnplan.planner.solvers.interruption import heeding
 from bnnplan.planner.solvers.pareto import Point, front
 from bnnplan.planner.solving import SolveOptions, encodings_of
 
@@ -105,27 +104,25 @@ def find_front(
     complete = True
     interrupted = False
     reasons: tuple[str, ...] = ()
-    # Ctrl-C ends the search of all problems.
-    with heeding():
-        for number, encoding in enumerate(encodings):
-            left = max(end - time.monotonic(), options.time_limit / 1000)
-            part = front(
-                encoding.problem,
-                measures,
-                options.method,
-                time_limit=left / (len(encodings) - number),
-                workers=options.workers,
-                seed=options.seed,
-                epsilon=epsilon,
-                progress=progress,
-            )
-            complete &= part.complete
-            interrupted |= part.interrupted
-            reasons = part.reasons
-            for point in part.points:
-                predicted = predict(encoding, profile.board, point.solution)
-                chosen = encoding.chosen(point.solution.choice)
-                found.append(FrontPoint(predicted, point.optimal, chosen))
+    for number, encoding in enumerate(encodings):
+        left = max(end - time.monotonic(), options.time_limit / 1000)
+        part = front(
+            encoding.problem,
+            measures,
+            options.method,
+            time_limit=left / (len(encodings) - number),
+            workers=options.workers,
+            seed=options.seed,
+            epsilon=epsilon,
+            progress=progress,
+        )
+        complete &= part.complete
+        interrupted |= part.interrupted
+        reasons = part.reasons
+        for point in part.points:
+            predicted = predict(encoding, profile.board, point.solution)
+            chosen = encoding.chosen(point.solution.choice)
+            found.append(FrontPoint(predicted, point.optimal, chosen))
     if not found:
         why = "; ".join(reasons)
         if complete:

@@ -16,7 +16,6 @@ from bnnplan.planner.plan_building import build_plan
 from bnnplan.planner.profile import Profile
 from bnnplan.planner.request import Request, RequestError
 from bnnplan.planner.solvers.base import told
-from bnnplan.planner.solvers.interruption import heeding
 from bnnplan.planner.solving import SolveOptions
 
 MOST_TIGHTENINGS = 4
@@ -57,18 +56,7 @@ def find_plan(
     """
     offered = [profiles] if isinstance(profiles, Profile) else list(profiles)
     _check_batches(network, offered)
-    # Ctrl-C ends the search of all problems, with the best plan of those before.
-    with heeding():
-        return _find(network, offered, request or Request(), source, options or SolveOptions())
-
-
-def _find(
-    network: Network,
-    offered: Sequence[Profile],
-    wanted: Request,
-    source: str,
-    chosen: SolveOptions,
-) -> Plan:
+    wanted, chosen = request or Request(), options or SolveOptions()
     end = time.monotonic() + chosen.time_limit
     batches = [Batch(network, profile, wanted, chosen) for profile in offered]
     for number, batch in enumerate(batches):

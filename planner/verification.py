@@ -21,7 +21,7 @@ from bnnplan.planner.planning import find_plan
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.profile import Profile
 from bnnplan.planner.request import Request
-from bnnplan.planner.solvers.interruption import heeding, is_asked
+from bnnplan.planner.solvers.interruption import is_asked
 from bnnplan.planner.solving import SolveOptions
 
 
@@ -100,31 +100,9 @@ def solve_on_board(
         If the plan does not compute what the reference backend computes.
     """
     offered = [profiles] if isinstance(profiles, Profile) else list(profiles)
-    # Ctrl-C ends the search, and then the rounds, with what is known by then.
-    with heeding():
-        return _solve_on_board(
-            network,
-            {profile.batch: profile for profile in offered},
-            request=request,
-            source=source,
-            options=options,
-            how=trial or TrialOptions(),
-            bench=bench,
-            tell=progress or (lambda share, text: None),
-        )
-
-
-def _solve_on_board(
-    network: Network,
-    known: dict[int, Profile],
-    *,
-    request: Request | None,
-    source: str,
-    options: SolveOptions | None,
-    how: TrialOptions,
-    bench: Workbench | None,
-    tell: Callable[[float, str], None],
-) -> tuple[Plan, Profile]:
+    known = {profile.batch: profile for profile in offered}
+    how = trial or TrialOptions()
+    tell = progress or (lambda share, text: None)
     tests: dict[int, Reference] = {}
     if bench is not None:
         tests[bench.batch] = Reference(bench, how.seed)

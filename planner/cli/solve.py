@@ -43,6 +43,7 @@ from bnnplan.planner.profiling import Options
 from bnnplan.planner.report.plan_text import print_plan
 from bnnplan.planner.request import Request
 from bnnplan.planner.solvers import METHODS
+from bnnplan.planner.solvers.interruption import heeding
 from bnnplan.planner.solving import SolveOptions, encodings_of
 from bnnplan.planner.verification import TrialOptions, solve_on_board
 
@@ -119,7 +120,8 @@ def solve(
     options = SolveOptions(method=method, time_limit=time_limit, workers=workers, seed=seed)
     put = Put(output, json)
     if problem is not None:
-        solve_problem(problem, options, measures, epsilon or 0.0, put, dry_run=dry_run)
+        with heeding():
+            solve_problem(problem, options, measures, epsilon or 0.0, put, dry_run=dry_run)
         return
     text = net or DEFAULT
     network, source = open_lowered(text), source_of(text)
@@ -145,13 +147,15 @@ def solve(
         if len(profiles) > 1:
             raise typer.BadParameter("--pareto finds the front of one batch: name one with --batch")
         used = profiles[0]
-        print_front(network, used, measures, epsilon or 0.0, request, options, source, put)
+        with heeding():
+            print_front(network, used, measures, epsilon or 0.0, request, options, source, put)
         return
-    plan, used = _plan(
-        *(network, profiles, request, source, options),
-        trial=trial if is_run else None,
-        quiet=json,
-    )
+    with heeding():
+        plan, used = _plan(
+            *(network, profiles, request, source, options),
+            trial=trial if is_run else None,
+            quiet=json,
+        )
     if output is not None:
         save_plan(plan, output)
     if json:

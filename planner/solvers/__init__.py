@@ -12,7 +12,7 @@ from attrs import evolve
 from bnnplan.planner.problem import Problem
 from bnnplan.planner.solvers.base import Solver, SolverError, SolverResult, Status, verified
 from bnnplan.planner.solvers.checking import check
-from bnnplan.planner.solvers.interruption import heeding, is_asked
+from bnnplan.planner.solvers.interruption import is_asked
 from bnnplan.planner.solvers.methods import METHODS, able, method, run, supports
 from bnnplan.planner.solvers.single import single_devices, single_groups
 from bnnplan.planner.solvers.skipping import unsearched
@@ -47,8 +47,8 @@ def solve(
 ) -> SolverResult:
     """Solve `problem` with a method; the result is checked before it is returned.
 
-    Ctrl-C gives the best so far; where it has been pressed before, within
-    :func:`~.interruption.heeding`, nothing is begun.
+    Within :func:`~.interruption.heeding`, Ctrl-C gives the best so far; once it has been pressed,
+    nothing is begun.
 
     Parameters
     ----------
@@ -65,18 +65,15 @@ def solve(
         raise SolverError(f"time limit must be above 0 s, not {time_limit}")
     if workers < 1:
         raise SolverError(f"workers must be at least 1, not {workers}")
-    with heeding():
-        if is_asked():
-            return unsearched(problem, method_name)
-        result = run(
-            problem, method_name, time_limit=time_limit, workers=workers, seed=seed, hint=hint
-        )
-        if result.status is Status.INFEASIBLE:
-            from bnnplan.planner.solvers.confirming import confirmed
+    if is_asked():
+        return unsearched(problem, method_name)
+    result = run(problem, method_name, time_limit=time_limit, workers=workers, seed=seed, hint=hint)
+    if result.status is Status.INFEASIBLE:
+        from bnnplan.planner.solvers.confirming import confirmed
 
-            result = confirmed(problem, result, workers=workers, seed=seed)
-        is_open = result.status in (Status.FEASIBLE, Status.UNKNOWN)
-        return evolve(result, interrupted=is_open and is_asked())
+        result = confirmed(problem, result, workers=workers, seed=seed)
+    is_open = result.status in (Status.FEASIBLE, Status.UNKNOWN)
+    return evolve(result, interrupted=is_open and is_asked())
 
 
 def _check_hint(problem: Problem, hint: Sequence[int]) -> None:

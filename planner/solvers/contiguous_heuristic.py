@@ -1,9 +1,10 @@
-"""Plans for contiguous devices: cuts of a topological order by dynamic programming, then search.
+"""Plans in parts: cuts of a topological order by dynamic programming, then local search.
 
 Along one order of the units (tasks that have to lie on one device), every part is a run of units.
 Which runs on which devices take least time, one after the other, is a shortest way; parts that run
 at the same time are only seen when the choice is scheduled. So several orders are tried, and the
-best choices are improved by moving units from part to part.
+best choices are improved by moving units from part to part. Contiguous devices need parts; where
+memory limits how much a device takes, parts are a good start for other devices too.
 
 Source of the idea of cutting one order: Narayanan et al., "PipeDream", SOSP 2019, and Tarnawski et
 al., "Efficient algorithms for device placement of DNN graph operators", NeurIPS 2020.
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from attrs import frozen
 
@@ -37,10 +38,15 @@ Fitting = Callable[[Sequence[int]], Solution | None]
 
 
 def cut_orders(graph: Graph, kept: Kept, fitting: Fitting, *, deadline: float) -> list[Solution]:
-    """Give good solutions for a problem with contiguous devices, the best first; none may fit."""
+    """Give good solutions in parts, one a device, the best first; none may fit.
+
+    Devices that are not contiguous take any number of runs, but if none is, all that have
+    resources take one.
+    """
     whole = units(graph, range(len(graph.tasks)))
     costs = _Costs(graph, kept, whole)
-    kinds = _kinds(graph)
+    single = graph.contiguous or frozenset(d for d, busy in graph.resources.items() if busy)
+    kinds = _kinds(graph, single)
     found: dict[Solution, None] = {}
     for order in itertools.islice(_orders(whole), ORDERS):
         if over(deadline):
@@ -56,11 +62,11 @@ def cut_orders(graph: Graph, kept: Kept, fitting: Fitting, *, deadline: float) -
     return sorted(improved, key=lambda one: one.objective)
 
 
-def _kinds(graph: Graph) -> list[tuple[str, ...]]:
-    """Group the contiguous devices into equal ones."""
+def _kinds(graph: Graph, single: Collection[str]) -> list[tuple[str, ...]]:
+    """Group the devices that take one part into equal ones."""
     equal = [family.devices for family in families(graph)]
     alone = [(d,) for d in graph.resources if not any(d in group for group in equal)]
-    return [group for group in [*equal, *alone] if group[0] in graph.contiguous]
+    return [group for group in [*equal, *alone] if group[0] in single]
 
 
 def _orders(whole: Units) -> Iterator[list[int]]:
@@ -196,11 +202,10 @@ def _fastest(graph: Graph, kept: Kept, task: int) -> dict[str, int]:
     return fastest
 
 
-def _cut(
-    costs: _Costs, kinds: Sequence[tuple[str, ...]], order: Sequence[int]
-) -> list[str] | None:
+def _cut(costs: _Costs, kinds: Sequence[tuple[str, ...]], order: Sequence[int]) -> list[str] | None:
     """Give the device of each unit in the best sequence of runs; None if there is none."""
-    free = [d for d in costs.graph.resources if d not in costs.graph.contiguous]
+    taken_once = {device for group in kinds for device in group}
+    free = [device for device in costs.graph.resources if device not in taken_once]
     start = tuple(0 for _ in kinds)
     best: list[dict[tuple[int, ...], _Step]] = [{} for _ in range(len(order) + 1)]
     best[0][start] = _Step(0, 0, start, "")
@@ -209,9 +214,7 @@ def _cut(
         for kind, devices in enumerate([*kinds, *((device,) for device in free)]):
             contiguous = kind < len(kinds)
             usable = [
-                (used, step)
-                for used, step in known
-                if not contiguous or used[kind] < len(devices)
+                (used, step) for used, step in known if not contiguous or used[kind] < len(devices)
             ]
             if not usable:
                 continue
@@ -240,7 +243,7 @@ def _cut(
 def _improved(
     graph: Graph, costs: _Costs, solution: Solution, fitting: Fitting, deadline: float
 ) -> Solution:
-    """Move one unit at a time to the device of a unit it reads from or is read by, or a free one."""
+    """Move one unit at a time to the device of a neighbour in the graph, or to a free device."""
     free = [device for device in graph.resources if device not in graph.contiguous]
     near: list[set[int]] = [set(before) for before in costs.whole.before]
     for unit, before in enumerate(costs.whole.before):

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import enum
 import math
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from ortools.sat.python import cp_model
 
 from bnnplan.planner.solvers.base import SolverError, Status
@@ -79,16 +80,25 @@ class Values(Protocol):
 
 @frozen
 class Effort:
-    """What a search may use: a deadline of ``time.perf_counter``, threads, and a seed."""
+    """What a search may use: a deadline of ``time.perf_counter``, threads, and a seed.
+
+    Who searches in several threads sets `stopped` to end them all.
+    """
 
     deadline: float
     workers: int
     seed: int
+    stopped: threading.Event = field(factory=threading.Event, eq=False, repr=False)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the search was interrupted, by Ctrl-C or from another thread."""
+        return self.stopped.is_set() or is_asked()
 
     @property
     def over(self) -> bool:
         """Whether the deadline has passed or the search was interrupted."""
-        return over(self.deadline)
+        return self.stopped.is_set() or over(self.deadline)
 
     @property
     def left(self) -> float:
@@ -123,10 +133,10 @@ def run(
     watch : callable, optional
         Is given every solution on the way.
     """
-    if is_asked():
+    if effort.is_stopped:
         return Answer(Status.UNKNOWN, None, None, lambda _: 0)
     answer = _run(model, effort, _usual(kind), watch)
-    if answer.status is not Status.INFEASIBLE or is_asked():
+    if answer.status is not Status.INFEASIBLE or effort.is_stopped:
         return answer
     if confirm is not None and confirm() is Status.INFEASIBLE:
         return answer
@@ -190,7 +200,9 @@ def _run(
     solver.parameters.catch_sigint_signal = False
     watcher = None if watch is None else _Watcher(watch)
     try:
-        code = interruptible(lambda: solver.solve(model, watcher), solver.stop_search)
+        code = interruptible(
+            lambda: solver.solve(model, watcher), solver.stop_search, lambda: effort.is_stopped
+        )
     except RuntimeError as error:
         raise SolverError(f"CP-SAT failed: {error}") from error
     if watcher is not None and watcher.failed is not None:

@@ -3,7 +3,9 @@
 Where the objective is a plain sum that the placement decides (energy; latency where only one thing
 can ever be busy at a time), the placement alone is the model. Its conditions are necessary ones:
 if its optimum can be scheduled within all limits, that is the optimum of the problem. Otherwise the
-schedule model decides, with start times. Both start from the best heuristic plan as a complete hint.
+schedule model decides, with start times. Both start from the best heuristic plan as a complete
+hint. Where the schedule model does not prove it soon, annealing looks for better plans while the
+model, on the other workers, looks for a better bound.
 """
 
 from __future__ import annotations
@@ -41,6 +43,12 @@ HEURISTIC_SHARE = 0.2
 # easy, and into annealing, where the proof does not come at once.
 FIRST_SHARE = 0.1
 ANNEALING_SHARE = 0.75
+
+# The same for contiguous devices, whose model is larger: a first run of it, and a run without the
+# windows of parts. Beyond so many edges times pairs of contiguous devices the model only takes time.
+FIRST_CONTIGUOUS_SHARE = 0.3
+RELAXED_SHARE = 0.5
+VAST = 20_000
 
 # Assignments that are tried to be scheduled within all limits.
 TRIED = 16
@@ -144,12 +152,32 @@ class _Search:
         if latest(self.graph, self.best) < self.latency:
             self.infeasible = True
             return
-        if self.best is not None and suits(self.graph):
+        if self.graph.contiguous:
+            self._solve_contiguous()
+        elif self.best is not None and suits(self.graph):
             self._model(self._slice(FIRST_SHARE))
-            if not self._proven():
+            if not self._proven() and not self.effort.over:
                 self._anneal()
-        if not self._proven() and not self.effort.over:
+        if not self._proven() and not self.effort.over and not self._is_vast():
             self._model(self.effort)
+
+    def _is_vast(self) -> bool:
+        """Tell whether rules for each two devices are too many for the model to be of use."""
+        return len(self.graph.links) * len(self.graph.contiguous) ** 2 > VAST
+
+    def _solve_contiguous(self) -> None:
+        """Solve what is easy; else look for a bound where devices need not be contiguous."""
+        if not self._is_vast():
+            self._model(self._slice(FIRST_CONTIGUOUS_SHARE))
+        if self._proven() or self.infeasible or self.effort.over:
+            return
+        plain = tuple(evolve(device, contiguous=False) for device in self.problem.devices)
+        relaxed = Graph(evolve(self.problem, devices=plain))
+        model = ScheduleModel(relaxed, self.kept, least=self.latency, best=self.best)
+        status, bound, found = model.solve(self._slice(RELAXED_SHARE))
+        self._told(status, bound)
+        for solution in found:
+            self._found(fitting(self.graph, solution.choice))
 
     def _slice(self, share: float) -> Effort:
         """Give an effort that ends when a share of what time is left now has passed."""
@@ -191,10 +219,14 @@ class _Search:
 
             try:
                 seed = self.effort.seed
-                choice, order = anneal(self.graph, self.kept, self.best, progress=progress, seed=seed)
+                choice, order = anneal(
+                    self.graph, self.kept, self.best, progress=progress, seed=seed
+                )
                 self._found(schedule(self.graph, choice, order))
-            except KeyboardInterrupt:
+            except BaseException:
+                # Else the pool would wait for the other thread.
                 effort.stopped.set()
+                raise
             if bounding is not None:
                 status, bound, found = bounding.result()
                 self._told(status, bound)

@@ -69,7 +69,8 @@ class Lifetimes:
         limit = self.graph.problem.limit(Measure.MEMORY)
         if limit is not None:
             self.model.add(self.total <= limit)
-        for space, room in {**self.graph.capacity, **self.peak}.items():
+        rooms: dict[str, cp_model.IntVar | int] = {**self.graph.capacity, **self.peak}
+        for space, room in rooms.items():
             self._add_space(space, room)
 
     def _add_space(self, space: str, room: cp_model.IntVar | int) -> None:

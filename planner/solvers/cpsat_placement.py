@@ -56,9 +56,7 @@ class Placement:
             model.add_exactly_one(literals.values())
         self._groups: dict[tuple[int, tuple[int, ...]], cp_model.IntVar] = {}
         self.derived: dict[int, Callable[[Sequence[int]], int]] = {}
-        self._by_device = (
-            by_device or bool(graph.entries) or graph.problem.switches is not None
-        )
+        self._by_device = by_device or bool(graph.entries) or graph.problem.switches is not None
         self.pair = [self._add_pairs(link) for link in graph.links]
         self.moved = [self._add_transfers(tensor) for tensor in range(len(graph.tensors))]
         self.exported = [self._add_exports(tensor) for tensor in range(len(graph.tensors))]

@@ -139,7 +139,9 @@ class Schedule:
         self.model.add(given >= begin + sum(durations[port] * exported[port] for port in exported))
         kinds: dict[Busy, list[str]] = {}
         for port in exported:
-            kinds.setdefault((durations[port], self.graph.exports[tensor][port].resources), []).append(port)
+            kinds.setdefault(
+                (durations[port], self.graph.exports[tensor][port].resources), []
+            ).append(port)
         for (duration, resources), ports in kinds.items():
             if duration and resources:
                 name = f"export_{tensor}_{ports[0]}"
@@ -154,7 +156,7 @@ class Schedule:
         alone = len(self.graph.readers[tensor]) == 1
         kinds: dict[tuple[str, Busy], list[Ports]] = {}
         for ports in moved:
-            source, target = ports
+            target = ports[1]
             if not self._has_start(tensor, None if alone else target):
                 continue
             if (tensor, target) not in self.move_start:

@@ -63,7 +63,9 @@ def start(
     if not found.proven:
         effort = Effort(started + SMALL_SHARE * time_limit, workers, seed)
         _merge(graph, _promising(found, kept), effort, found)
-    if found.best is not None and found.best.objective - found.bound > NEAR * found.bound:
+    if found.best is None:
+        _merge(graph, kept, Effort(started + time_limit, workers, seed), found)
+    elif found.best.objective - found.bound > NEAR * found.bound:
         _improve(graph, kept, Effort(started + time_limit, workers, seed), found)
     return found
 

@@ -46,9 +46,7 @@ class Windows:
         self.end: dict[str, cp_model.IntVar] = {}
         self.length: dict[str, cp_model.IntVar] = {}
         self.long: dict[str, cp_model.IntVar] = {}
-        self.outside: list[
-            tuple[cp_model.IntVar, cp_model.IntVar, Sequence[cp_model.IntVar]]
-        ] = []
+        self.outside: list[tuple[cp_model.IntVar, cp_model.IntVar, Sequence[cp_model.IntVar]]] = []
         self.left: dict[str, dict[int, cp_model.IntVar]] = {}
         self.on = [self.placement.on_device(task) for task in range(len(self.graph.tasks))]
         for device in sorted(self.graph.contiguous):
@@ -276,9 +274,11 @@ class Windows:
         for device in self.begin:
             mine = [task for task, option in enumerate(options) if option.device == device]
             spans = [(solution.starts[task], solution.ends[task]) for task in mine]
-            for export in solution.exports:
-                if graph.source[names[export.tensor]] in mine:
-                    spans.append((export.start, export.end))
+            spans += [
+                (export.start, export.end)
+                for export in solution.exports
+                if graph.source[names[export.tensor]] in mine
+            ]
             for move in solution.transfers:
                 tensor = names[move.tensor]
                 read = any(

@@ -74,7 +74,9 @@ class _Note:
         _asked.set()
 
 
-def interruptible(work: Callable[[], T], stop: Callable[[], None]) -> T:
+def interruptible(
+    work: Callable[[], T], stop: Callable[[], None], is_over: Callable[[], bool] = is_asked
+) -> T:
     """Give what `work` returns; it returns early once Ctrl-C asks for it.
 
     Python handles signals in its main thread, between two instructions. While that thread is
@@ -86,6 +88,8 @@ def interruptible(work: Callable[[], T], stop: Callable[[], None]) -> T:
         Lets other threads run while it searches; returns the best it has once it is to stop.
     stop : callable
         Tells `work` to return soon; may be called several times, and before the search has begun.
+    is_over : callable, optional
+        Whether it is to return; asked again and again.
     """
     done: list[T] = []
     failed: list[BaseException] = []
@@ -101,11 +105,12 @@ def interruptible(work: Callable[[], T], stop: Callable[[], None]) -> T:
     try:
         while thread.is_alive():
             thread.join(PATIENCE)
-            if _asked.is_set():
+            if is_over():
                 stop()
     except BaseException:
-        # Nobody waits for it, but it should not go on either.
+        # Its answer is not wanted any more. But a process that ends while it runs is aborted.
         stop()
+        thread.join(10 * PATIENCE)
         raise
     if failed:
         raise failed[0]

@@ -72,7 +72,7 @@ def heuristic(
 ) -> Solution | None:
     """Give the best plan found before `deadline` (of ``time.perf_counter``); None if none fits."""
     found = [fitting(graph, choice) for choice in starts(graph, kept, hint)]
-    if graph.contiguous and not graph.problem.is_pipeline:
+    if (graph.contiguous or graph.capacity) and not graph.problem.is_pipeline:
         found += cut_orders(graph, kept, partial(fitting, graph), deadline=deadline)
     distinct = dict.fromkeys(one for one in found if one is not None)
     best = sorted(distinct, key=lambda one: one.objective)[:IMPROVED]

@@ -76,7 +76,7 @@ def solve_as_milp(model: cp_model.CpModel, solver: str, effort: Effort) -> MilpA
         )
 
     try:
-        result = interruptible(work, interrupter.interrupt)
+        result = interruptible(work, interrupter.interrupt, lambda: effort.is_stopped)
     except Exception as error:  # Of many types, and MathOpt fails to translate some of them.
         raise SolverError(f"{solver} refuses the model: {error.__context__ or error}") from error
     return _answer(milp, result)

@@ -99,9 +99,7 @@ def _tables(graph: Graph) -> _Tables:
         return (number, export.duration, resources(export.resources)), last
 
     def way(link: Link, maker: Option, option: Option) -> Way | None:
-        found = steps(
-            link.tensor, maker.output_ports[link.output], option.input_ports[link.input]
-        )
+        found = steps(link.tensor, maker.output_ports[link.output], option.input_ports[link.input])
         return None if found is None else (found, graph.entry_time(maker, option))
 
     inputs = [
@@ -224,7 +222,9 @@ def _prices(graph: Graph, kept: Kept) -> dict[str, float]:
         loads = dict.fromkeys(names, 0)
         for task, indices in enumerate(kept):
             options = [graph.tasks[task].options[index] for index in indices]
-            best = min(options, key=lambda option: _price(graph, prices, option.device) * option.duration)
+            best = min(
+                options, key=lambda option: _price(graph, prices, option.device) * option.duration
+            )
             for one in graph.resources[best.device]:
                 loads[one] += best.duration
         mean = sum(loads.values()) / len(names)
@@ -262,7 +262,7 @@ def anneal(
     progress: Callable[[], float],
     seed: int,
 ) -> tuple[tuple[int, ...], list[int]]:
-    """Give the best choice and order found from `start`, of which limits are not looked at.
+    """Give the best choice and order found from `start`; of all limits, only weights are kept.
 
     Parameters
     ----------
@@ -286,12 +286,13 @@ def anneal(
     place = {task: number for number, task in enumerate(graph.order)}
     order = sorted(graph.order, key=lambda task: (start.starts[task], place[task]))
     choice = list(start.choice)
+    room = _Room(graph, choice)
     orders = _Orders(tables, order, choice)
     value = best = max(orders.ends)
     found = tuple(choice), order
     chain = _chain(orders.ends, orders.waits)
     while movable and (share := progress()) < 1:
-        temperature = best * WARM * (COLD / WARM) ** share
+        temperature = max(1, best) * WARM * (COLD / WARM) ** share
         for _ in range(BATCH):
             task = rng.choice(chain if rng.random() < CRITICAL else movable)
             at = order.index(task)
@@ -302,7 +303,8 @@ def anneal(
             old = choice[task]
             if len(kept[task]) > 1 and rng.random() < 0.5:
                 choice[task] = rng.choices(kept[task], weights[task])[0]
-            if to == at and choice[task] == old:
+            if (to == at and choice[task] == old) or not room.fits(task, old, choice[task]):
+                choice[task] = old
                 continue
             others.insert(to, task)
             changed = orders.latency(others, choice, min(at, to))
@@ -312,11 +314,42 @@ def anneal(
                 choice[task] = old
                 continue
             orders.keep()
+            room.change(task, old, choice[task])
             order, value = others, changed
             chain = _chain(orders.ends, orders.waits)
             if value < best:
                 best, found = value, (tuple(choice), order)
     return found
+
+
+class _Room:
+    """The bytes of weights that spaces with a limit still have room for."""
+
+    def __init__(self, graph: Graph, choice: Sequence[int]) -> None:
+        self.graph = graph
+        self.left = dict(graph.capacity)
+        for task, index in enumerate(choice):
+            option = graph.tasks[task].options[index]
+            if option.space in self.left:
+                self.left[option.space] -= option.weight_bytes
+
+    def fits(self, task: int, old: int, new: int) -> bool:
+        """Tell whether a task can take another option."""
+        if old == new or not self.left:
+            return True
+        before, after = self.graph.tasks[task].options[old], self.graph.tasks[task].options[new]
+        freed = before.weight_bytes if before.space == after.space else 0
+        return self.left.get(after.space, after.weight_bytes) + freed >= after.weight_bytes
+
+    def change(self, task: int, old: int, new: int) -> None:
+        """Take over another option of a task."""
+        if old == new or not self.left:
+            return
+        before, after = self.graph.tasks[task].options[old], self.graph.tasks[task].options[new]
+        if before.space in self.left:
+            self.left[before.space] += before.weight_bytes
+        if after.space in self.left:
+            self.left[after.space] -= after.weight_bytes
 
 
 def _chain(ends: Sequence[int], waits: Sequence[int]) -> list[int]:

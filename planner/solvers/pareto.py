@@ -21,7 +21,7 @@ from bnnplan.planner.problem import Limit, Measure, Problem
 from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers import solve
 from bnnplan.planner.solvers.base import SolverError, SolverResult, Status
-from bnnplan.planner.solvers.interruption import heeding, is_asked, over
+from bnnplan.planner.solvers.interruption import is_asked, over
 
 
 @frozen
@@ -126,9 +126,8 @@ def front(
         left = max(deadline - time.perf_counter(), time_limit / 100)
         return solve(asked, method_name, time_limit=left, workers=workers, seed=seed)
 
-    with heeding():
-        found = _front(best, (first, second), problem.limit(second), epsilon, deadline, progress)
-        return evolve(found, interrupted=is_asked() and not found.complete)
+    found = _front(best, (first, second), problem.limit(second), epsilon, deadline, progress)
+    return evolve(found, interrupted=is_asked() and not found.complete)
 
 
 def _front(

@@ -17,8 +17,8 @@ import numpy as np
 from bnnplan.planner.solvers.part_problem import PartProblem, Parts
 from bnnplan.planner.solvers.tables import IMPOSSIBLE, Times
 
-MOST_COUNTS = 1_000
-"""Combinations of used devices that are looked at: more means too many different devices."""
+MOST_CUTS = 50_000_000
+"""Pairs of cuts for each combination of used devices that are looked at: a few seconds."""
 
 
 def best_split(problem: PartProblem, order: Sequence[int]) -> tuple[int, Parts] | None:
@@ -27,11 +27,11 @@ def best_split(problem: PartProblem, order: Sequence[int]) -> tuple[int, Parts] 
     Returns
     -------
     tuple of int and Parts, or None
-        The largest load of a device, ns; None if nothing fits, or there are too many different
-        devices.
+        The largest load of a device, ns; None if nothing fits, or there is too much to look
+        at.
     """
     counts = [len(kind) for kind in problem.kinds]
-    if np.prod([count + 1.0 for count in counts]) > MOST_COUNTS:
+    if np.prod([count + 1.0 for count in counts]) * len(order) ** 2 > MOST_CUTS:
         return None
     costs = [_costs(problem, order, kind) for kind in range(len(counts))]
     start = (0,) * len(counts)

@@ -9,15 +9,15 @@ from bnnplan.planner.solvers.starts import fastest
 from bnnplan.planner.solvers.structure import Graph
 from bnnplan.planner.solvers.tables import IMPOSSIBLE, Times
 
-MOST_DEVICES = 8
-"""Sets of devices are looked at one by one."""
+MOST_CUTS = 50_000_000
+"""Pairs of cuts for each set of devices that are looked at, all in all: about two seconds."""
 
 
 def balanced_runs(graph: Graph, kept: Kept) -> list[int] | None:
     """Give the runs with the shortest longest one, by the durations of tasks alone.
 
     Every device takes one run at most, in whatever order of the devices is best. None if there
-    are too many devices, or tasks that fit no run.
+    is too much to look at, or if tasks fit no run.
     """
     devices = [device for device, resources in graph.resources.items() if resources]
     # What runs on no device with resources is no part of a run.
@@ -26,7 +26,7 @@ def balanced_runs(graph: Graph, kept: Kept) -> list[int] | None:
         for task in graph.order
         if any(graph.resources[graph.tasks[task].options[index].device] for index in kept[task])
     ]
-    if len(devices) > MOST_DEVICES or not tasks:
+    if not tasks or len(tasks) ** 2 << len(devices) > MOST_CUTS:
         return None
     choices = [fastest(graph, kept, device=device) for device in devices]
     spans = [

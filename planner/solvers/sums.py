@@ -85,12 +85,6 @@ class Sum:
         """Give what an option costs by itself."""
         return option.energy if self.powered else option.duration
 
-    def value(self, places: Sequence[int], choice: Sequence[int]) -> int:
-        """Give the sum of a choice, whose classes are at `places`."""
-        options = (task.options[i] for task, i in zip(self.graph.tasks, choice, strict=True))
-        shared = sum(int(t.costs[tuple(places[task] for task in t.tasks)]) for t in self.terms)
-        return shared + sum(map(self.cost, options))
-
     def _passing(self, tensor: int) -> Term:
         """Give the cost of all transfers of a tensor, and of its export."""
         graph = self.graph

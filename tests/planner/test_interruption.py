@@ -90,6 +90,11 @@ def handlers():
         signal.signal(number, handler)
 
 
+def solve_heeding(problem, *arguments, **named):
+    with heeding():
+        return solve(problem, *arguments, **named)
+
+
 @pytest.fixture
 def press(monkeypatch):
     """Press Ctrl-C when a function is called for the n-th time; gives the list of its calls."""
@@ -122,13 +127,13 @@ def test_in_cp_sat(monkeypatch, workers):
     found = threading.Event()
     real = cpsat_engine.interruptible
 
-    def pressed(work, stop):
+    def pressed(work, stop, is_over):
         # From another thread, while the main one waits for the search.
         threading.Timer(0.2, lambda: (found.set(), os.kill(os.getpid(), signal.SIGINT))).start()
-        return real(work, stop)
+        return real(work, stop, is_over)
 
     monkeypatch.setattr(cpsat_engine, "interruptible", pressed)
-    result = solve(SHOP, "cpsat", workers=workers)
+    result = solve_heeding(SHOP, "cpsat", workers=workers)
     assert found.is_set()
     assert_best_so_far(SHOP, result)
 
@@ -137,7 +142,7 @@ def test_in_cp_sat(monkeypatch, workers):
 def test_in_a_search_of_our_own(press, name):
     begun = press(list_scheduling, name)
     searches = press(cpsat_engine, "_run", turn=0)
-    result = solve(SHOP)
+    result = solve_heeding(SHOP)
     assert begun
     assert_best_so_far(SHOP, result)
     assert searches == [], "nothing is begun after Ctrl-C"
@@ -146,7 +151,7 @@ def test_in_a_search_of_our_own(press, name):
 def test_further_objectives_are_not_begun(press):
     problem = shop((Measure.LATENCY, Measure.ENERGY))
     heuristics = press(list_scheduling, "improve")
-    result = solve(problem, "cpsat")
+    result = solve_heeding(problem, "cpsat")
     assert_best_so_far(problem, result)
     values = measures(problem, result.solution)
     assert [(one.measure, one.value) for one in result.proofs] == [
@@ -171,7 +176,8 @@ def test_further_problems_are_not_begun(press):
 def test_a_front_ends_with_its_points(press):
     solved = press(pareto, "solve", turn=3)
     few = shop(jobs=2)
-    found = pareto.front(few, (Measure.LATENCY, Measure.ENERGY))
+    with heeding():
+        found = pareto.front(few, (Measure.LATENCY, Measure.ENERGY))
     assert len(solved) == 3
     assert (found.interrupted, found.complete) == (True, False)
     first, last = found.points
@@ -183,7 +189,8 @@ def test_a_front_ends_with_its_points(press):
 
 def test_the_other_end_of_a_front_is_a_point(press):
     press(list_scheduling, "improve")
-    found = pareto.front(SHOP, (Measure.LATENCY, Measure.ENERGY))
+    with heeding():
+        found = pareto.front(SHOP, (Measure.LATENCY, Measure.ENERGY))
     assert found.interrupted
     assert len(found.points) == 1
 
@@ -191,10 +198,10 @@ def test_the_other_end_of_a_front_is_a_point(press):
 def test_nothing_remains_of_an_interruption(press):
     press(list_scheduling, "improve")
     before = signal.getsignal(signal.SIGINT)
-    assert solve(SHOP).interrupted
+    assert solve_heeding(SHOP).interrupted
     assert signal.getsignal(signal.SIGINT) is before
     assert not is_asked()
-    assert not solve(shop((Measure.ENERGY,))).interrupted
+    assert not solve_heeding(shop((Measure.ENERGY,))).interrupted
 
 
 def test_the_second_ctrl_c_is_what_it_was(monkeypatch):
@@ -219,7 +226,7 @@ def test_where_ctrl_c_is_ignored_it_stays_so():
 def test_other_threads_can_search():
     results = []
     thread = threading.Thread(
-        target=lambda: results.append(solve(shop((Measure.ENERGY,)), time_limit=10.0))
+        target=lambda: results.append(solve_heeding(shop((Measure.ENERGY,)), time_limit=10.0))
     )
     thread.start()
     thread.join()
@@ -312,9 +319,9 @@ SEARCHING = """\
 import sys
 from bnnplan.planner.solvers import cpsat_engine
 real = cpsat_engine.interruptible
-def announced(work, stop):
+def announced(*arguments):
     print("searching", file=sys.stderr, flush=True)
-    return real(work, stop)
+    return real(*arguments)
 cpsat_engine.interruptible = announced
 """
 DEAF = "cpsat_engine.cp_model.CpSolver.stop_search = lambda solver: None\n"

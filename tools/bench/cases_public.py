@@ -222,17 +222,17 @@ def _minimalloc(name: str, quick: bool) -> Outcome:
         for row in csv.DictReader(text.splitlines())
     ]
     began = time.perf_counter()
-    layout = lay_out(blocks_of(lives), capacity=CAPACITY, time_limit=1.0 if quick else 60.0)
+    layout = lay_out(blocks_of(lives))
     seconds = time.perf_counter() - began
     return Outcome(
         f"MiniMalloc {name}",
         "offsets within the capacity, within 60 s",
-        float(layout.total),
-        float(layout.bound),
-        "bytes",
+        layout.total / 1024,
+        layout.bound / 1024,
+        "KiB",
         seconds,
         layout.total <= CAPACITY and seconds <= 60,
-        float(CAPACITY),
+        CAPACITY / 1024,
         "the capacity",
         60.0,
         memory=peak_memory(),

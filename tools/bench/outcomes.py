@@ -102,10 +102,8 @@ def markdown(outcome: Outcome) -> str:
 
 
 def number(value: float | None) -> str:
-    """A number to three decimals; bytes and the like as they are."""
-    if value is None:
-        return ""
-    return f"{value:.3f}" if value < 1e6 else f"{value:.0f}"
+    """A number to three decimals."""
+    return "" if value is None else f"{value:.3f}"
 
 
 def results(outcome: Outcome) -> Iterator[Result]:

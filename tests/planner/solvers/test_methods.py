@@ -30,6 +30,7 @@ from bnnplan.planner.solvers import (
     Status,
     cpsat_engine,
     cpsat_latency,
+    cpsat_schedule_model,
     dynamic_programming,
     elimination,
     evaluate,
@@ -244,8 +245,9 @@ def test_why_nothing_connects():
 
 def test_a_wrong_infeasible_is_not_believed(monkeypatch):
     told = Answer(Status.INFEASIBLE, None, None, lambda _: 0)
-    monkeypatch.setattr(cpsat_latency, "run", lambda *_: told)
-    monkeypatch.setattr(cpsat_latency, "lower_bound", lambda *_, **__: 0)
+    monkeypatch.setattr(cpsat_schedule_model, "run", lambda *_: told)
+    monkeypatch.setattr(cpsat_latency, "ANNEALING_SHARE", 0.001)
+    monkeypatch.setattr(cpsat_latency, "least_objective", lambda *_, **__: 0)
     result = cpsat_latency.solve(BRANCHES)
     assert result.status is Status.FEASIBLE
     assert result.gap == 1.0
