@@ -27,13 +27,16 @@ class Agreement:
     tolerance : float
         The share that was asked for.
     agreed : bool
-        Whether that was reached; if not, the budget has ended.
+        Whether that was reached; if not, the budget has ended, or Ctrl-C was pressed.
+    interrupted : bool
+        Whether Ctrl-C ended it.
     """
 
     rounds: int
     error: float
     tolerance: float
     agreed: bool
+    interrupted: bool = False
 
     def __attrs_post_init__(self) -> None:
         check_figures("rounds of correcting costs", self.rounds)

@@ -131,7 +131,9 @@ def solve_on_board(
         if fallback is not None:
             ran.append(Ran.of(fallback.plan, measured[SINGLE_DEVICE]))
         known[plan.batch] = profile = corrected(profile, plan.transfers, ran)
-    ended = Agreement(turn, round(error, 6), how.tolerance, agreed)
+    ended = Agreement(
+        turn, round(error, 6), how.tolerance, agreed, interrupted=not agreed and is_asked()
+    )
     found = attrs.evolve(delivered(plan, fallback, measured), agreement=ended)
     is_uncertain = found.concurrent and profile.is_loaded
     is_compared = how.candidates > 1 or is_uncertain

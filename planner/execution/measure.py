@@ -14,6 +14,7 @@ from bnnplan.planner.board import USER
 from bnnplan.planner.execution.trace import EventKind, Trace
 from bnnplan.planner.plan import Measured, Ratio
 from bnnplan.planner.profile import Time
+from bnnplan.planner.solvers.interruption import is_asked
 from bnnplan.planner.statistics import percentile, summarize
 
 WARM_UP = 3
@@ -99,7 +100,7 @@ def measure(
     seconds: float,
     min_runs: int = MIN_RUNS,
 ) -> dict[str, Measurement]:
-    """Run all runners in turns until the time is spent.
+    """Run all runners in turns until the time is spent, or Ctrl-C asks for what there is.
 
     Parameters
     ----------
@@ -116,7 +117,7 @@ def measure(
             runner.run_encoded(arrays)
     end = time.monotonic() + seconds
     turn = 0
-    while turn * RUNS_A_TURN < min_runs or time.monotonic() < end:
+    while turn * RUNS_A_TURN < min_runs or (time.monotonic() < end and not is_asked()):
         order = list(runners)[:: 1 if turn % 2 else -1]
         for name in order:
             # The first run of a turn pays for what the others left: cold caches, sleeping teams.

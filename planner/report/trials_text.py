@@ -40,6 +40,11 @@ def agreement_text(found: Agreement) -> str:
             f"predicted and measured latency agree within {percent(found.error)} after {rounds} "
             f"{asked}"
         )
+    if found.interrupted:
+        return (
+            f"interrupted after {rounds}, with predicted and measured latency "
+            f"{percent(found.error)} apart {asked}"
+        )
     return (
         f"the budget ended after {rounds} with predicted and measured latency "
         f"{percent(found.error)} apart {asked}: the machine may be too busy to be planned for, "

@@ -1,8 +1,9 @@
-"""The assignment model: which option each task takes, where a plain sum is to be least.
+"""The assignment model: which option each task takes, whatever the times.
 
-That is so for energy, and for latency where only one thing can be busy at a time. The model has
-all conditions that a placement alone decides, and of the others (memory, times) what is necessary
-in any case. So its optimum is a bound, and the optimum of the problem if it passes the checker.
+It has all conditions that a placement alone decides, and of the others (memory, times) what is
+necessary in any case. Where energy is to be least, or latency while only one thing can be busy at a
+time, its objective is that sum; where memory is, the least that necessarily lies in all spaces. So
+its optimum is a bound, and the optimum of the problem if a schedule of it is as good.
 """
 
 from __future__ import annotations
@@ -46,23 +47,30 @@ class Assigned:
 
 
 class AssignmentModel:
-    """A model that minimises the energy, or else the sum of all durations."""
+    """A model that minimises the energy or memory, or else the sum of all durations."""
 
     def __init__(self, graph: Graph, kept: Kept, *, ordered: bool = False) -> None:
         self.model = cp_model.CpModel()
         self.placement = Placement(self.model, graph, kept)
-        MemoryConstraints(self.placement, ordered=ordered)
+        self.memory = MemoryConstraints(self.placement, ordered=ordered)
         latency = graph.problem.limit(Measure.LATENCY)
         if latency is not None and not graph.problem.is_pipeline and one_at_a_time(graph):
             total = self.placement.total()
             self.model.add_linear_expression_in_domain(total, cp_model.Domain(0, latency))
-        powered = graph.problem.objectives[0] is Measure.ENERGY
-        self.model.minimize(self.placement.energy() if powered else self.placement.total())
+        measure = graph.problem.objectives[0]
+        if measure is Measure.ENERGY:
+            self.model.minimize(self.placement.energy())
+        elif measure is Measure.MEMORY:
+            self.model.minimize(self.memory.total)
+        else:
+            self.model.minimize(self.placement.total())
 
-    def hint(self, choice: Sequence[int]) -> None:
-        """Start from a choice."""
+    def hint(self, choice: Sequence[int], solution: Solution | None = None) -> None:
+        """Start from a choice, and the peaks of memory of its solution if there is one."""
         hints: dict[int, int] = {}
         self.placement.hint(hints, choice)
+        if solution is not None:
+            self.memory.hint(hints, solution)
         for index, value in hints.items():
             self.model.add_hint(self.model.get_int_var_from_proto_index(index), value)
 
@@ -89,7 +97,7 @@ def assign(
     """
     assignment = AssignmentModel(graph, kept, ordered=ordered)
     if hint is not None:
-        assignment.hint(hint.choice)
+        assignment.hint(hint.choice, hint)
     choices: list[tuple[int, ...]] = []
 
     def confirm() -> Status:

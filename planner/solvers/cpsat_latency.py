@@ -1,8 +1,9 @@
 """CP-SAT for one inference, with proof.
 
 Where the objective is a plain sum that the placement decides (energy; latency where only one thing
-can ever be busy at a time), the placement alone is the model. Its conditions are necessary ones:
-if its optimum can be scheduled within all limits, that is the optimum of the problem. Otherwise the
+can ever be busy at a time), or the memory of all spaces, the placement alone is the first model.
+Its conditions are necessary ones: if its optimum can be scheduled within all limits, and is as good
+then (as the memory of a chain always is), that is the optimum of the problem. Otherwise the
 schedule model decides, with start times. Both start from the best heuristic plan as a complete
 hint. Where the schedule model does not prove it soon, annealing looks for better plans while the
 model, on the other workers, looks for a better bound.
@@ -16,13 +17,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 from attrs import evolve
 
-from bnnplan.planner.problem import Problem
+from bnnplan.planner.problem import Measure, Problem
 from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.base import SolverResult, Status, verified
 from bnnplan.planner.solvers.bounds import Kept, least_objective, lower_bound
 from bnnplan.planner.solvers.checking import check
 from bnnplan.planner.solvers.cpsat_assignment import assign
 from bnnplan.planner.solvers.cpsat_engine import Effort
+from bnnplan.planner.solvers.cpsat_memory import weighs
 from bnnplan.planner.solvers.cpsat_schedule_model import ScheduleModel, latest
 from bnnplan.planner.solvers.evaluation import schedule
 from bnnplan.planner.solvers.explaining import why_infeasible
@@ -31,6 +33,7 @@ from bnnplan.planner.solvers.list_scheduling import fitting, heuristic
 from bnnplan.planner.solvers.order_search import anneal, suits
 from bnnplan.planner.solvers.parts import in_circle
 from bnnplan.planner.solvers.presolve import undominated
+from bnnplan.planner.solvers.simplifying import simplified
 from bnnplan.planner.solvers.structure import Graph, is_sum, one_at_a_time
 
 METHOD = "cpsat"
@@ -39,13 +42,17 @@ SUPPORTS = EVERYTHING - {Feature.PIPELINE}
 # The share of the time limit that the heuristic may take; its count of tries ends it before.
 HEURISTIC_SHARE = 0.2
 
+# The share of the time that the placement may take where memory is to be least: its optimum is only
+# a bound where what else is alive depends on the order.
+PLACEMENT_SHARE = 0.5
+
 # The shares of the time left that go into a first run of the schedule model, which proves what is
 # easy, and into annealing, where the proof does not come at once.
 FIRST_SHARE = 0.1
-ANNEALING_SHARE = 0.75
+ANNEALING_SHARE = 0.9
 
 # The same for contiguous devices, whose model is larger: a first run of it, and a run without the
-# windows of parts. Beyond so many edges times pairs of contiguous devices the model only takes time.
+# windows of parts. Beyond so many edges times pairs of contiguous devices it only takes time.
 FIRST_CONTIGUOUS_SHARE = 0.3
 RELAXED_SHARE = 0.5
 VAST = 20_000
@@ -63,7 +70,27 @@ def solve(
     hint: Sequence[int] | None = None,
 ) -> SolverResult:
     """Solve any problem; parameters and result as for every `Solver`."""
-    return verified(problem, _Search(problem, time_limit, workers, seed, hint).result())
+    started = time.perf_counter()
+    simple = simplified(problem)
+    result = _Search(simple.problem, time_limit, workers, seed, hint).result()
+    solution = None if result.solution is None else simple.back(result.solution)
+    if result.solution is not None and solution is None:
+        left = max(0.1, time_limit - (time.perf_counter() - started))
+        return verified(problem, _Search(problem, left, workers, seed, hint).result())
+    bound = None if result.bound is None else simple.value(result.bound)
+    result = evolve(
+        result,
+        solution=solution,
+        objective=solution.objective if solution else None,
+        bound=bound,
+        runtime_s=time.perf_counter() - started,
+    )
+    if result.status is Status.INFEASIBLE:
+        graph = Graph(problem)
+        effort = Effort(started + time_limit, workers, seed)
+        reasons = why_infeasible(graph, undominated(graph), effort)
+        result = evolve(result, reasons=reasons, message="; ".join(reasons))
+    return verified(problem, result)
 
 
 class _Search:
@@ -97,16 +124,15 @@ class _Search:
     def result(self) -> SolverResult:
         """Search until the proof or the end of the time."""
         if not self._proven() and is_sum(self.graph):
-            self._solve_placement()
+            self._solve_placement(self.effort)
+        elif not self._proven() and self.problem.objectives[0] is Measure.MEMORY:
+            self._solve_placement(self._slice(PLACEMENT_SHARE))
         if not self._proven() and not self.infeasible and not self.effort.over:
             self._solve_schedule()
-        reasons: tuple[str, ...] = ()
         if self.best is not None:
             status = Status.OPTIMAL if self._proven() else Status.FEASIBLE
         elif self.infeasible:
             status = Status.INFEASIBLE
-            reasons = why_infeasible(self.graph, self.kept, self.effort)
-            self.message = "; ".join(reasons)
         else:
             status = Status.UNKNOWN
             self.message = self.message or "no plan found within the time limit"
@@ -118,7 +144,6 @@ class _Search:
             runtime_s=time.perf_counter() - self.started,
             method=METHOD,
             message=self.message,
-            reasons=reasons,
         )
 
     def _proven(self) -> bool:
@@ -140,12 +165,14 @@ class _Search:
         elif bound is not None:
             self.bound = max(self.bound, bound)
 
-    def _solve_placement(self) -> None:
-        """Find the placement with the least sum that no memory limit forbids outright."""
-        assigned = assign(self.graph, self.kept, self.effort, self.best)
+    def _solve_placement(self, effort: Effort) -> None:
+        """Find the best placement that no memory limit forbids outright."""
+        assigned = assign(self.graph, self.kept, effort, self.best)
         self._told(assigned.status, assigned.bound)
         for choice in assigned.choices[:TRIED]:
             self._found(fitting(self.graph, choice))
+            if weighs(self.graph) and not self._proven():
+                self._found(fitting(self.graph, choice, self.graph.order))
 
     def _solve_schedule(self) -> None:
         """Find start times as well."""

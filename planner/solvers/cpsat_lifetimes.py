@@ -1,23 +1,22 @@
 """Memory over time in the CP-SAT model: what is alive at any moment fits into its space.
 
 Live tensors are optional intervals whose length is variable; workspace is held while a task runs;
-weights make the capacity smaller. Where memory is an objective or limited as a whole, the peak of
-every space is a variable, and no space may be full beyond its peak.
+weights make the capacity smaller. Where memory is an objective or limited as a whole, the capacity
+is a variable.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attrs import define, field
 from ortools.sat.python import cp_model
 
-from bnnplan.planner.problem import Measure
 from bnnplan.planner.problem_rules import most_bytes
 from bnnplan.planner.solution import Solution
-from bnnplan.planner.solvers.checking import memory_peaks
-from bnnplan.planner.solvers.cpsat_engine import Expression, any_of
-from bnnplan.planner.solvers.cpsat_memory import weights
+from bnnplan.planner.solvers.cpsat_engine import any_of
+from bnnplan.planner.solvers.cpsat_memory import Room, weights
 from bnnplan.planner.solvers.cpsat_schedule import Schedule
-from bnnplan.planner.solvers.structure import Graph
 
 Life = tuple[int, str, bool]
 """A tensor, the port it lies at, and whether it was transferred there."""
@@ -35,45 +34,30 @@ class _Users:
         self.demands.append(demand)
 
 
-def weighs(graph: Graph) -> bool:
-    """Tell whether the memory of all spaces together matters."""
-    memory = Measure.MEMORY
-    return graph.problem.objectives[0] is memory or graph.problem.limit(memory) is not None
-
-
 class Lifetimes:
     """Adds the limits of every space to a schedule.
 
-    Attributes
+    Parameters
     ----------
-    total : linear expression
-        The sum of the peaks of all spaces, where that matters; at least what they hold.
+    times : Schedule
+    rooms : mapping
+        What each space may hold at most, where that matters.
     """
 
-    def __init__(self, times: Schedule) -> None:
+    def __init__(self, times: Schedule, rooms: Mapping[str, Room]) -> None:
         self.times = times
         self.placement = times.placement
         self.graph = times.graph
         self.model = times.model
+        self.rooms = rooms
         self.last: dict[Life, cp_model.IntVar] = {}
         self.length: dict[Life, cp_model.IntVar] = {}
         self.there: dict[tuple[int, str], cp_model.IntVar] = {}
         self.left: dict[str, cp_model.IntVar] = {}
-        self.peak: dict[str, cp_model.IntVar] = {}
-        if weighs(self.graph):
-            most = most_bytes(self.graph.problem)
-            for one in self.graph.problem.spaces:
-                capacity = self.graph.capacity.get(one.name, most)
-                self.peak[one.name] = self.model.new_int_var(0, capacity, f"peak_{one.name}")
-        self.total: Expression = sum(self.peak.values())
-        limit = self.graph.problem.limit(Measure.MEMORY)
-        if limit is not None:
-            self.model.add(self.total <= limit)
-        rooms: dict[str, cp_model.IntVar | int] = {**self.graph.capacity, **self.peak}
         for space, room in rooms.items():
             self._add_space(space, room)
 
-    def _add_space(self, space: str, room: cp_model.IntVar | int) -> None:
+    def _add_space(self, space: str, room: Room) -> None:
         """Weights and what is alive at any time fit into the room of a space."""
         graph, model, placement, times = self.graph, self.model, self.placement, self.times
         users = _Users()
@@ -155,7 +139,7 @@ class Lifetimes:
         return self.model.new_optional_interval_var(start, length, last, present, f"alive_{key}")
 
     def hint(self, hints: dict[int, int], solution: Solution) -> None:
-        """Add the values that a solution gives, after those of its schedule, to `hints`."""
+        """Add what a solution gives, after its schedule and the rooms of spaces, to `hints`."""
         graph = self.graph
         options = [t.options[i] for t, i in zip(graph.tasks, solution.choice, strict=True)]
         moves = {(move.tensor, move.target): move for move in solution.transfers}
@@ -175,10 +159,8 @@ class Lifetimes:
             hints[self.length[tensor, port, moved].index] = until - begin
         for (tensor, port), present in self.there.items():
             hints[present.index] = int((graph.tensors[tensor].name, port) in moves)
-        peaks = memory_peaks(graph.problem, solution)
         for space, left in self.left.items():
-            room = peaks[space] if space in self.peak else graph.capacity[space]
+            room = self.rooms[space]
+            most = room if isinstance(room, int) else hints[room.index]
             weight = sum(option.weight_bytes for option in options if option.space == space)
-            hints[left.index] = room - weight
-        for space, peak in self.peak.items():
-            hints[peak.index] = peaks[space]
+            hints[left.index] = most - weight

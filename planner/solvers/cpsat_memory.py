@@ -5,6 +5,9 @@ made before it and read after it lies somewhere: where it was produced or where 
 tensor is transferred, both ends of the transfer do. For chains this is the whole truth. Elsewhere
 a solution still has to be checked, since it depends on the order what else is alive.
 
+Where all memory together is minimised or limited, the most that each space holds is a variable, and
+the conditions hold for it too: so their least sum is a bound.
+
 For a given order there are conditions that are enough instead, where one thing runs at a time:
 every tensor lies where it is made from its maker to its last reader, and where it is transferred to
 from the first to the last task that may read it there.
@@ -17,12 +20,25 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from attrs import define
 from ortools.sat.python import cp_model
 
+from bnnplan.planner.problem import Measure
+from bnnplan.planner.problem_rules import most_bytes
+from bnnplan.planner.solution import Solution
+from bnnplan.planner.solvers.checking import memory_peaks
 from bnnplan.planner.solvers.cpsat_engine import Expression
 from bnnplan.planner.solvers.cpsat_placement import Placement
 from bnnplan.planner.solvers.structure import Graph, Link
 
+Room = cp_model.IntVar | int
+"""Bytes that a space may hold at most."""
+
 Slack = Mapping[str, cp_model.IntVar]
 """Bytes that a space is granted above its capacity, where infeasibility is to be explained."""
+
+
+def weighs(graph: Graph) -> bool:
+    """Tell whether the memory of all spaces together matters."""
+    memory = Measure.MEMORY
+    return graph.problem.objectives[0] is memory or graph.problem.limit(memory) is not None
 
 
 def weights(placement: Placement, space: str) -> Expression:
@@ -38,10 +54,14 @@ def weights(placement: Placement, space: str) -> Expression:
 
 @define
 class Held:
-    """Bytes in a space: terms of which each is one of several numbers of bytes."""
+    """Bytes in a space: terms of which each is one of several numbers of bytes.
+
+    Nothing has to be held where `waived` is 1.
+    """
 
     bytes: Expression = 0
     most: int = 0
+    waived: Expression = 0
 
     def add(self, ways: Iterable[tuple[int, cp_model.IntVar]]) -> None:
         """Add the bytes of the one of `ways` whose literal is true, if any is."""
@@ -51,15 +71,24 @@ class Held:
 
 
 class MemoryConstraints:
-    """Adds the conditions of every limited space to a placement.
+    """Adds the conditions of every limited space, and of all together, to a placement.
 
     Parameters
     ----------
     placement : Placement
     slack : mapping, optional
-        Bytes granted by space.
+        Bytes granted by space; the limit on all spaces together is not looked at then.
     ordered : bool
         Adds what is enough for the order of the graph, instead of what is necessary for any.
+
+    Attributes
+    ----------
+    peak : dict of str to variable
+        The most that each space holds, where the memory of all spaces matters.
+    rooms : mapping
+        The peaks, or else the capacities of limited spaces.
+    total : linear expression
+        The sum of the peaks.
     """
 
     def __init__(
@@ -69,18 +98,33 @@ class MemoryConstraints:
         self.graph: Graph = placement.graph
         self.slack = slack or {}
         self.ordered = ordered
-        if not self.graph.capacity:
+        self.peak: dict[str, cp_model.IntVar] = {}
+        if weighs(self.graph) and slack is None and not self.graph.problem.is_pipeline:
+            self._add_peaks()
+        self.total: Expression = sum(self.peak.values())
+        self.rooms: Mapping[str, Room] = self.peak or self.graph.capacity
+        if not self.rooms:
             return
         self.after = self.graph.descendants()
         self.lasting = self._lasting()
-        for space in self.graph.capacity:
-            self._add_space(space)
+        for space, room in self.rooms.items():
+            self._add_space(space, room + self.slack.get(space, 0))
 
-    def _add_space(self, space: str) -> None:
+    def _add_peaks(self) -> None:
+        model, problem = self.placement.model, self.graph.problem
+        most = most_bytes(problem)
+        for space in problem.spaces:
+            capacity = self.graph.capacity.get(space.name, most)
+            self.peak[space.name] = model.new_int_var(0, capacity, f"peak_{space.name}")
+        limit = problem.limit(Measure.MEMORY)
+        if limit is not None:
+            model.add(sum(self.peak.values()) <= limit)
+
+    def _add_space(self, space: str, room: Expression) -> None:
         """All weights, and what is held beside them at any time, fit into a space."""
         model = self.placement.model
-        capacity = self.graph.capacity[space]
-        granted = capacity + self.slack.get(space, 0)
+        # From so many bytes on a condition may bind.
+        binding = 0 if self.peak else self.graph.capacity[space]
         heaviest = sum(
             max(
                 (
@@ -96,10 +140,15 @@ class MemoryConstraints:
         taken = model.new_int_var(0, heaviest, f"taken_{space}")
         model.add(taken == weights(self.placement, space))
         self.placement.derived[taken.index] = lambda choice: self._weight(space, choice)
-        model.add(taken <= granted)
+        model.add(taken <= room)
         for held in self._moments(space):
-            if heaviest + held.most > capacity:
-                model.add(taken + held.bytes <= granted)
+            if held.most and heaviest + held.most > binding:
+                model.add(taken + held.bytes - held.most * held.waived <= room)
+
+    def hint(self, hints: dict[int, int], solution: Solution) -> None:
+        """Add the peaks of a solution to `hints`."""
+        peaks = memory_peaks(self.graph.problem, solution)
+        hints.update({variable.index: peaks[space] for space, variable in self.peak.items()})
 
     def _weight(self, space: str, choice: Sequence[int]) -> int:
         options = (t.options[index] for t, index in zip(self.graph.tasks, choice, strict=True))
@@ -108,17 +157,32 @@ class MemoryConstraints:
     def _moments(self, space: str) -> Iterator[Held]:
         """Give what is held beside the weights while each task runs and each edge is transferred.
 
-        What takes no time holds no memory.
+        What takes no time holds no memory. While a tensor is exported no more is held than while
+        its maker runs, if that takes time.
         """
         if self.ordered:
             yield from self._steps(space)
             return
-        for task in range(len(self.graph.tasks)):
+        for task, literals in enumerate(self.placement.option):
             options = self.graph.tasks[task].options
-            if all(options[index].duration for index in self.placement.option[task]):
-                yield self._running(space, task)
-                for link in self.graph.inputs[task]:
-                    yield self._transferring(space, link)
+            brief = [literal for index, literal in literals.items() if not options[index].duration]
+            if len(brief) < len(literals):
+                running = self._running(space, task)
+                running.waived = sum(brief)
+                yield running
+            for link in self.graph.inputs[task]:
+                moving = self._transferring(space, link)
+                if brief:
+                    moving.waived = 1 - sum(literal for _, literal in self._lengthy(link))
+                yield moving
+            if brief:
+                yield from (self._exporting(space, tensor) for tensor in self.graph.outputs[task])
+
+    def _lengthy(self, link: Link) -> Iterator[tuple[tuple[str, str], cp_model.IntVar]]:
+        """Give the ports between which an edge is transferred for a time, with the literal."""
+        for ((_, source), (_, target)), literal in self.placement.pair[link.number].items():
+            if self.graph.transfer_time(link.tensor, source, target):
+                yield (source, target), literal
 
     def _steps(self, space: str) -> Iterator[Held]:
         """Give all that may be held beside the weights at each step of the order of the graph."""
@@ -194,12 +258,11 @@ class MemoryConstraints:
 
     def _transferring(self, space: str, moving: Link) -> Held:
         """Give the bytes that must lie in a space while an edge is transferred, if it is."""
-        graph, placement = self.graph, self.placement
+        graph = self.graph
         held = Held()
         held.add(
-            (sum(self._bytes(space, moving.tensor, one) for one in (source, target)), literal)
-            for ((_, source), (_, target)), literal in placement.pair[moving.number].items()
-            if graph.transfer_time(moving.tensor, source, target)
+            (sum(self._bytes(space, moving.tensor, one) for one in ports), literal)
+            for ports, literal in self._lengthy(moving)
         )
         for tensor in self.lasting:
             maker = graph.source[tensor]
@@ -213,6 +276,16 @@ class MemoryConstraints:
             ]
             if later:
                 held.add(self._somewhere(space, later[-1]))
+        return held
+
+    def _exporting(self, space: str, tensor: int) -> Held:
+        """Give the bytes of a tensor in a space while it is exported, if it is."""
+        held = Held()
+        held.add(
+            (self._bytes(space, tensor, port), literal)
+            for port, literal in self.placement.exported[tensor].items()
+            if self.placement.export(tensor, port).duration
+        )
         return held
 
     def _somewhere(self, space: str, link: Link) -> Iterator[tuple[int, cp_model.IntVar]]:

@@ -14,7 +14,7 @@ from bnnplan.planner.solvers.bounds import Kept
 from bnnplan.planner.solvers.checking import check
 from bnnplan.planner.solvers.cpsat_circles import forbid_circles
 from bnnplan.planner.solvers.cpsat_engine import Effort, Expression, Kind, run
-from bnnplan.planner.solvers.cpsat_lifetimes import Lifetimes, weighs
+from bnnplan.planner.solvers.cpsat_lifetimes import Lifetimes
 from bnnplan.planner.solvers.cpsat_memory import MemoryConstraints
 from bnnplan.planner.solvers.cpsat_placement import Placement
 from bnnplan.planner.solvers.cpsat_schedule import Schedule
@@ -56,18 +56,17 @@ class ScheduleModel:
         self.placement = Placement(self.model, graph, kept, by_device=bool(graph.contiguous))
         equal = families(graph)
         use_in_order(self.placement, equal)
-        MemoryConstraints(self.placement)
-        spacious = bool(graph.capacity) or weighs(graph)
+        memory = MemoryConstraints(self.placement)
         most = latest(graph, best)
-        self.times = Schedule(self.placement, most, least, spacious=spacious)
+        self.times = Schedule(self.placement, most, least, spacious=bool(memory.rooms))
         windows = Windows(self.times)
         if ordered:
             forbid_circles(self.placement)
-        lifetimes = Lifetimes(self.times)
+        lifetimes = Lifetimes(self.times, memory.rooms)
         objectives: dict[Measure, Expression] = {
             Measure.LATENCY: self.times.latency,
             Measure.ENERGY: self.placement.energy(),
-            Measure.MEMORY: lifetimes.total,
+            Measure.MEMORY: memory.total,
         }
         objective = objectives[graph.problem.objectives[0]]
         self.model.minimize(objective)
@@ -77,7 +76,7 @@ class ScheduleModel:
         named = _relabelled(graph, best, equal)
         hints: dict[int, int] = {}
         self.placement.hint(hints, named.choice)
-        for part in (self.times, windows, lifetimes):
+        for part in (self.times, windows, memory, lifetimes):
             part.hint(hints, named)
         for index, value in hints.items():
             self.model.add_hint(self.model.get_int_var_from_proto_index(index), value)

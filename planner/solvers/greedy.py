@@ -43,10 +43,13 @@ def greedy_choice(graph: Graph) -> list[int]:
 
 def stated(
     problem: Problem, graph: Graph, choice: Sequence[int], method: str, started: float,
-    message: str = "",
+    message: str = "", order: Sequence[int] | None = None,
 ) -> SolverResult:  # fmt: skip
-    """Make a fixed choice a result: feasible if it keeps all rules, else unknown and why."""
-    solution = fitting(graph, choice)
+    """Make a fixed choice a result: feasible if it keeps all rules, else unknown and why.
+
+    `order` is of its tasks, for one inference; by default it is by ranks.
+    """
+    solution = fitting(graph, choice, order)
     if solution is None:
         tried = solution_of(graph, choice)
         fault = check(problem, tried)[0].message if tried else impossible(graph, choice)

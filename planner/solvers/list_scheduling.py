@@ -19,6 +19,7 @@ from bnnplan.planner.solvers.checking import check
 from bnnplan.planner.solvers.contiguous_heuristic import cut_orders
 from bnnplan.planner.solvers.evaluation import schedule
 from bnnplan.planner.solvers.features import EVERYTHING
+from bnnplan.planner.solvers.insertion import earliest_finish
 from bnnplan.planner.solvers.interruption import over
 from bnnplan.planner.solvers.presolve import undominated
 from bnnplan.planner.solvers.solutions import solution_of
@@ -72,6 +73,8 @@ def heuristic(
 ) -> Solution | None:
     """Give the best plan found before `deadline` (of ``time.perf_counter``); None if none fits."""
     found = [fitting(graph, choice) for choice in starts(graph, kept, hint)]
+    # In its own order as well: ranks may undo what was inserted.
+    found.append(fitting(graph, *earliest_finish(graph, kept)))
     if (graph.contiguous or graph.capacity) and not graph.problem.is_pipeline:
         found += cut_orders(graph, kept, partial(fitting, graph), deadline=deadline)
     distinct = dict.fromkeys(one for one in found if one is not None)
@@ -80,14 +83,18 @@ def heuristic(
     return min(improved, key=lambda one: one.objective, default=None)
 
 
-def fitting(graph: Graph, choice: Sequence[int]) -> Solution | None:
+def fitting(
+    graph: Graph, choice: Sequence[int], order: Sequence[int] | None = None
+) -> Solution | None:
     """Give the solution of a choice, in the first order that keeps all limits; None if none does.
+
+    The first order is the one given, or else by ranks; the last is that of the graph.
 
     None too where the choice itself is not allowed: groups, switches, parts in a circle.
     """
     if not keeps_wishes(graph, choice):
         return None
-    solution = solution_of(graph, choice)
+    solution = solution_of(graph, choice, order)
     if solution is None or not _limited(graph) or not check(graph.problem, solution):
         return solution
     if graph.problem.is_pipeline:

@@ -21,11 +21,14 @@ METHODS = {
     "exhaustive": "exhaustive",
     "greedy": "greedy",
     "gscip": "milp_gscip",
+    "heft": "heft",
     "highs": "milp_highs",
+    "layer-switching": "layer_switching",
     "list-scheduling": "list_scheduling",
     "load-fronts": "load_fronts",
     "part-splits": "part_splits",
     "pipe-it": "pipe_it",
+    "priority": "priority",
     "single-device": "single",
 }
 

@@ -33,7 +33,7 @@ BATCH = 256
 """Steps between two looks at the clock."""
 MARK = 8
 """Places in the order between two states that are kept."""
-CRITICAL = 0.7
+CRITICAL = 0.8
 """How often the task that is moved is one that the end waits for."""
 FAR = 20
 """Places in the order that a task moves at most."""

@@ -16,7 +16,9 @@ def undominated(graph: Graph) -> list[list[int]]:
 
     An option is dominated by another on the same device, at the same ports and in the same space
     that is not worse in any respect that matters (time, energy, bytes): put in its place, with the
-    same end, the other one keeps every solution right. Of equal options the first is kept.
+    same end, the other one keeps every solution right. Where no measure is a time, neither is how
+    long an option takes, but only whether it does: everything after it may come later, and while it
+    runs on nothing else begins. Of equal options the fastest is kept, and of these the first.
     """
     costs_of = _respects(graph)
     # Without a duration a task may move to an earlier stage, which can hold its tensors longer.
@@ -24,7 +26,7 @@ def undominated(graph: Graph) -> list[list[int]]:
     kept = []
     for task in graph.tasks:
         classes: dict[tuple[object, ...], list[int]] = {}
-        for index, option in enumerate(task.options):
+        for index, option in sorted(enumerate(task.options), key=lambda one: one[1].duration):
             key = (option.device, option.input_ports, option.output_ports, option.space)
             brief = staged and not option.duration
             classes.setdefault((*key, brief), []).append(index)
@@ -36,14 +38,15 @@ def undominated(graph: Graph) -> list[list[int]]:
 def _respects(graph: Graph) -> Callable[[Option], Costs]:
     """Give the function that tells what an option costs."""
     measures = _measures(graph)
-    timed = measures != {Measure.ENERGY} or bool(graph.capacity)
+    timed = bool(measures - {Measure.ENERGY, Measure.MEMORY}) or graph.problem.is_pipeline
+    lasting = _counts_bytes(graph)
     powered = Measure.ENERGY in measures
     summed = Measure.MEMORY in measures
 
     def costs(option: Option) -> Costs:
         counted = summed or option.space in graph.capacity
         return (
-            option.duration if timed else 0,
+            option.duration if timed else int(lasting and option.duration > 0),
             option.energy if powered else 0,
             option.weight_bytes if counted else 0,
             option.workspace_bytes if counted else 0,
@@ -62,9 +65,9 @@ def _counts_bytes(graph: Graph) -> bool:
 
 
 def _front(costs: list[Costs], group: list[int]) -> list[int]:
-    """Keep those of a class that no other one is as good as in every respect."""
+    """Keep those of a class that no other one is as good as in every respect; first ones first."""
     kept: list[int] = []
-    for index in sorted(group, key=lambda index: (costs[index], index)):
+    for index in sorted(group, key=costs.__getitem__):
         if not any(
             all(a <= b for a, b in zip(costs[other], costs[index], strict=True)) for other in kept
         ):

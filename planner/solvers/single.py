@@ -9,10 +9,12 @@ from functools import partial
 from bnnplan.planner.problem import Option, Problem
 from bnnplan.planner.problem_rules import ProblemError, listed
 from bnnplan.planner.solvers.base import SolverResult
+from bnnplan.planner.solvers.bounds import Kept
 from bnnplan.planner.solvers.features import EVERYTHING
 from bnnplan.planner.solvers.greedy import stated
 from bnnplan.planner.solvers.list_scheduling import fitting, improve
 from bnnplan.planner.solvers.presolve import undominated
+from bnnplan.planner.solvers.starts import fastest
 from bnnplan.planner.solvers.structure import Graph
 
 METHOD = "single-device"
@@ -79,8 +81,7 @@ def _restricted(
     graph: Graph, wanted: Callable[[Option], bool], method: str, time_limit: float
 ) -> SolverResult:
     """Plan with the wanted options wherever a task has one."""
-    started = time.perf_counter()
-    kept = []
+    kept: list[Sequence[int]] = []
     fallen = []
     for task, useful in zip(graph.tasks, undominated(graph), strict=True):
         indices = [index for index, option in enumerate(task.options) if wanted(option)]
@@ -89,12 +90,17 @@ def _restricted(
             if any(graph.resources[option.device] for option in task.options):
                 fallen.append(task.name)
         kept.append(indices)
-    choice: Sequence[int] = [
-        min(indices, key=lambda index: task.options[index].duration)
-        for task, indices in zip(graph.tasks, kept, strict=True)
-    ]
+    message = f"runs elsewhere: {listed(fallen)}" if fallen else ""
+    return within(graph, kept, method, time_limit, message)
+
+
+def within(
+    graph: Graph, kept: Kept, method: str, time_limit: float, message: str = ""
+) -> SolverResult:
+    """Give each task the fastest of its options in `kept`, improved by local search."""
+    started = time.perf_counter()
+    choice: Sequence[int] = fastest(graph, kept)
     start = fitting(graph, choice)
     if start is not None:
         choice = improve(graph, start, kept, deadline=started + time_limit).choice
-    message = f"runs elsewhere: {listed(fallen)}" if fallen else ""
     return stated(graph.problem, graph, choice, method, started, message)

@@ -12,13 +12,17 @@ from bnnplan.planner.solvers.pipelining import pipelined
 from bnnplan.planner.solvers.structure import Graph
 
 
-def solution_of(graph: Graph, choice: Sequence[int]) -> Solution | None:
-    """Give the pipeline of a choice, or its schedule by ranks where there is one inference.
+def solution_of(
+    graph: Graph, choice: Sequence[int], order: Sequence[int] | None = None
+) -> Solution | None:
+    """Give the pipeline of a choice, or its schedule where there is one inference.
+
+    That is by ranks, unless an order is given: all tasks, each after what it reads.
 
     The value of the first objective is stated; limits are not looked at. None if the choice needs
     an impossible transfer, or if contiguous parts wait for each other in a circle.
     """
-    return pipelined(graph, choice) if graph.problem.is_pipeline else schedule(graph, choice)
+    return pipelined(graph, choice) if graph.problem.is_pipeline else schedule(graph, choice, order)
 
 
 def evaluate(

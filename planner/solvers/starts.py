@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bnnplan.planner.problem import Measure, Option
 from bnnplan.planner.solvers.bounds import Kept
+from bnnplan.planner.solvers.insertion import earliest_finish
 from bnnplan.planner.solvers.joining import without_circles
 from bnnplan.planner.solvers.structure import Graph
 
@@ -25,7 +26,7 @@ def starts(graph: Graph, kept: Kept, hint: Sequence[int] | None) -> Iterator[Seq
 
 
 def _by_rules(graph: Graph, kept: Kept) -> Iterator[list[int]]:
-    yield earliest_finish(graph, kept)
+    yield earliest_finish(graph, kept)[0]
     yield fastest(graph, kept)
     for device in graph.resources:
         yield fastest(graph, kept, device=device)
@@ -105,51 +106,3 @@ def fastest(graph: Graph, kept: Kept, device: str | None = None) -> list[int]:
             )
         )
     return choice
-
-
-def earliest_finish(graph: Graph, kept: Kept) -> list[int]:
-    """Choose for each task, most urgent first, the option that ends first after its inputs.
-
-    Weights that no longer fit their space are passed over where another option fits.
-    """
-    choice = [0] * len(graph.tasks)
-    ends = [0] * len(graph.tasks)
-    free: dict[str, int] = {}
-    left = dict(graph.capacity)
-    for task in _urgent_first(graph, kept):
-        best: tuple[bool, int, int] | None = None
-        for index in kept[task]:
-            option = graph.tasks[task].options[index]
-            ready = entry = 0
-            possible = True
-            for link in graph.inputs[task]:
-                source = graph.tasks[link.source].options[choice[link.source]]
-                cost = graph.transfer_time(
-                    link.tensor, source.output_ports[link.output], option.input_ports[link.input]
-                )
-                possible &= cost is not None
-                ready = max(ready, ends[link.source] + (cost or 0))
-                entry = max(entry, graph.entry_time(source, option))
-            ready = max([ready, *(free.get(one, 0) for one in graph.resources[option.device])])
-            fits = option.weight_bytes <= left.get(option.space, option.weight_bytes)
-            found = (not (fits and possible), ready + entry + option.duration, index)
-            best = found if best is None else min(best, found)
-        assert best is not None
-        _, ends[task], choice[task] = best
-        option = graph.tasks[task].options[choice[task]]
-        free.update(dict.fromkeys(graph.resources[option.device], ends[task]))
-        if option.space in left:
-            left[option.space] -= option.weight_bytes
-    return choice
-
-
-def _urgent_first(graph: Graph, kept: Kept) -> list[int]:
-    """Order tasks by the longest way to the end with mean durations, as HEFT does."""
-    rest = [0.0] * len(graph.tasks)
-    place = {task: position for position, task in enumerate(graph.order)}
-    for task in reversed(graph.order):
-        durations = [graph.tasks[task].options[index].duration for index in kept[task]]
-        rest[task] += sum(durations) / len(durations)
-        for link in graph.inputs[task]:
-            rest[link.source] = max(rest[link.source], rest[task])
-    return sorted(range(len(rest)), key=lambda task: (-rest[task], place[task]))

@@ -142,6 +142,14 @@ def test_the_end_of_the_budget_is_told(monkeypatch, profile):
     assert "the budget ended after" in next(trial_text(plan))
 
 
+def test_ctrl_c_while_the_board_measures_is_told(monkeypatch, profile):
+    monkeypatch.setattr("bnnplan.planner.verification.is_asked", lambda: True)
+    plan, _ = tried(monkeypatch, profile, board_where({"a": 4000, "b": 9000}), tolerance=0.01)
+    assert plan.agreement.interrupted
+    assert plan.agreement.rounds == 1
+    assert next(trial_text(plan)).startswith("interrupted after 1 round, with predicted")
+
+
 def test_one_round_is_made_however_small_the_budget(monkeypatch, profile):
     plan, _ = tried(monkeypatch, profile, board_where({"a": 400, "b": 900}), budget=1e-9)
     assert plan.agreement.rounds == 1

@@ -132,6 +132,17 @@ def test_a_kernel_that_leaves_zeros_unwritten_is_never_offered(two_references, m
     assert "differs from the reference" in choice.rejections[0].reason
 
 
+def test_one_moment_that_was_taken_away_rules_no_kernel_out(two_references, monkeypatch):
+    network = chain()
+    bench = Workbench(network, two_references, 1)
+    monkeypatch.setattr(ReferenceBackend, "configurations", lambda *_: [Configuration()] * 3)
+    taken = iter((100, 8_000_000, 900, 120, 950))
+    monkeypatch.setattr(Oracle, "check_and_time", lambda *_: next(taken))
+    choice = survey(bench, network.nodes[0], "a", Oracle(bench, 0))
+    assert [candidate.hopeless for candidate in choice.candidates] == [False, False, True]
+    assert [candidate.first for candidate in choice.candidates] == [100, 120, 900]
+
+
 def test_an_unsupported_layer_gives_the_reason(two_references, monkeypatch):
     monkeypatch.setattr(ReferenceBackend, "supports", lambda *_: "too tired")
     with pytest.raises(ProfileError, match="no device can run layer 'first': a: too tired"):

@@ -47,7 +47,7 @@ def main() -> None:
         rows += results(outcome)
         failed += outcome.passed is False
     save(rows, options.json, where)
-    if failed and not options.quick:
+    if failed:
         raise SystemExit(f"{failed} cases did not reach what is aimed at")
 
 
@@ -83,6 +83,9 @@ def child(cases: list[Case], quick: bool) -> None:
     for case in cases:
         try:
             outcome = case.run(quick)
+            if quick and not outcome.passed:
+                # With so little time nothing is shown to be out of reach.
+                outcome = attrs.evolve(outcome, passed=None)
         except FileError as error:
             outcome = Outcome(case.name, "", note=f"not run: {error}; set BNNPLAN_DATA")
         except Exception as error:

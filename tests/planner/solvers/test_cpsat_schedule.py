@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
+from random_problems import make_problem
 
 from bnnplan.planner.problem import (
     Device,
@@ -179,6 +180,59 @@ def test_a_limit_on_latency_that_is_too_low():
     assert cpsat_latency.solve(problem).status is Status.INFEASIBLE
     problem = evolve(problem, limits=(Limit(Measure.LATENCY, 32),))
     assert cpsat_latency.solve(problem).status is Status.OPTIMAL
+
+
+def in_other_units(problem, ns, byte):
+    """The same problem with every time `ns` times as long, and every size `byte` times as large."""
+    factor = {Measure.LATENCY: ns, Measure.MEMORY: byte, Measure.ENERGY: 1}
+    return evolve(
+        problem,
+        tasks=tuple(
+            evolve(
+                task,
+                options=tuple(
+                    evolve(
+                        option,
+                        duration=option.duration * ns,
+                        weight_bytes=option.weight_bytes * byte,
+                        workspace_bytes=option.workspace_bytes * byte,
+                    )
+                    for option in task.options
+                ),
+            )
+            for task in problem.tasks
+        ),
+        tensors=tuple(
+            evolve(
+                tensor,
+                sizes=tuple(evolve(size, bytes=size.bytes * byte) for size in tensor.sizes),
+                transfers=tuple(evolve(m, duration=m.duration * ns) for m in tensor.transfers),
+                exports=tuple(evolve(e, duration=e.duration * ns) for e in tensor.exports),
+            )
+            for tensor in problem.tensors
+        ),
+        spaces=tuple(
+            evolve(space, capacity=None if space.capacity is None else space.capacity * byte)
+            for space in problem.spaces
+        ),
+        entries=tuple(evolve(entry, duration=entry.duration * ns) for entry in problem.entries),
+        limits=tuple(evolve(one, most=one.most * factor[one.measure]) for one in problem.limits),
+    )
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_large_numbers_change_nothing_but_the_unit(seed):
+    """With sizes near 10⁹ CP-SAT stated a bound above the optimum; nor is it any slower."""
+    objective = (Measure.MEMORY, Measure.LATENCY)[seed % 2]
+    problem = make_problem(
+        75 + seed, tasks=5, options=3, limited=True, exports=True, objective=objective,
+        limits=seed % 3 == 0, contiguous=seed % 4 == 0,
+    )  # fmt: skip
+    plain = cpsat_latency.solve(problem)
+    large = cpsat_latency.solve(in_other_units(problem, 10**9, 10**9))
+    assert plain.status is large.status
+    if plain.objective is not None:
+        assert large.objective == plain.objective * 10**9
 
 
 @pytest.mark.skipif(not LATENCY.exists(), reason=f"no {LATENCY}; set BNNPLAN_DATA")
