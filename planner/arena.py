@@ -1,23 +1,31 @@
 """Places blocks in one arena of memory: those that are alive at the same time never overlap.
 
-Finding the smallest arena is NP-hard, so heuristics are tried in turn, until one of them needs no
-more than the bytes that are alive at once, which no placement can beat. Sources: greedy by size,
-Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020; best fit and
-orders by size, lifetime and area as in TensorFlow Lite's and TVM's memory planners.
+Finding the smallest arena is NP-hard, so heuristics come first, which most often need no more than
+the bytes that are alive at once, which no placement can beat. Where they need more than there is
+room for, an exact search follows, and CP-SAT where that has found nothing.
 """
 
 from __future__ import annotations
 
-import itertools
-from bisect import insort
-from collections.abc import Callable, Iterator, Sequence
+import functools
+from collections.abc import Sequence
 
 from attrs import frozen
 
 from bnnplan.models.errors import BnnplanError
+from bnnplan.planner.arena_fit import fitted
+from bnnplan.planner.arena_parts import find_offsets
+from bnnplan.planner.arena_sections import bits, cover, maximal
+from bnnplan.planner.arena_skyline import Outcome
 
-TURNS = 40
-"""Placements tried from each order; all of them together take a second for 300 hard blocks."""
+STEPS = 400_000
+"""Questions of the search where there is a capacity: some 40 seconds for 200 hard blocks."""
+
+SHORT_STEPS = 2_000
+"""The same for each total that is tried where there is none: some tenths of a second."""
+
+TOTALS = 4
+"""Totals that are tried where there is no capacity, the bound first."""
 
 
 class ArenaError(BnnplanError):
@@ -57,11 +65,15 @@ class Blocks:
         For each block, a bit mask of the blocks that it must not overlap; symmetric.
     bound : int
         Bytes that no placement can do without.
+    sections : tuple of int, optional
+        Bit masks of blocks that all clash with each other, in order of time; each block and each
+        clash is in one. Empty where there is no such order.
     """
 
     sizes: tuple[int, ...]
     clashes: tuple[int, ...]
     bound: int
+    sections: tuple[int, ...] = ()
 
 
 @frozen
@@ -85,27 +97,28 @@ class Layout:
 
 def blocks_of(lives: Sequence[Life]) -> Blocks:
     """Blocks whose lives are intervals of steps: they clash where the intervals meet."""
-    clashes = [0] * len(lives)
-    alive: set[int] = set()
-    held = bound = 0
+    alive = held = bound = 0
+    sections: list[int] = []
+    grows = False
     # At equal steps births (0) come before deaths (1): intervals are closed.
     events = [(life.first, 0, index) for index, life in enumerate(lives)]
     events += [(life.last, 1, index) for index, life in enumerate(lives)]
     for _, death, index in sorted(events):
-        if death:
-            alive.remove(index)
-            held -= lives[index].size
-            continue
-        for other in alive:
-            clashes[index] |= 1 << other
-            clashes[other] |= 1 << index
-        alive.add(index)
-        held += lives[index].size
+        if death and grows:
+            sections.append(alive)
+        grows = not death
+        alive ^= 1 << index
+        held += -lives[index].size if death else lives[index].size
         bound = max(bound, held)
-    return Blocks(tuple(life.size for life in lives), tuple(clashes), bound)
+    clashes = [0] * len(lives)
+    for section in sections:
+        for index in bits(section):
+            clashes[index] |= section & ~(1 << index)
+    return Blocks(tuple(life.size for life in lives), tuple(clashes), bound, tuple(sections))
 
 
-def lay_out(blocks: Blocks, alignment: int = 64) -> Layout:
+@functools.lru_cache(maxsize=32)
+def lay_out(blocks: Blocks, alignment: int = 64, capacity: int | None = None) -> Layout:
     """Find a small arena; the same one every time.
 
     Parameters
@@ -113,73 +126,67 @@ def lay_out(blocks: Blocks, alignment: int = 64) -> Layout:
     blocks : Blocks
     alignment : int
         All offsets are multiples of it.
+    capacity : int, optional
+        Bytes that there is room for: less is not asked for, and to get there is worth more effort.
+        The arena is larger if that does not succeed.
     """
-    best = Layout((), 0, 0)
-    for order, fits in itertools.product(_orders(blocks), (_first_fit, _best_fit)):
-        for turn in range(TURNS):
-            found = _place(blocks, order, alignment, fits)
-            if found.total < best.total or not best.offsets:
-                best = found
-            if best.total <= blocks.bound:
-                return best
-            if turn < TURNS - 1:
-                _promote_highest(blocks, found, order)
+    offsets = fitted(blocks.sizes, blocks.clashes, alignment, blocks.bound)
+    best = _layout(blocks, offsets)
+    if capacity is not None and best.total <= capacity:
+        return best
+    if capacity is not None and blocks.bound <= capacity:
+        found = _within(blocks, alignment, capacity)
+        if found is not None:
+            return _layout(blocks, found)
+    return _smaller(blocks, alignment, best)
+
+
+def _smaller(blocks: Blocks, alignment: int, best: Layout) -> Layout:
+    """Try to get to the bound, or at least halfway there, again and again."""
+    goal = blocks.bound
+    for _ in range(TOTALS):
+        if goal >= best.total:
+            break
+        outcome, offsets = _search(blocks, alignment, goal, SHORT_STEPS)
+        if outcome is Outcome.FOUND:
+            best = _layout(blocks, offsets)
+        goal = (goal + best.total) // 2
     return best
 
 
-def _promote_highest(blocks: Blocks, layout: Layout, order: list[int]) -> None:
-    """Let the blocks that the arena ends with choose earlier, at half their place in the order."""
-    for place, index in enumerate(order):
-        if layout.offsets[index] + blocks.sizes[index] == layout.total:
-            order.insert(place // 2, order.pop(place))
+def _within(blocks: Blocks, alignment: int, capacity: int) -> Sequence[int] | None:
+    """Offsets within the capacity; None if none are found."""
+    outcome, offsets = _search(blocks, alignment, capacity, STEPS)
+    if outcome is Outcome.UNKNOWN:
+        # OR-Tools takes a second to import.
+        from bnnplan.planner.cpsat_offsets import offsets_by_cpsat
+
+        found = offsets_by_cpsat(
+            _units(blocks, alignment), _sections(blocks), capacity // alignment
+        )
+        return None if found is None else [alignment * offset for offset in found]
+    return offsets if outcome is Outcome.FOUND else None
 
 
-def _orders(blocks: Blocks) -> Iterator[list[int]]:
-    """Orders in which blocks are placed: the greatest first, by several measures of greatness."""
-    sizes, clashes = blocks.sizes, blocks.clashes
-    busy = [sum(size for i, size in enumerate(sizes) if mask >> i & 1) for mask in clashes]
-    lasting = [mask.bit_count() for mask in clashes]
-    measures: list[Callable[[int], tuple[int, int]]] = [
-        lambda i: (sizes[i], lasting[i]),
-        lambda i: (lasting[i], sizes[i]),
-        lambda i: (sizes[i] * (1 + lasting[i]), sizes[i]),
-        lambda i: (sizes[i] + busy[i], sizes[i]),
-    ]
-    for measure in measures:
-        yield sorted(range(len(sizes)), key=lambda i: (*(-x for x in measure(i)), i))
+def _search(blocks: Blocks, alignment: int, capacity: int, steps: int) -> tuple[Outcome, list[int]]:
+    """Search in units of the alignment."""
+    outcome, offsets = find_offsets(
+        _units(blocks, alignment), _sections(blocks), capacity // alignment, steps=steps
+    )
+    return outcome, [alignment * offset for offset in offsets]
 
 
-Gap = tuple[int, int]
-"""Where free memory starts, and where it ends."""
+def _units(blocks: Blocks, alignment: int) -> list[int]:
+    return [-(-size // alignment) for size in blocks.sizes]
 
 
-def _first_fit(gaps: Sequence[Gap]) -> int:
-    return gaps[0][0]
+def _sections(blocks: Blocks) -> list[int]:
+    """Sections of the blocks that have a size; others may lie anywhere."""
+    solid = sum(1 << index for index, size in enumerate(blocks.sizes) if size)
+    found = blocks.sections or cover(blocks.clashes)
+    return maximal([section & solid for section in found if section & solid])
 
 
-def _best_fit(gaps: Sequence[Gap]) -> int:
-    return min(gaps, key=lambda gap: (gap[1] - gap[0], gap[0]))[0]
-
-
-def _place(
-    blocks: Blocks, order: Sequence[int], alignment: int, fits: Callable[[Sequence[Gap]], int]
-) -> Layout:
-    """Place blocks one by one, each into a gap that `fits` chooses, or behind all others."""
-    offsets = [0] * len(blocks.sizes)
-    placed: list[tuple[int, int, int]] = []
-    total = 0
-    for index in order:
-        size, mask = blocks.sizes[index], blocks.clashes[index]
-        gaps: list[Gap] = []
-        end = 0
-        for start, until, other in placed:
-            if mask >> other & 1:
-                if start >= end + size:
-                    gaps.append((end, start))
-                end = max(end, -(-until // alignment) * alignment)
-        offset = fits(gaps) if gaps else end
-        offsets[index] = offset
-        if size:
-            insort(placed, (offset, offset + size, index))
-        total = max(total, offset + size)
-    return Layout(tuple(offsets), total, blocks.bound)
+def _layout(blocks: Blocks, offsets: Sequence[int]) -> Layout:
+    ends = (offset + size for offset, size in zip(offsets, blocks.sizes, strict=True))
+    return Layout(tuple(offsets), max(ends, default=0), blocks.bound)

@@ -11,10 +11,9 @@ from bnnplan.planner.choosing import Solved
 from bnnplan.planner.encoding import Encoding
 from bnnplan.planner.plan import Baseline
 from bnnplan.planner.plan_building import predict
-from bnnplan.planner.problem import Measure, Problem
-from bnnplan.planner.solvers import METHODS, single, solve, supports
+from bnnplan.planner.problem import Problem
+from bnnplan.planner.solvers import refusal, single, solve
 from bnnplan.planner.solvers.base import SolverError, SolverResult
-from bnnplan.planner.solvers.features import features
 from bnnplan.planner.solvers.lexicographic import with_objective
 
 SINGLE_DEVICE = "best single device"
@@ -27,8 +26,6 @@ HEURISTICS = {
     "pipe-it": "Pipe-it",
 }
 """Methods that others plan by, and what they are called here."""
-FOR_PIPELINES = frozenset({"pipe-it"})
-"""Those that plan pipelines only."""
 SECONDS = 1.0
 """For each heuristic; they take far less."""
 
@@ -83,12 +80,9 @@ def _each(
 def _heuristics(encoding: Encoding, board: Board) -> list[Baseline]:
     """What the heuristics find that understand the problem, for its first objective."""
     problem = with_objective(encoding.problem, encoding.problem.objectives[0])
-    asked = features(problem)
     found = []
     for method, name in HEURISTICS.items():
-        if method not in METHODS or not asked <= supports(method):
-            continue
-        if method in FOR_PIPELINES and encoding.problem.objectives[0] is not Measure.PERIOD:
+        if refusal(method, problem):
             continue
         try:
             result = solve(problem, method, time_limit=SECONDS)

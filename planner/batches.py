@@ -14,14 +14,9 @@ from bnnplan.planner.infeasible import infeasible_if_proven, nearest
 from bnnplan.planner.plan import BatchResult, InfeasibleError, NoPlanError
 from bnnplan.planner.profile import Profile
 from bnnplan.planner.request import Request
+from bnnplan.planner.solvers import is_complete
 from bnnplan.planner.solvers.base import Proven, Status
-from bnnplan.planner.solving import (
-    HEURISTICS,
-    SolveOptions,
-    encodings_of,
-    nothing_found,
-    solve_all,
-)
+from bnnplan.planner.solving import SolveOptions, encodings_of, nothing_found, solve_all
 
 SHOWN_REASONS = 3
 
@@ -67,8 +62,8 @@ class Batch:
         solved = solve_all(self.encodings, options, self.profile.batch)
         found = best(solved)
         if found.result.status is Status.INFEASIBLE:
-            found = nearest(solved, options)
-        if found.result.status is Status.UNKNOWN and options.method in HEURISTICS:
+            found = solved[nearest(self.encodings, options)]
+        if found.result.status is Status.UNKNOWN and not is_complete(options.method):
             found = infeasible_if_proven(found, self.encodings[-1], options)
         self.found = found
         self.fault = self._fault(found)

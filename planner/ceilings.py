@@ -63,9 +63,10 @@ def profile_ceilings(profile: Profile, board: Board) -> tuple[Profile, tuple[Una
 
 
 def keep_stated(profile: Profile, board: Board) -> Profile:
-    """The profile with the ceilings and power that `board` states, else with its own.
+    """The profile with the power that `board` states, and its ceilings; else with its own ones.
 
-    Boards that differ in these alone share a kept profile.
+    Boards that differ in these alone share a kept profile. Power is declared, so that of another
+    board says nothing; ceilings are measured, and hold for every board that states none.
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ def keep_stated(profile: Profile, board: Board) -> Profile:
             attrs.evolve(
                 device,
                 ceilings=same.ceilings or device.ceilings,
-                power_watts=device.power_watts if same.power_watts is None else same.power_watts,
+                power_watts=same.power_watts,
             )
         )
     return attrs.evolve(profile, board=attrs.evolve(profile.board, devices=devices))

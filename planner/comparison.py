@@ -133,7 +133,7 @@ def compare_plan(
         predicted[PEER] = None
     except BnnplanError as error:
         missing.append(f"{PEER}: {error}")
-    found = measure(runners, arrays, seconds=seconds)
+    found = measure(runners, arrays, seconds=seconds, precision=0.0)
     rows = [
         Row(name, predicted[name], result.time(), ratio_interval(result, found[PLAN]))
         for name, result in found.items()

@@ -17,7 +17,6 @@ from bnnplan.planner.execution.trace import EventKind
 from bnnplan.planner.plan import Baseline, Plan, Proof
 from bnnplan.planner.plan_building import build_plan
 from bnnplan.planner.planning import overfull
-from bnnplan.planner.problem import Measure
 from bnnplan.planner.profile import Profile
 from bnnplan.planner.report.units import amount, interval_text, times
 from bnnplan.planner.solvers.checking import check, measures
@@ -52,7 +51,7 @@ def fallback_of(plan: Plan, network: Network, profile: Profile) -> Fallback | No
     if single is None or not single.placements or single.placements == plan.assignment:
         return None
     message = "it has the better objective of what was found"
-    if plan.objective is Measure.LATENCY:
+    if plan.request.is_measurable:
         message = "chosen by measuring, against the solver's prediction"
     found, faults = stated(plan, single.placements, network, profile, SINGLE_DEVICE, message)
     return Fallback(found, faults)
@@ -106,7 +105,7 @@ def stated(
 
 def is_slower(plan: Plan, measured: Measurements) -> bool:
     """Whether a plan of the least latency is slower than the best single device, beyond doubt."""
-    if SINGLE_DEVICE not in measured or plan.objective is not Measure.LATENCY:
+    if SINGLE_DEVICE not in measured or not plan.request.is_measurable:
         return False
     return ratio_interval(measured[SINGLE_DEVICE], measured[PLAN]).high < 1.0
 
@@ -171,7 +170,7 @@ def delivered(plan: Plan, fallback: Fallback | None, measured: Measurements) -> 
 def _compared(plan: Plan, single: Plan, measured: Measurements) -> tuple[bool, str]:
     """Whether the best single device is better than the plan, and how both compare, in words."""
     measure = plan.objective
-    if measure is not Measure.LATENCY or plan.request.is_pipeline:
+    if not plan.request.is_measurable:
         mine, other = plan.proof.value, single.proof.value
         shown = f"predicted {amount(measure, mine)} of {measure} against {amount(measure, other)}"
         if other < mine:

@@ -11,11 +11,11 @@ from bnnplan.backends.interface import Configuration, Device
 from bnnplan.models.graph import Network, Node
 from bnnplan.planner import problem as pure
 from bnnplan.planner.board import USER, Board
+from bnnplan.planner.encoding_tensors import INPUT, port_name, ports_of, tensors_of
 from bnnplan.planner.offers import offered_placements, planned_duration, planned_energy
 from bnnplan.planner.profile import PlacementCost, Profile
 from bnnplan.planner.request import Request
 
-INPUT = "input "
 OUTPUT = "output "
 
 
@@ -104,11 +104,11 @@ def encode_problem(
     problem = pure.Problem(
         name=network.name,
         tasks=_tasks(network, placements, board, wanted),
-        tensors=tuple(_tensors(network, profile, placements)),
+        tensors=tensors_of(network, profile, placements),
         edges=tuple(_edges(network)),
         devices=(user, *devices),
         spaces=(pure.Space(USER), *spaces),
-        ports=tuple(_ports(placements, board)),
+        ports=ports_of(placements, board),
         entries=tuple(entries),
         objectives=wanted.objectives,
         limits=wanted.limits,
@@ -152,10 +152,6 @@ def _end(name: str, *, inputs: int = 0, outputs: int = 0) -> pure.Task:
     return pure.Task(name, (option,))
 
 
-def _port(space: str, format: str) -> str:
-    return f"{space}/{format}"
-
-
 def _task(
     node: Node, placements: Sequence[PlacementCost], board: Board, request: Request
 ) -> pure.Task:
@@ -167,8 +163,8 @@ def _task(
                 name=f"{cost.device} {cost.configuration.label}",
                 device=cost.device,
                 duration=planned_duration(cost, request),
-                input_ports=tuple(_port(space, f) for f in cost.input_formats),
-                output_ports=tuple(_port(space, f) for f in cost.output_formats),
+                input_ports=tuple(port_name(space, f) for f in cost.input_formats),
+                output_ports=tuple(port_name(space, f) for f in cost.output_formats),
                 space=space,
                 weight_bytes=cost.weight_bytes,
                 workspace_bytes=cost.workspace_bytes,
@@ -179,68 +175,9 @@ def _task(
     return pure.Task(node.name, tuple(options))
 
 
-def _ports(placements: dict[str, tuple[PlacementCost, ...]], board: Board) -> list[pure.Port]:
-    ports = {USER: pure.Port(USER, USER)}
-    for costs in placements.values():
-        for cost in costs:
-            space = board.device(cost.device).space.name
-            for format in (*cost.input_formats, *cost.output_formats):
-                name = _port(space, format)
-                ports[name] = pure.Port(name, space)
-    return list(ports.values())
-
-
-def _tensors(
-    network: Network, profile: Profile, placements: dict[str, tuple[PlacementCost, ...]]
-) -> list[pure.Tensor]:
-    board = profile.board
-    tensors = []
-    for name, kind in network.types.items():
-        nbytes = kind.nbytes(profile.batch)
-        maker = network.producers.get(name)
-        made: dict[str, str] = {}
-        if maker is None:
-            made[USER] = USER
-            source, output = INPUT + name, 0
-        else:
-            source, output = maker.name, maker.outputs.index(name)
-            for cost in placements[source]:
-                space = board.device(cost.device).space.name
-                made[_port(space, cost.output_formats[output])] = space
-        read: dict[str, str] = {USER: USER} if name in network.outputs else {}
-        for consumer in network.consumers[name]:
-            for cost in placements[consumer.name]:
-                space = board.device(cost.device).space.name
-                for tensor, format in zip(consumer.inputs, cost.input_formats, strict=True):
-                    if tensor == name:
-                        read[_port(space, format)] = space
-        transfers = []
-        for start, start_space in made.items():
-            for end, end_space in read.items():
-                cost_of = profile.transfer(start_space, end_space)
-                if start != end and cost_of is not None:
-                    duration = cost_of.duration(nbytes)
-                    resources = _transfer_resources(board, start_space, end_space)
-                    transfers.append(pure.Transfer(start, end, duration, resources))
-        sizes = [pure.TensorSize(port, 0 if port == USER else nbytes) for port in {**made, **read}]
-        tensors.append(pure.Tensor(name, source, output, tuple(sizes), tuple(transfers)))
-    return tensors
-
-
 def _busy(device: Device) -> frozenset[str]:
     """What a device occupies; one that names nothing still runs one layer at a time."""
     return device.resources or frozenset({f"device:{device.name}"})
-
-
-def _transfer_resources(board: Board, source: str, target: str) -> frozenset[str]:
-    """What a transfer keeps busy: the link, and the cores that both ends compute on."""
-    users = [
-        frozenset[str]().union(*(d.resources for d in board.devices if d.space.name == space))
-        for space in (source, target)
-        if space != USER
-    ]
-    shared = frozenset.intersection(*users) if users else frozenset[str]()
-    return shared | {"link:" + "-".join(sorted((source, target)))}
 
 
 def _edges(network: Network) -> list[pure.Edge]:

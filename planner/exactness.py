@@ -13,18 +13,13 @@ from bnnplan.planner.profiling.oracle import difference, reference_values
 
 def make_runner(bench: Workbench, plan: Plan) -> Runner:
     """A plan made ready to run on a workbench of its network and board."""
-    return Runner(bench, plan.assignment, plan.order, concurrent=plan.concurrent)
-
-
-def check_exact(bench: Workbench, runner: Runner, seed: int) -> None:
-    """Compare a runner's outputs with the reference backend's, on random input.
-
-    Raises
-    ------
-    PlanError
-        If integers or bits differ at all, or floats beyond their tolerance.
-    """
-    Reference(bench, seed).compare(runner)
+    return Runner(
+        bench,
+        plan.assignment,
+        plan.order,
+        concurrent=plan.concurrent,
+        capacities=plan.request.capacities(plan.board),
+    )
 
 
 class Reference:
@@ -48,7 +43,13 @@ class Reference:
         self.arrays: dict[str, np.ndarray] = check_feeds(bench.network, self._feeds, bench.batch)
 
     def compare(self, runner: Runner) -> None:
-        """Raise PlanError unless a runner's outputs are those wanted."""
+        """Compare a runner's outputs with those wanted.
+
+        Raises
+        ------
+        PlanError
+            If integers or bits differ at all, or floats beyond their tolerance.
+        """
         network = runner.network
         got = runner.run(self._feeds)
         for name in network.outputs:

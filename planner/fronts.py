@@ -9,13 +9,14 @@ import attrs
 from attrs import frozen
 
 from bnnplan.models.graph import Network
+from bnnplan.planner.infeasible import nearest
 from bnnplan.planner.plan import InfeasibleError, NoPlanError, Predicted
 from bnnplan.planner.plan_building import predict
 from bnnplan.planner.plan_errors import StoppedError
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.profile import PlacementCost, Profile
 from bnnplan.planner.request import Request
-from bnnplan.planner.solvers.pareto import Point, front
+from bnnplan.planner.solvers.pareto import Front, Point, front
 from bnnplan.planner.solving import SolveOptions, encodings_of
 
 
@@ -48,8 +49,8 @@ class PlanFront:
     points : tuple of FrontPoint
         From the least of the first measure to the least of the second.
     epsilon : float
-        Of every plan there is a point that is as good in the first measure, and at most this share
-        worse in the second.
+        For every plan there is a point that is at least as good in the first measure, and at most
+        this share worse in the second; 0 for the exact front.
     complete : bool
         Whether that is proven.
     interrupted : bool
@@ -100,40 +101,49 @@ def find_front(
     wanted = attrs.evolve(request, objectives=measures)
     encodings = encodings_of(network, profile, wanted)
     end = time.monotonic() + options.time_limit
-    found: list[FrontPoint] = []
-    complete = True
-    interrupted = False
-    reasons: tuple[str, ...] = ()
+    parts: list[Front] = []
     for number, encoding in enumerate(encodings):
         left = max(end - time.monotonic(), options.time_limit / 1000)
-        part = front(
-            encoding.problem,
-            measures,
-            options.method,
-            time_limit=left / (len(encodings) - number),
-            workers=options.workers,
-            seed=options.seed,
-            epsilon=epsilon,
-            progress=progress,
+        parts.append(
+            front(
+                encoding.problem,
+                measures,
+                options.method,
+                time_limit=left / (len(encodings) - number),
+                workers=options.workers,
+                seed=options.seed,
+                epsilon=epsilon,
+                progress=progress,
+            )
         )
-        complete &= part.complete
-        interrupted |= part.interrupted
-        reasons = part.reasons
-        for point in part.points:
-            predicted = predict(encoding, profile.board, point.solution)
-            chosen = encoding.chosen(point.solution.choice)
-            found.append(FrontPoint(predicted, point.optimal, chosen))
+    complete = all(part.complete for part in parts)
+    interrupted = any(part.interrupted for part in parts)
+    found = [
+        FrontPoint(
+            predict(encoding, profile.board, point.solution),
+            point.optimal and all(_is_exact(other) for other in parts if other is not part),
+            encoding.chosen(point.solution.choice),
+        )
+        for encoding, part in zip(encodings, parts, strict=True)
+        for point in part.points
+    ]
     if not found:
-        why = "; ".join(reasons)
         if complete:
+            why = "; ".join(parts[nearest(encodings, options)].reasons)
             raise InfeasibleError(f"no plan exists for {network.name!r}: {why}")
         if interrupted:
             raise StoppedError(f"interrupted before a plan was found for {network.name!r}")
+        why = "; ".join(parts[-1].reasons)
         raise NoPlanError(
             f"no plan found for {network.name!r} within {options.time_limit:g} s: {why}; raise "
             "--time-limit"
         )
     return PlanFront(measures, _undominated(found, measures), epsilon, complete, interrupted)
+
+
+def _is_exact(part: Front) -> bool:
+    """Whether no plan of a problem is missing that could be better than one of another problem."""
+    return part.complete and (part.epsilon == 0 or not part.points)
 
 
 def _undominated(

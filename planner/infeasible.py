@@ -21,26 +21,27 @@ PROOF_SECONDS = 10.0
 """For finding out what the search has not."""
 
 
-def nearest(solved: Sequence[Solved], options: SolveOptions) -> Solved:
-    """Of infeasible problems that differ in launches, the one whose reasons are those of all.
+def nearest(encodings: Sequence[Encoding], options: SolveOptions) -> int:
+    """Of infeasible problems that differ in launches, which one's reasons are those of all.
 
     What starting a program costs decides how far the least latency or period is from its limit; the
     problem where it is least tells what would have to give way.
     """
-    limited = [limit.measure for limit in solved[-1].encoding.problem.limits]
+    limited = [limit.measure for limit in encodings[-1].problem.limits]
     timed = [measure for measure in TIMED if measure in limited]
-    if not timed or len(solved) == 1:
-        return solved[-1]
-    seconds = min(PROOF_SECONDS, options.time_limit) / len(solved)
+    last = len(encodings) - 1
+    if not timed or last == 0:
+        return last
+    seconds = min(PROOF_SECONDS, options.time_limit) / len(encodings)
 
-    def least(one: Solved) -> float:
-        problem = one.encoding.problem
+    def least(number: int) -> float:
+        problem = encodings[number].problem
         others = tuple(limit for limit in problem.limits if limit.measure is not timed[0])
         free = with_objective(attrs.evolve(problem, limits=others), timed[0])
         found = solve(free, "auto", time_limit=seconds, workers=options.workers, seed=options.seed)
         return math.inf if found.objective is None else found.objective
 
-    return min(reversed(solved), key=least)
+    return min(range(last, -1, -1), key=least)
 
 
 def infeasible_if_proven(found: Solved, encoding: Encoding, options: SolveOptions) -> Solved:

@@ -44,7 +44,7 @@ def offered_placements(network: Network, profile: Profile, request: Request) -> 
     for node in network.nodes:
         costs = profile.layers[node.name]
         offers[node.name] = tuple(
-            cost for cost in costs.placements if _is_wanted(request, node.name, cost.device)
+            cost for cost in costs.placements if request.allows(node.name, cost.device)
         )
         if not offers[node.name]:
             raise InfeasibleError(_why_none(node.name, costs, profile.board, request))
@@ -79,11 +79,6 @@ def has_power(board: Board, devices: Iterable[str]) -> bool:
     return all(board.device(name).power_watts is not None for name in devices)
 
 
-def _is_wanted(request: Request, layer: str, device: str) -> bool:
-    pinned = request.pins.get(layer, device) == device
-    return pinned and (layer, device) not in request.forbidden
-
-
 def _why_none(layer: str, costs: LayerCosts, board: Board, request: Request) -> str:
     able = sorted({cost.device for cost in costs.placements})
     pinned = request.pins.get(layer)
@@ -105,6 +100,6 @@ def _require_power(board: Board, used: set[str]) -> None:
     if missing:
         raise RequestError(
             f"board {board.name!r} does not state the power of {listed(missing)}, so no energy is "
-            "known: write the board with 'bnnplan devices -o board.json', put the watts that the "
-            'device draws while it is busy into "power_watts", and give the file with --board'
+            f"known: say what each draws while it is busy, such as --power {missing[0]}=5, or in "
+            f"the board file (power_watts); --devices, or --forbid '*={missing[0]}', leaves one out"
         )

@@ -92,6 +92,7 @@ def build_plan(
             chosen,
             [row.name for row in rows],
             memory_peaks(encoding.problem, solution),
+            request.capacities(profile.board),
             concurrent=concurrent,
         ),
     )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from bnnplan.backends.interface import ALIGNMENT, Device, DeviceError
+from bnnplan.backends.registry import get_backend
+from bnnplan.models.errors import UnsupportedError
 from bnnplan.models.graph import Network, Node
-from bnnplan.planner.arena import lay_out
 from bnnplan.planner.board import USER, Board
+from bnnplan.planner.execution.arenas import Memory, arenas, memory_of, room_for_tensors
 from bnnplan.planner.execution.lifetimes import Lifetimes
 from bnnplan.planner.execution.staging import Staging
 from bnnplan.planner.plan import MemoryUse
@@ -20,6 +23,7 @@ def planned_memory(
     chosen: Mapping[str, PlacementCost],
     order: Sequence[str],
     predicted: Mapping[str, int],
+    capacities: Mapping[str, int | None],
     *,
     concurrent: bool,
 ) -> tuple[MemoryUse, ...]:
@@ -36,6 +40,8 @@ def planned_memory(
         Names of nodes, as scheduled.
     predicted : mapping of str to int
         What the solver counted in each space.
+    capacities : mapping of str to int or None
+        Bytes that each space may hold.
     concurrent : bool
         Whether devices run at the same time.
     """
@@ -46,29 +52,41 @@ def planned_memory(
     assignment = {name: (cost.device, cost.configuration) for name, cost in chosen.items()}
     staging = Staging(network, board, assignment, formats, order, concurrent=concurrent)
     lifetimes = Lifetimes(staging)
+    sizes = {place: network.types[place[0]].nbytes(batch) for place in staging.owners}
+    memories = {name: _memory(board.device(name)) for name in set(staging.owners.values())}
+    found = arenas(
+        sizes,
+        {tensor: kind.format for tensor, kind in network.types.items()},
+        {place: memories[name] for place, name in staging.owners.items()},
+        lifetimes.blocks,
+        room_for_tensors(staging, capacities, lambda node: chosen[node.name]),
+    )
     rows = []
     for space in (space for space in predicted if space != USER):
-        sizes = {
-            place: network.types[place[0]].nbytes(batch)
-            for place in staging.owners
-            if place[1] == space
-        }
         programs = [
             [chosen[node.name] for node in stage.segment.nodes]
             for stage in staging.stages
             if board.device(stage.segment.device).space.name == space
         ]
-        if not programs and not sizes:
+        here = {place: size for place, size in sizes.items() if place[1] == space}
+        if not programs and not here:
             continue
-        layout = lay_out(lifetimes.blocks(sizes))
         rows.append(
             MemoryUse(
                 space,
                 sum(cost.weight_bytes for costs in programs for cost in costs),
-                layout.total,
-                layout.bound,
+                sum(arena.nbytes for arena in found if arena.space == space),
+                lifetimes.blocks(here).bound,
                 sum(max(cost.workspace_bytes for cost in costs) for costs in programs),
                 predicted[space],
             )
         )
     return tuple(rows)
+
+
+def _memory(device: Device) -> Memory:
+    """How a device gives memory; as most do where it is out of reach."""
+    try:
+        return memory_of(get_backend(device.backend), device)
+    except (UnsupportedError, DeviceError):
+        return Memory(device.backend, ALIGNMENT)

@@ -162,12 +162,16 @@ class BatchResult:
         Of the whole batch; empty if nothing was found.
     note : str
         Why nothing was found.
+    corrected : bool
+        Whether it was planned with costs that were corrected by running it on the board; the
+        others with those of their profiles.
     """
 
     batch: int
     status: str
     objectives: tuple[Proven, ...] = field(default=(), converter=as_tuple)
     note: str = ""
+    corrected: bool = False
 
     def __attrs_post_init__(self) -> None:
         if not 1 <= self.batch <= MOST_IMAGES:

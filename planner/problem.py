@@ -39,7 +39,8 @@ every period and overlap. Then a choice alone decides everything:
   without resources, if that is larger.
 * Every task, transfer and export has a **stage**, the least one that is possible: it is not before
   the stage of what it waits for (the makers of what it reads, and their exports and transfers), and
-  after it unless the two share a resource or one of them takes no time. A part has one stage.
+  after it unless the two share a resource, or one of them is a transfer or export that takes no
+  time, or a task on a device without resources. A part has one stage.
 * The **latency** of a frame is the number of stages times the period.
 * A space holds all weights, and for each device that uses it the most that is held, at any of its
   tasks in the order of the graph (as listed, but depth first after what they read, by input), of:

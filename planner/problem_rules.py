@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from bnnplan.models.errors import BnnplanError
+from bnnplan.planner.problem_sums import horizon, most_bytes, most_energy
 
 if TYPE_CHECKING:
     from bnnplan.planner.problem import Edge, Problem, Tensor
@@ -241,37 +242,6 @@ def _check_sums(problem: Problem) -> None:
     largest = most_bytes(problem)
     if largest > LIMIT:
         raise ProblemError(f"all sizes add up to {largest} bytes; at most {LIMIT} is exact")
-
-
-def horizon(problem: Problem) -> int:
-    """Give a time (ns) that no plan needs to exceed: everything slowest, one after another."""
-    total = sum(max(option.duration for option in task.options) for task in problem.tasks)
-    total += max((entry.duration for entry in problem.entries), default=0) * len(problem.tasks)
-    for tensor in problem.tensors:
-        slowest: dict[str, int] = {}
-        for move in tensor.transfers:
-            slowest[move.target] = max(slowest.get(move.target, 0), move.duration)
-        total += sum(slowest.values())
-        total += max((export.duration for export in tensor.exports), default=0)
-    return total
-
-
-def most_energy(problem: Problem) -> int:
-    """Give an energy (nJ) that no plan exceeds."""
-    total = sum(max(option.energy for option in task.options) for task in problem.tasks)
-    for tensor in problem.tensors:
-        total += sum(move.energy for move in tensor.transfers)
-        total += max((export.energy for export in tensor.exports), default=0)
-    return total
-
-
-def most_bytes(problem: Problem) -> int:
-    """Give the bytes of everything at once: a limit at or above it never binds."""
-    total = sum(
-        max(option.weight_bytes + option.workspace_bytes for option in task.options)
-        for task in problem.tasks
-    )
-    return total + sum(size.bytes for tensor in problem.tensors for size in tensor.sizes)
 
 
 def _check_acyclic(problem: Problem) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import field, frozen
 
@@ -85,13 +85,13 @@ class Request:
             )
         for layer, device in self.forbidden:
             if self.pins.get(layer) == device:
-                raise RequestError(f"layer {layer!r} is pinned to {device!r} and forbidden there")
+                raise RequestError(f"{layer!r} is pinned to {device!r} and forbidden there")
         for group in self.colocated:
             pinned = {self.pins[layer]: layer for layer in group if layer in self.pins}
             if len(pinned) > 1:
                 (one, first), (other, second) = list(pinned.items())[:2]
                 raise RequestError(
-                    f"layers {first!r} and {second!r} are to run on one device, but are pinned to "
+                    f"{first!r} and {second!r} are to run on one device, but are pinned to "
                     f"{one!r} and {other!r}"
                 )
 
@@ -100,6 +100,11 @@ class Request:
         """Whether frames overlap: the period is minimised or limited."""
         return self.concerns(Measure.PERIOD)
 
+    @property
+    def is_measurable(self) -> bool:
+        """Whether running a plan measures the first objective: the latency of one batch alone."""
+        return self.objectives[0] is Measure.LATENCY and not self.is_pipeline
+
     def concerns(self, *measures: Measure) -> bool:
         """Whether one of some measures is minimised or limited."""
         asked = (*self.objectives, *(limit.measure for limit in self.limits))
@@ -107,45 +112,71 @@ class Request:
 
     def require(self, network: Network, board: Board) -> None:
         """Raise RequestError where a layer, device or memory space is unknown."""
-        layers = [node.name for node in network.nodes]
-        devices = [device.name for device in board.devices]
-        named = [*self.pins.items(), *self.forbidden]
-        for layer, device in named:
-            _require_known("layer", layer, layers)
-            _require_known("device", device, devices)
+        self.require_names(
+            Names([node.name for node in network.nodes]),
+            [device.name for device in board.devices],
+            [space.name for space in board.spaces],
+        )
+
+    def require_names(self, layers: Names, devices: Sequence[str], spaces: Sequence[str]) -> None:
+        """Raise RequestError where what is named is none of these."""
+        for layer, device in (*self.pins.items(), *self.forbidden):
+            require_known(layers.what, layer, layers.names)
+            require_known("device", device, devices)
         for group in self.colocated:
             for layer in group:
-                _require_known("layer", layer, layers)
+                require_known(layers.what, layer, layers.names)
         for space in self.memory:
-            _require_known("memory space", space, [space.name for space in board.spaces])
+            require_known("memory space", space, spaces)
+
+    def allows(self, layer: str, device: str) -> bool:
+        """Whether a layer may run on a device."""
+        pinned = self.pins.get(layer, device) == device
+        return pinned and (layer, device) not in self.forbidden
+
+    def capacity(self, space: str, known: int | None) -> int | None:
+        """What a memory space of a known capacity holds at most, bytes; None without a limit."""
+        sizes = (known, self.memory.get(space))
+        return min((size for size in sizes if size is not None), default=None)
 
     def capacities(self, board: Board) -> dict[str, int | None]:
         """What each memory space of a board holds at most, bytes; None without a limit."""
-        found: dict[str, int | None] = {}
-        for space in board.spaces:
-            known = (space.capacity, self.memory.get(space.name))
-            found[space.name] = min((size for size in known if size is not None), default=None)
+        return {space.name: self.capacity(space.name, space.capacity) for space in board.spaces}
+
+
+@frozen
+class Names:
+    """What can be pinned, forbidden and colocated.
+
+    Parameters
+    ----------
+    names : sequence of str
+        In their order.
+    what : str
+        What messages call one of them: ``layer``, or ``task`` of a problem.
+    """
+
+    names: Sequence[str]
+    what: str = "layer"
+
+    def matching(self, pattern: str) -> list[str]:
+        """What a name or a pattern such as ``conv*`` stands for, in the order of the names.
+
+        Raises
+        ------
+        RequestError
+            If there is none.
+        """
+        if pattern in self.names:
+            return [pattern]
+        found = [name for name in self.names if fnmatch.fnmatchcase(name, pattern)]
+        if not found:
+            require_known(self.what, pattern, self.names)
         return found
 
 
-def layers_matching(pattern: str, network: Network) -> list[str]:
-    """The layers that a name or a pattern such as ``conv*`` stands for, in the network's order.
-
-    Raises
-    ------
-    RequestError
-        If there is none.
-    """
-    names = [node.name for node in network.nodes]
-    if pattern in names:
-        return [pattern]
-    found = [name for name in names if fnmatch.fnmatchcase(name, pattern)]
-    if not found:
-        _require_known("layer", pattern, names)
-    return found
-
-
-def _require_known(what: str, name: str, known: Iterable[str]) -> None:
+def require_known(what: str, name: str, known: Iterable[str]) -> None:
+    """Raise RequestError where a name is none of those known, with those that are near."""
     names = list(known)
     if name in names:
         return

@@ -16,25 +16,8 @@ from bnnplan.planner.plan_errors import NoPlanError, StoppedError
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.profile import Profile
 from bnnplan.planner.request import Request
-from bnnplan.planner.solvers import solve
+from bnnplan.planner.solvers import is_complete, solve
 from bnnplan.planner.solvers.base import SolverResult
-
-HEURISTICS = frozenset(
-    {
-        "dynamic-programming",
-        "elimination",
-        "greedy",
-        "heft",
-        "layer-switching",
-        "list-scheduling",
-        "load-fronts",
-        "part-splits",
-        "pipe-it",
-        "priority",
-        "single-device",
-    }
-)
-"""Methods that may miss a plan that there is, however much time they have."""
 
 
 @frozen
@@ -132,7 +115,7 @@ def nothing_found(name: str, result: SolverResult, options: SolveOptions) -> NoP
     method, why = options.method, result.message
     if result.interrupted:
         return StoppedError(f"interrupted before a plan was found for {name!r}")
-    if method in HEURISTICS:
+    if not is_complete(method):
         return NoPlanError(
             f"method {method!r} finds no plan for {name!r}: {why}; another --method, such as "
             "auto, may"

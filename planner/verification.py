@@ -16,9 +16,8 @@ from bnnplan.planner.exactness import Reference, make_runner
 from bnnplan.planner.execution.measure import Measurement, measure
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.measured_candidates import with_best_candidate
-from bnnplan.planner.plan import Agreement, Plan
+from bnnplan.planner.plan import Agreement, NoPlanError, Plan
 from bnnplan.planner.planning import find_plan
-from bnnplan.planner.problem import Measure
 from bnnplan.planner.profile import Profile
 from bnnplan.planner.request import Request
 from bnnplan.planner.solvers.interruption import is_asked
@@ -98,6 +97,9 @@ def solve_on_board(
     ------
     PlanError
         If the plan does not compute what the reference backend computes.
+    RequestError, InfeasibleError, NoPlanError
+        As for :func:`bnnplan.planner.planning.find_plan`. Once a plan has run, it is given where
+        none is found for the corrected costs in time.
     """
     offered = [profiles] if isinstance(profiles, Profile) else list(profiles)
     known = {profile.batch: profile for profile in offered}
@@ -112,10 +114,23 @@ def solve_on_board(
         turn += 1
         spent = time.monotonic() - begin
         tell(min(1.0, spent / max(how.budget, 1e-9)), f"round {turn}: solving and running the plan")
-        plan = find_plan(
-            network, list(known.values()), request=request, source=source, options=options
-        )
+        try:
+            plan = find_plan(
+                network, list(known.values()), request=request, source=source, options=options
+            )
+        except NoPlanError:
+            if turn == 1:
+                raise
+            # The plan of the last round has run: it is worth more than none.
+            turn -= 1
+            break
         profile = known[plan.batch]
+        plan = attrs.evolve(
+            plan,
+            batches=[
+                attrs.evolve(row, corrected=known[row.batch] not in offered) for row in plan.batches
+            ],
+        )
         if plan.batch not in tests:
             bench = Workbench(network, profile.board, plan.batch)
             tests[plan.batch] = Reference(bench, how.seed)
@@ -130,14 +145,14 @@ def solve_on_board(
         ran = [Ran.of(plan, measured[PLAN])]
         if fallback is not None:
             ran.append(Ran.of(fallback.plan, measured[SINGLE_DEVICE]))
-        known[plan.batch] = profile = corrected(profile, plan.transfers, ran)
+        known[plan.batch] = corrected(profile, plan.transfers, ran)
     ended = Agreement(
         turn, round(error, 6), how.tolerance, agreed, interrupted=not agreed and is_asked()
     )
     found = attrs.evolve(delivered(plan, fallback, measured), agreement=ended)
     is_uncertain = found.concurrent and profile.is_loaded
     is_compared = how.candidates > 1 or is_uncertain
-    if found.objective is Measure.LATENCY and is_compared and not is_asked():
+    if found.request.is_measurable and is_compared and not is_asked():
         tell(1.0, "measuring candidates")
         found = with_best_candidate(
             found,

@@ -169,6 +169,21 @@ def table(
     return Rows(*columns, left=left, optional=optional, wrapped=wrapped)
 
 
+def refuse_overwriting(output: Path | None, *inputs: Path | str | None) -> None:
+    """Raise typer.BadParameter where a file would be written over one that is read.
+
+    None stands for a file that is not asked for, or not read; names of the zoo are no files.
+    """
+    for file in inputs:
+        if output is None or file is None or str(file) in ZOO:
+            continue
+        if os.path.realpath(file) == os.path.realpath(output):
+            raise typer.BadParameter(
+                f"{output}: is read by this command, and would be overwritten; name another file "
+                "for the result"
+            )
+
+
 def require_writable(*files: Path | None) -> None:
     """Raise FileError where a file that is asked for can certainly not be written.
 

@@ -23,6 +23,7 @@ from bnnplan.planner.cli.common import (
     console,
     print_json,
     progress_bar,
+    refuse_overwriting,
     require_writable,
 )
 from bnnplan.planner.cli.planned import open_plan, open_runner
@@ -50,6 +51,7 @@ def evaluate(
     """Print the accuracy of a network on the test images of a data set."""
     if data is None:
         raise typer.BadParameter("--data is missing: say where the data set is, with --data DIR")
+    refuse_overwriting(predictions, net, data, board)
     require_writable(predictions)
     dataset = load_dataset(data, limit=limit)
     plan, network = open_plan(net, board=board, devices=devices, batch=batch, budget=10, quiet=json)

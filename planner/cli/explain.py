@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Annotated
 
@@ -27,10 +26,11 @@ from bnnplan.planner.cli.common import (
     progress_bar,
 )
 from bnnplan.planner.cli.planned import open_plan, whole_profile
-from bnnplan.planner.plan import Plan, PlanError
-from bnnplan.planner.problem_rules import listed
+from bnnplan.planner.cli.solve_options import MOST_WORKERS
+from bnnplan.planner.plan import Plan
 from bnnplan.planner.profile import Profile, load_profile
 from bnnplan.planner.profiling import Options
+from bnnplan.planner.request import require_known
 
 
 def explain(
@@ -61,7 +61,9 @@ def explain(
     time_limit: Annotated[
         float, typer.Option(min=0.001, help="Seconds for all that is solved again.")
     ] = 20.0,
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Threads of the solver.")] = 2,
+    workers: Annotated[
+        int, typer.Option(min=1, max=MOST_WORKERS, help="Threads of the solver.")
+    ] = 2,
     seed: Seed = 0,
     verbose: Verbose = False,
     json: Json = False,
@@ -82,7 +84,7 @@ def explain(
         quiet=json,
     )
     if layer is not None:
-        _require_layer(net, layer)
+        require_known("layer", layer, [node.name for node in net.nodes])
     costs = _costs(net, opened, profile, Options(budget=budget, seed=seed), quiet=json)
     from bnnplan.planner.explanation.layer import explain_layer
     from bnnplan.planner.explanation.overview import explain_plan
@@ -114,21 +116,12 @@ def explain(
         console.print(part)
 
 
-def _require_layer(network: Network, layer: str) -> None:
-    names = [node.name for node in network.nodes]
-    if layer in names:
-        return
-    near = difflib.get_close_matches(layer, names, n=3)
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it has {listed(names)}"
-    raise PlanError(f"network {network.name!r} has no layer {layer!r}; {hint}")
-
-
 def _costs(
     network: Network, plan: Plan, file: Path | None, options: Options, *, quiet: bool
 ) -> Profile:
     """The profile of a file, or the one of the plan's network, board and batch in the cache."""
     if file is not None:
-        return load_profile(file)
+        return keep_stated(load_profile(file), plan.board)
     # Costs that are measured anew would not be those of the plan.
     if (kept := kept_profile(network, plan.board, plan.batch)) is not None:
         return keep_stated(kept, plan.board)

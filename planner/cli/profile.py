@@ -29,6 +29,7 @@ from bnnplan.planner.cli.common import (
     open_lowered,
     print_json,
     progress_bar,
+    refuse_overwriting,
     require_writable,
     table,
 )
@@ -70,6 +71,7 @@ def profile(
     most that its device can do, which is measured as well (2 seconds a device) unless the board
     file states it; "set by" says which ceiling that is. 100 % cannot be passed but by noise.
     """
+    refuse_overwriting(output, net, board)
     require_writable(output)
     network = open_lowered(net)
     detected = board_of(open_board(board, devices), quiet=json)

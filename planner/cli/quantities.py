@@ -9,7 +9,10 @@ import typer
 
 NANOSECONDS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9}
 NANOJOULES = {"nJ": 1, "uJ": 10**3, "µJ": 10**3, "mJ": 10**6, "J": 10**9}
+MILLIWATTS = {"": 10**3, "mW": 1, "W": 10**3}
 BYTES = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+MOST_CHARACTERS = 40
+"""Of a quantity: whatever is longer is far beyond all that can be planned."""
 _FORM = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*([^\d\s.]*)\s*")
 
 
@@ -23,6 +26,11 @@ def nanojoules(option: str, text: str) -> int:
     return _whole(option, text, NANOJOULES, "3mJ")
 
 
+def watts(option: str, text: str) -> float:
+    """A power in watts, to a thousandth; a number alone is one of watts."""
+    return _whole(option, text, MILLIWATTS, "2.5W") / 1000
+
+
 def sized(option: str, text: str) -> int:
     """A size in whole bytes; a number alone is one of bytes."""
     return _whole(option, text, BYTES, "64MiB")
@@ -34,8 +42,12 @@ def _whole(option: str, text: str, units: dict[str, int], example: str) -> int:
     Raises
     ------
     typer.BadParameter
-        If it is no number, or has no known unit.
+        If it is no number, has no known unit, or is too long.
     """
+    if len(text) > MOST_CHARACTERS:
+        raise typer.BadParameter(
+            f"{option} {text[:MOST_CHARACTERS]}…: must have at most {MOST_CHARACTERS} characters"
+        )
     found = _FORM.fullmatch(text)
     known = ", ".join(unit for unit in units if unit and unit.isascii())
     if found is None or found[2] not in units:

@@ -23,6 +23,7 @@ from bnnplan.planner.cli.common import (
     complete_plan,
     console,
     print_json,
+    refuse_overwriting,
     require_writable,
 )
 from bnnplan.planner.cli.inputs import RANDOM, read_feeds
@@ -78,6 +79,7 @@ def run(
     """Run a plan; prints the top classes of each image, and latency with --repeat."""
     if input and len(input) > 1:
         raise typer.BadParameter("--input: only one is run; put several images into one .npy file")
+    refuse_overwriting(trace, plan, network, board, *(input or ()))
     require_writable(trace)
     opened, net = open_plan(
         plan, network=network, board=board, devices=devices, batch=batch, seed=seed, quiet=json

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
+import attrs
 import typer
 
 from bnnplan.models.graph import Network
@@ -24,9 +25,11 @@ from bnnplan.planner.cli.common import (
     open_lowered,
     print_json,
     progress_bar,
+    refuse_overwriting,
     require_writable,
 )
 from bnnplan.planner.cli.planned import source_of
+from bnnplan.planner.cli.power import powers_of, with_power
 from bnnplan.planner.cli.put import Put
 from bnnplan.planner.cli.solve_front import print_front, two_measures
 from bnnplan.planner.cli.solve_problem import solve_problem
@@ -41,7 +44,7 @@ from bnnplan.planner.planning import find_plan
 from bnnplan.planner.profile import Profile
 from bnnplan.planner.profiling import Options
 from bnnplan.planner.report.plan_text import print_plan
-from bnnplan.planner.request import Request
+from bnnplan.planner.request import Names, Request
 from bnnplan.planner.solvers import METHODS
 from bnnplan.planner.solvers.interruption import heeding
 from bnnplan.planner.solving import SolveOptions, encodings_of
@@ -65,6 +68,7 @@ def solve(
     epsilon: asked.Epsilon = None,
     board: BoardFile = None,
     devices: DeviceNames = None,
+    power: asked.Powers = None,
     profile: asked.Profiles = None,
     problem: asked.ProblemFile = None,
     run: Annotated[
@@ -104,6 +108,7 @@ def solve(
             "NET": net,
             "--board": board,
             "--devices": devices,
+            "--power": power or None,
             "--batch": batch,
             "--profile": profile,
             "--problem": problem,
@@ -116,24 +121,35 @@ def solve(
         }
     )
     measures, batches = two_measures(pareto, epsilon), batches_of(batch)
+    powers = powers_of(power or [])
+    if measures is not None and len(batches or profile or ()) > 1:
+        raise typer.BadParameter("--pareto finds the front of one batch: name one")
+    refuse_overwriting(output, net, problem, board, *(profile or ()))
     require_writable(output)
     options = SolveOptions(method=method, time_limit=time_limit, workers=workers, seed=seed)
     put = Put(output, json)
     if problem is not None:
         with heeding():
-            solve_problem(problem, options, measures, epsilon or 0.0, put, dry_run=dry_run)
+            solve_problem(
+                *(problem, wishes, options, measures, epsilon or 0.0, put),
+                dry_run=dry_run,
+                verbose=verbose,
+            )
         return
     text = net or DEFAULT
     network, source = open_lowered(text), source_of(text)
-    request = wishes.request(network)
+    request = wishes.request(Names([node.name for node in network.nodes]))
     is_run = run and not profile and not dry_run and measures is None
     trial = trial_of(
         request, candidates, is_run=is_run, tolerance=tolerance, budget=budget, seed=seed
     )
     if profile:
-        profiles = read_profiles(profile, network, batches)
+        profiles = [
+            attrs.evolve(one, board=with_power(one.board, powers))
+            for one in read_profiles(profile, network, batches)
+        ]
     else:
-        detected = board_of(open_board(board, devices), quiet=json)
+        detected = with_power(board_of(open_board(board, devices), quiet=json), powers)
         request.require(network, detected)
         profiling = Options(budget=budget, seed=seed)
         profiles = measured_profiles(
@@ -144,11 +160,12 @@ def solve(
         print_size([one.problem for one in encodings], options, put)
         return
     if measures is not None:
-        if len(profiles) > 1:
-            raise typer.BadParameter("--pareto finds the front of one batch: name one with --batch")
-        used = profiles[0]
+        (used,) = profiles
         with heeding():
-            print_front(network, used, measures, epsilon or 0.0, request, options, source, put)
+            print_front(
+                *(network, used, measures, epsilon or 0.0, request, options, source, put),
+                verbose=verbose,
+            )
         return
     with heeding():
         plan, used = _plan(

@@ -58,6 +58,8 @@ def print_front(
     options: SolveOptions,
     source: str,
     put: Put,
+    *,
+    verbose: bool,
 ) -> None:
     """Find the front of a network and print it."""
     with progress_bar(f"planning {network.name}", enabled=not put.json) as tell:
@@ -93,8 +95,10 @@ def print_front(
             for point in found.points
         ],
     }
-    shares = [_shares([cost.device for cost in p.placements.values()]) for p in found.points]
-    _put_out(document, measures, shares, put, interrupted=found.interrupted)
+    places = [
+        {name: cost.device for name, cost in point.placements.items()} for point in found.points
+    ]
+    _put_out(document, measures, places, put, interrupted=found.interrupted, verbose=verbose)
 
 
 def print_problem_front(
@@ -103,6 +107,8 @@ def print_problem_front(
     epsilon: float,
     options: SolveOptions,
     put: Put,
+    *,
+    verbose: bool,
 ) -> None:
     """Find the front of a problem and print it."""
     with progress_bar(f"solving {problem.name}", enabled=not put.json) as tell:
@@ -142,8 +148,11 @@ def print_problem_front(
             for point, options_ in zip(found.points, chosen, strict=True)
         ],
     }
-    shares = [_shares([option.device for option in options_]) for options_ in chosen]
-    _put_out(document, measures, shares, put, interrupted=found.interrupted)
+    places = [
+        {task.name: option.device for task, option in zip(problem.tasks, options_, strict=True)}
+        for options_ in chosen
+    ]
+    _put_out(document, measures, places, put, interrupted=found.interrupted, verbose=verbose)
 
 
 def _counted(measures: Two, tell: Tell) -> Callable[[Point], None]:
@@ -160,23 +169,25 @@ def _counted(measures: Two, tell: Tell) -> Callable[[Point], None]:
     return progress
 
 
-def _shares(devices: list[str]) -> str:
-    """How many of the layers or tasks each device has."""
-    return ", ".join(f"{devices.count(name)} on {name}" for name in dict.fromkeys(devices))
-
-
 def _put_out(
-    document: dict[str, Any], measures: Two, shares: list[str], put: Put, *, interrupted: bool
+    document: dict[str, Any],
+    measures: Two,
+    places: list[dict[str, str]],
+    put: Put,
+    *,
+    interrupted: bool,
+    verbose: bool,
 ) -> None:
     if not put.out(SCHEMA, VERSION, document):
         return
     print_points(
         measures,
         [(*point["values"], point["optimal"]) for point in document["points"]],
-        shares,
+        places,
         epsilon=document["epsilon"],
         complete=document["complete"],
         interrupted=interrupted,
         console=console,
+        verbose=verbose,
     )
     put.tell("front")

@@ -125,6 +125,15 @@ Confidence = Annotated[
         rich_help_panel=WISHES,
     ),
 ]
+Powers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--power",
+        metavar="DEVICE=WATTS",
+        help="What a device draws while it is busy, such as cpu0=5; repeatable. Declared, not "
+        "measured: energies are computed with it.",
+    ),
+]
 Batches = Annotated[
     str | None,
     typer.Option(
@@ -147,7 +156,8 @@ Epsilon = Annotated[
     float | None,
     typer.Option(
         metavar="SHARE",
-        help="Steps of the front: of every plan there is a point at most this share worse.",
+        help="Steps of the front: for every plan there is a point that is at least as good in "
+        "the first objective, and at most this share worse in the second.",
         show_default="0, the exact front",
         rich_help_panel=WISHES,
     ),

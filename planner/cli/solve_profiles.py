@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,7 +51,32 @@ def measured_profiles(
     quiet: bool,
 ) -> list[Profile]:
     """The profiles of all batches that are asked for (1 if none is), kept ones or measured now."""
-    return [
-        whole_profile(network, board, batch=size, options=options, quiet=quiet, fresh=fresh)[0]
+    found = [
+        whole_profile(network, board, batch=size, options=options, quiet=quiet, fresh=fresh)
         for size in batches or [1]
     ]
+    cached = [profile for profile, is_kept in found if is_kept]
+    if cached and not quiet:
+        notes.print(cache_text(cached, datetime.datetime.now(datetime.UTC)), style="dim")
+    return [profile for profile, _ in found]
+
+
+def cache_text(profiles: Sequence[Profile], now: datetime.datetime) -> str:
+    """Which profiles were not measured just now, and when the oldest of them was."""
+    sizes = ", ".join(str(one.batch) for one in profiles)
+    what = "profile" if len(profiles) == 1 else f"profiles of batches {sizes}"
+    oldest = "" if len(profiles) == 1 else "the oldest "
+    date = min(one.conditions.date for one in profiles)
+    return f"{what} from the cache, {oldest}measured {_when(date, now)}; --fresh measures again"
+
+
+def _when(date: str, now: datetime.datetime) -> str:
+    try:
+        seconds = (now - datetime.datetime.fromisoformat(date)).total_seconds()
+    except (ValueError, TypeError):
+        # A file in the cache may hold any text, or a time without its zone.
+        return f"on {date}"
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if count := int(seconds // length):
+            return f"{count} {unit}{'' if count == 1 else 's'} ago"
+    return "less than a minute ago"

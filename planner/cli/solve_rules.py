@@ -7,19 +7,6 @@ from collections.abc import Mapping
 import typer
 from attrs import frozen
 
-WISHES = (
-    "--objective",
-    "--deadline",
-    "--max-energy",
-    "--max-memory",
-    "--max-switches",
-    "--pin",
-    "--forbid",
-    "--colocate",
-    "--contiguous",
-    "--confidence",
-)
-
 
 @frozen
 class Rule:
@@ -33,10 +20,10 @@ class Rule:
 RULES = (
     Rule(
         "--problem",
-        "states all that is to be solved",
+        "is solved without a network, a board and measured costs",
         (
-            *("NET", "--board", "--devices", "--batch", "--profile", "--fresh", "--candidates"),
-            *WISHES,
+            *("NET", "--board", "--devices", "--power", "--batch", "--profile", "--confidence"),
+            *("--fresh", "--candidates"),
         ),
     ),
     Rule(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import typer
 
-from bnnplan.planner.problem import Measure
 from bnnplan.planner.request import Request
 from bnnplan.planner.verification import TrialOptions
 
@@ -35,9 +34,7 @@ def trial_of(
             "--candidates measures plans on the board: leave out --profile, --no-run, --dry-run "
             "and --pareto"
         )
-    if candidates is not None and (
-        request.objectives[0] is not Measure.LATENCY or request.is_pipeline
-    ):
+    if candidates is not None and not request.is_measurable:
         raise typer.BadParameter(
             "--candidates compares latencies, which are measured: leave it out with this objective"
         )

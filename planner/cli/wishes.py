@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 
 import typer
 from attrs import frozen
 
-from bnnplan.models.graph import Network
 from bnnplan.planner.cli.quantities import nanojoules, nanoseconds, sized
 from bnnplan.planner.problem import Limit, Measure
 from bnnplan.planner.profile import MOST_IMAGES
-from bnnplan.planner.request import Request, RequestError, layers_matching
+from bnnplan.planner.request import Names, Request, RequestError, require_known
 
 OBJECTIVES = {
     "latency": Measure.LATENCY,
@@ -54,15 +52,22 @@ class Wishes:
             "--confidence": self.confidence,
         }
 
-    def request(self, network: Network) -> Request:
-        """The request that the wishes state for a network.
+    def request(self, names: Names, objectives: Sequence[Measure] = (Measure.LATENCY,)) -> Request:
+        """The request that the wishes state.
+
+        Parameters
+        ----------
+        names : Names
+            Of the network's layers, or of a problem's tasks.
+        objectives : sequence of Measure
+            Where nothing is said of them.
 
         Raises
         ------
         typer.BadParameter
             If an option is malformed.
         RequestError
-            If wishes contradict each other, or name a layer that is not there.
+            If wishes contradict each other, or name a layer or task that is not there.
         """
         limits = []
         if self.deadline is not None:
@@ -70,12 +75,12 @@ class Wishes:
         if self.max_energy is not None:
             limits.append(Limit(Measure.ENERGY, nanojoules("--max-energy", self.max_energy)))
         return Request(
-            objectives=measures_of("--objective", self.objectives or ["latency"]),
+            objectives=measures_of("--objective", self.objectives or []) or objectives,
             limits=limits,
             memory=_capacities(self.max_memory or []),
-            pins=_pins(self.pins or [], network),
-            forbidden=list(_places("--forbid", self.forbidden or [], network)),
-            colocated=[_group(text, network) for text in self.colocated or []],
+            pins=_pins(self.pins or [], names),
+            forbidden=list(_places("--forbid", self.forbidden or [], names)),
+            colocated=[_group(text, names) for text in self.colocated or []],
             switches=self.max_switches,
             contiguous=self.contiguous,
             confidence=self.confidence,
@@ -84,7 +89,13 @@ class Wishes:
 
 def measures_of(option: str, texts: Iterable[str]) -> list[Measure]:
     """The measures that words stand for, each text one or more with commas between."""
-    return [_measure(option, word) for text in texts for word in _split(option, text)]
+    words = [word for text in texts for word in _split(option, text)]
+    for word in words:
+        try:
+            require_known("objective", word, OBJECTIVES)
+        except RequestError as error:
+            raise typer.BadParameter(f"{option} {word}: {error}") from None
+    return [OBJECTIVES[word] for word in words]
 
 
 def batches_of(text: str | None) -> list[int] | None:
@@ -93,7 +104,9 @@ def batches_of(text: str | None) -> list[int] | None:
         return None
     sizes = []
     for word in _split("--batch", text):
-        if not word.isdecimal() or not 1 <= int(word) <= MOST_IMAGES:
+        # Python refuses to read a number of thousands of digits.
+        is_number = word.isdecimal() and len(word) < 10
+        if not is_number or not 1 <= int(word) <= MOST_IMAGES:
             raise typer.BadParameter(
                 f"--batch {text}: must be whole numbers from 1 to {MOST_IMAGES} with commas between"
             )
@@ -101,14 +114,6 @@ def batches_of(text: str | None) -> list[int] | None:
     if len(set(sizes)) < len(sizes):
         raise typer.BadParameter(f"--batch {text}: names a batch twice")
     return sizes
-
-
-def _measure(option: str, word: str) -> Measure:
-    if word not in OBJECTIVES:
-        near = difflib.get_close_matches(word, OBJECTIVES, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"must be of {', '.join(OBJECTIVES)}"
-        raise typer.BadParameter(f"{option} {word}: {hint}")
-    return OBJECTIVES[word]
 
 
 def _split(option: str, text: str) -> list[str]:
@@ -136,25 +141,27 @@ def _capacities(texts: Iterable[str]) -> dict[str, int]:
     return found
 
 
-def _places(option: str, texts: Iterable[str], network: Network) -> Iterable[tuple[str, str]]:
+def _places(option: str, texts: Iterable[str], names: Names) -> Iterable[tuple[str, str]]:
     for text in texts:
-        pattern, device = _pair(option, text, "LAYER=DEVICE, such as 'conv*=gpu0'")
-        for layer in layers_matching(pattern, network):
+        pattern, device = _pair(option, text, f"{names.what.upper()}=DEVICE, such as 'conv*=gpu0'")
+        for layer in names.matching(pattern):
             yield layer, device
 
 
-def _pins(texts: Iterable[str], network: Network) -> dict[str, str]:
+def _pins(texts: Iterable[str], names: Names) -> dict[str, str]:
     found: dict[str, str] = {}
-    for layer, device in _places("--pin", texts, network):
+    for layer, device in _places("--pin", texts, names):
         if found.setdefault(layer, device) != device:
-            raise RequestError(f"layer {layer!r} is pinned to {found[layer]!r} and to {device!r}")
+            raise RequestError(
+                f"{names.what} {layer!r} is pinned to {found[layer]!r} and to {device!r}"
+            )
     return found
 
 
-def _group(text: str, network: Network) -> list[str]:
+def _group(text: str, names: Names) -> list[str]:
     layers = dict.fromkeys(
-        layer for name in _split("--colocate", text) for layer in layers_matching(name, network)
+        layer for name in _split("--colocate", text) for layer in names.matching(name)
     )
     if len(layers) < 2:
-        raise typer.BadParameter(f"--colocate {text}: must name at least two layers")
+        raise typer.BadParameter(f"--colocate {text}: must name at least two {names.what}s")
     return list(layers)

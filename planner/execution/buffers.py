@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Mapping
 
 from attrs import frozen
 
 from bnnplan.backends.interface import Buffer
-from bnnplan.planner.arena import Blocks, lay_out
+from bnnplan.planner.execution.arenas import Lives, arenas, memory_of
 from bnnplan.planner.execution.staging import Place
 from bnnplan.planner.execution.workbench import Workbench
-
-Lives = Callable[[Mapping[Place, int]], Blocks]
-"""Makes blocks of memory of places and their bytes, in that order."""
 
 
 @frozen
@@ -46,7 +43,12 @@ class Buffers:
     held: dict[str, Held]
 
 
-def allocate(bench: Workbench, owners: Mapping[Place, str], lives: Lives) -> Buffers:
+def allocate(
+    bench: Workbench,
+    owners: Mapping[Place, str],
+    lives: Lives,
+    room: Mapping[str, int] | None = None,
+) -> Buffers:
     """Allocate buffers for places.
 
     Tensors in a format of a backend's own, and those of backends without arenas, have memory of
@@ -58,6 +60,8 @@ def allocate(bench: Workbench, owners: Mapping[Place, str], lives: Lives) -> Buf
     owners : mapping of Place to str
         The device that each place is allocated for.
     lives : callable
+    room : mapping of str to int, optional
+        Bytes that there are for tensors, by memory space; by default there is no limit.
 
     Raises
     ------
@@ -66,38 +70,34 @@ def allocate(bench: Workbench, owners: Mapping[Place, str], lives: Lives) -> Buf
     """
     types, batch = bench.network.types, bench.batch
     sizes = {place: types[place[0]].nbytes(batch) for place in owners}
-    groups: dict[Hashable, dict[Place, int]] = {}
-    for place, size in sizes.items():
-        groups.setdefault(_memory(bench, place, owners[place]), {})[place] = size
+    memories = {
+        name: memory_of(bench.backends[name], bench.device(name)) for name in set(owners.values())
+    }
     at: dict[Place, Buffer] = {}
     taken = dict.fromkeys((place[1] for place in sizes), 0)
-    for group in groups.values():
-        devices = [bench.device(owners[place]) for place in group]
-        backend = bench.backends[devices[0].name]
-        layout = lay_out(lives(group), max(backend.alignment(device) for device in devices))
-        shared = all(place[2] == types[place[0]].format for place in group)
-        arena = backend.allocate_arena(devices[0], layout.total) if shared else None
-        for place, device, offset in zip(group, devices, layout.offsets, strict=True):
-            tensor, space, format = place
-            if arena is None:
-                at[place] = bench.backends[device.name].allocate(
-                    device, types[tensor], batch, format
-                )
-                taken[space] += sizes[place]
-            else:
-                at[place] = arena.take(offset, types[tensor], batch)
-        if arena is not None:
-            taken[devices[0].space.name] += arena.nbytes
+    for arena in arenas(
+        sizes,
+        {tensor: kind.format for tensor, kind in types.items()},
+        {place: memories[name] for place, name in owners.items()},
+        lives,
+        room or {},
+    ):
+        first = owners[arena.places[0]]
+        block = None
+        if arena.layout is not None:
+            block = bench.backends[first].allocate_arena(bench.device(first), arena.nbytes)
+        if arena.layout is not None and block is not None:
+            for place, offset in zip(arena.places, arena.layout.offsets, strict=True):
+                at[place] = block.take(offset, types[place[0]], batch)
+            taken[arena.space] += block.nbytes
+            continue
+        for place in arena.places:
+            tensor, _, format = place
+            device = bench.device(owners[place])
+            at[place] = bench.backends[device.name].allocate(device, types[tensor], batch, format)
+            taken[arena.space] += sizes[place]
     held = {
         space: Held(taken[space], lives({p: s for p, s in sizes.items() if p[1] == space}).bound)
         for space in taken
     }
     return Buffers(at, held)
-
-
-def _memory(bench: Workbench, place: Place, device: str) -> Hashable:
-    """Equal for places that may share an arena."""
-    tensor, space, format = place
-    backend = type(bench.backends[device])
-    is_shared = format == bench.network.types[tensor].format
-    return space, is_shared, backend.allocate, backend.allocate_arena

@@ -14,6 +14,7 @@ from bnnplan.models import feeds as feeding
 from bnnplan.models.graph import Network, Node
 from bnnplan.models.tensors import decode, encode
 from bnnplan.planner.board import USER
+from bnnplan.planner.execution.arenas import room_for_tensors
 from bnnplan.planner.execution.buffers import allocate
 from bnnplan.planner.execution.lifetimes import Lifetimes
 from bnnplan.planner.execution.segments import Segment
@@ -104,6 +105,8 @@ class Runner:
         Names of nodes in the order of the plan's schedule.
     concurrent : bool
         Whether the plan runs devices at the same time.
+    capacities : mapping of str to int or None, optional
+        Bytes that memory spaces may hold; by default those of the board.
 
     Attributes
     ----------
@@ -121,6 +124,7 @@ class Runner:
         order: Sequence[str] | None = None,
         *,
         concurrent: bool = False,
+        capacities: Mapping[str, int | None] | None = None,
     ) -> None:
         self.bench = bench
         self.assignment = dict(assignment)
@@ -128,7 +132,10 @@ class Runner:
         staging = Staging(
             bench.network, bench.board, assignment, self._formats, order, concurrent=concurrent
         )
-        buffers = allocate(bench, staging.owners, Lifetimes(staging).blocks)
+        if capacities is None:
+            capacities = {space.name: space.capacity for space in bench.board.spaces}
+        room = room_for_tensors(staging, capacities, self._kernel)
+        buffers = allocate(bench, staging.owners, Lifetimes(staging).blocks, room)
         self.buffers = buffers.at
         self.owners = {place: bench.backends[name] for place, name in staging.owners.items()}
         self._outputs = staging.outputs

@@ -104,10 +104,10 @@ def _together(
     situation: Situation, relax: Callable[[Problem], Iterable[Relaxation]]
 ) -> list[list[Relaxation]]:
     """Each relaxation in all problems that have it."""
-    found: dict[tuple[str, str], list[Relaxation]] = {}
+    found: dict[tuple[str, str, str], list[Relaxation]] = {}
     for setting in situation.settings:
         for one in relax(setting.encoding.problem):
-            found.setdefault((one.what, one.name), []).append(one)
+            found.setdefault((one.what, one.name, one.change), []).append(one)
     return list(found.values())
 
 

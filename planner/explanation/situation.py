@@ -65,11 +65,6 @@ class Situation:
         assert self.home.present is not None
         return self.home.present
 
-    @property
-    def same_costs(self) -> bool:
-        """Whether the profile predicts of the plan what the plan itself states."""
-        return self.present.objective == self.plan.proof.value
-
     def task(self, layer: str) -> int:
         """The position of a layer's task, which is the same in all problems."""
         names = [task.name for task in self.home.encoding.problem.tasks]

@@ -12,6 +12,7 @@ from bnnplan.planner.report.tables import Rows
 from bnnplan.planner.report.units import amount, duration, times
 
 SHOWN_BASELINES = 6
+MEASURED = " measured"
 
 
 def baseline_parts(plan: Plan, *, verbose: bool) -> Iterator[Rows | str]:
@@ -39,6 +40,8 @@ def baseline_parts(plan: Plan, *, verbose: bool) -> Iterator[Rows | str]:
         )
     if rows.rows:
         yield rows
+    if plan.measured is not None and any(_is_predicted(plan, baseline) for baseline in shown):
+        yield 'where the last column does not say "measured", it compares what is predicted'
     if not verbose and len(shown) > SHOWN_BASELINES:
         yield f"({len(shown) - SHOWN_BASELINES} more with --verbose)"
     if same:
@@ -63,13 +66,18 @@ def _are_same(one: Baseline, other: Baseline) -> bool:
     return bool(one.placements) and one.placements == other.placements
 
 
+def _is_predicted(plan: Plan, baseline: Baseline) -> bool:
+    """Whether the gain over a baseline is predicted, though the plan itself was run."""
+    return baseline.predicted is not None and not gain(plan, baseline).endswith(MEASURED)
+
+
 def gain(plan: Plan, baseline: Baseline) -> str:
     """How many times better the plan is.
 
     For the least latency by paired runs if both were measured, else by what is predicted.
     """
-    if plan.objective is Measure.LATENCY and baseline.ratio is not None:
-        return f"{times(baseline.ratio.median)} measured"
+    if plan.request.is_measurable and baseline.ratio is not None:
+        return f"{times(baseline.ratio.median)}{MEASURED}"
     mine, other = plan.predicted.value(plan.objective), baseline.value(plan.objective)
     if mine is None or other is None:
         return "–"

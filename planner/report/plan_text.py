@@ -10,7 +10,7 @@ from bnnplan.planner.plan import MemoryUse, Plan, PlannedTransfer
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.profile import Profile
 from bnnplan.planner.report.baselines_text import baseline_parts
-from bnnplan.planner.report.batches_text import batch_table
+from bnnplan.planner.report.batches_text import batch_parts
 from bnnplan.planner.report.pipeline_text import pipeline_lines
 from bnnplan.planner.report.placement_text import placement_line
 from bnnplan.planner.report.proof_text import proof_lines
@@ -43,8 +43,8 @@ def print_plan(
     console.print()
     for line in _lines(plan):
         console.print(line)
-    if plan.batches:
-        console.print(batch_table(plan))
+    for shown in batch_parts(plan):
+        console.print(shown)
     for shown in baseline_parts(plan, verbose=verbose):
         console.print(shown)
     for said in trial_text(plan):
@@ -57,7 +57,7 @@ def _lines(plan: Plan) -> Iterator[str]:
     """Pipeline, energy, memory, proof, and how measured and predicted compare."""
     yield from pipeline_lines(plan)
     if plan.predicted.energy_nj is not None:
-        yield f"energy of the layers: {energy(plan.predicted.energy_nj)} a batch"
+        yield f"energy of the layers: {energy(plan.predicted.energy_nj)} a batch, {_powers(plan)}"
     for row in plan.memory:
         yield memory_line(row)
     proof = plan.proof
@@ -65,6 +65,12 @@ def _lines(plan: Plan) -> Iterator[str]:
         proof.status, proof.objectives, proof.method, proof.seconds, proof.message
     )
     yield from _measured(plan)
+
+
+def _powers(plan: Plan) -> str:
+    used = {device for device, _ in plan.assignment.values()}
+    stated = [f"{one.name} {one.power_watts:g} W" for one in plan.board.devices if one.name in used]
+    return f"with the power that is declared ({', '.join(stated)})"
 
 
 def _layers(plan: Plan) -> Rows:

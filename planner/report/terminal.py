@@ -19,9 +19,11 @@ def printable(text: str) -> str:
 
 
 def one_line(text: object) -> str:
-    """A message as one printable line of bounded length."""
+    """A message as one printable line of bounded length, whose ends say what and why."""
     line = printable(" ".join(str(text).split()))
-    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+    if len(line) <= LONGEST:
+        return line
+    return f"{line[: LONGEST // 2]}…{line[-(LONGEST // 2) + 1 :]}"
 
 
 class PlainConsole(Console):

@@ -54,6 +54,14 @@ def amount(measure: Measure, value: float | None) -> str:
     return size(value) if measure is Measure.MEMORY else duration(value)
 
 
+def exact(measure: Measure, value: int) -> str:
+    """A value of a measure of plans in its unit, with the whole number where that is rounded."""
+    units = {Measure.ENERGY: "nJ", Measure.MEMORY: "B"}
+    whole = f"{value} {units.get(measure, 'ns')}"
+    rounded = amount(measure, value)
+    return rounded if rounded == whole else f"{rounded} ({whole})"
+
+
 def per_second(rate: float | None, unit: str = "") -> str:
     """So many of a unit a second, with three digits and k, M, G or T; a dash for None."""
     if rate is None:

@@ -13,7 +13,15 @@ from bnnplan.planner.problem import Problem
 from bnnplan.planner.solvers.base import Solver, SolverError, SolverResult, Status, verified
 from bnnplan.planner.solvers.checking import check
 from bnnplan.planner.solvers.interruption import is_asked
-from bnnplan.planner.solvers.methods import METHODS, able, method, run, supports
+from bnnplan.planner.solvers.methods import (
+    METHODS,
+    able,
+    is_complete,
+    method,
+    refusal,
+    run,
+    supports,
+)
 from bnnplan.planner.solvers.single import single_devices, single_groups
 from bnnplan.planner.solvers.skipping import unsearched
 from bnnplan.planner.solvers.solutions import evaluate
@@ -27,7 +35,9 @@ __all__ = [
     "able",
     "check",
     "evaluate",
+    "is_complete",
     "method",
+    "refusal",
     "single_devices",
     "single_groups",
     "solve",

@@ -17,9 +17,10 @@ from bnnplan.planner.solvers.structure import Graph, is_sum
 from bnnplan.planner.solvers.sums import TooWideError
 
 SUPPORTS = EVERYTHING
+COMPLETE = True
 
 # The share of the time limit that may go into a start for CP-SAT where limits bind.
-START_SHARE = 0.4
+START_SHARE = 0.7
 
 
 def solve(

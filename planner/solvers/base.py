@@ -137,9 +137,9 @@ def verified(problem: Problem, result: SolverResult) -> SolverResult:
         return result
     faults = [str(violation.message) for violation in check(problem, result.solution)]
     if result.objective != result.solution.objective:
-        faults.append(f"states {result.objective} ns for {result.solution.objective} ns")
+        faults.append(f"states {result.objective} for {result.solution.objective}")
     if result.bound is not None and result.bound > result.solution.objective:
-        faults.append(f"bound {result.bound} ns is above the solution")
+        faults.append(f"bound {result.bound} is above the solution")
     if faults:
         raise SolverError(
             f"method {result.method!r} gave a wrong solution of {problem.name!r}: {faults[0]}; "

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from attrs import frozen
 
 from bnnplan.planner.problem import Measure, Problem
+from bnnplan.planner.report.units import exact
 from bnnplan.planner.solution import Solution, Violation, ViolationCode
 from bnnplan.planner.solvers.checking_choice import Chosen, Key
 from bnnplan.planner.solvers.checking_pipeline import (
@@ -185,15 +186,21 @@ def _values(chosen: Chosen, solution: Solution, measured: _Measured) -> Iterator
         if space.capacity is not None and peak > space.capacity:
             yield Violation(
                 ViolationCode.MEMORY,
-                f"space {space.name!r} needs {peak} bytes and has {space.capacity}: "
-                f"{peak - space.capacity} too few",
+                f"space {space.name!r} needs {exact(Measure.MEMORY, peak)} and has "
+                f"{exact(Measure.MEMORY, space.capacity)}: "
+                f"{exact(Measure.MEMORY, peak - space.capacity)} too little",
             )
     for limit in problem.limits:
         value = measured.values[limit.measure]
         if value > limit.most:
-            words = f"{limit.measure} is {value}, above the limit of {limit.most}"
+            words = (
+                f"{limit.measure} is {exact(limit.measure, value)}, above the limit of "
+                f"{exact(limit.measure, limit.most)}"
+            )
             yield Violation(ViolationCode.LIMIT, words)
-    value = measured.values[problem.objectives[0]]
+    measure = problem.objectives[0]
+    value = measured.values[measure]
     if solution.objective != value:
-        words = f"states a {problem.objectives[0]} of {solution.objective}, but it is {value}"
+        stated = exact(measure, solution.objective)
+        words = f"states {measure} {stated}, but it is {exact(measure, value)}"
         yield Violation(ViolationCode.OBJECTIVE, words)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
+from bnnplan.planner.problem import Measure
+from bnnplan.planner.report.units import exact
 from bnnplan.planner.solution import Solution, Violation, ViolationCode
 from bnnplan.planner.solvers.checking_choice import Activity, Chosen, Key
 from bnnplan.planner.solvers.checking_schedule import Times
@@ -32,8 +34,7 @@ def stages_of(chosen: Chosen) -> dict[Key, int] | None:
         before = dict(stages)
         for key, activity in chosen.activities.items():
             for other in activity.after:
-                step = _step(chosen.activities[other], activity)
-                stages[key] = max(stages[key], stages[other] + step)
+                stages[key] = max(stages[key], stages[other] + _later(chosen, other, key))
         for part in chosen.parts.values():
             stages.update(dict.fromkeys(part, max(stages[key] for key in part)))
         if stages == before:
@@ -41,10 +42,16 @@ def stages_of(chosen: Chosen) -> dict[Key, int] | None:
     return None
 
 
-def _step(first: Activity, second: Activity) -> int:
+def _later(chosen: Chosen, first: Key, second: Key) -> bool:
     """Tell whether `second` has to be in a later stage than `first`, for which it waits."""
-    apart = not first.resources & second.resources
-    return int(apart and first.duration > 0 and second.duration > 0)
+    both = [(key, chosen.activities[key]) for key in (first, second)]
+    if frozenset.intersection(*(activity.resources for _, activity in both)):
+        return False
+    # A host end, which has no resources, lies with the work that it feeds or that it takes from.
+    return all(
+        bool(activity.resources) if len(key) == 1 else activity.duration > 0
+        for key, activity in both
+    )
 
 
 def pipeline_faults(
@@ -54,7 +61,7 @@ def pipeline_faults(
     period = period_of(chosen)
     if solution.period != period:
         yield Violation(
-            ViolationCode.PERIOD, f"states a period of {solution.period} ns, not {period} ns"
+            ViolationCode.PERIOD, f"states {_stated(solution.period)}, not {_stated(period)}"
         )
     tasks = [task.name for task in chosen.problem.tasks]
     wanted = tuple(stages[task,] for task in tasks)
@@ -72,6 +79,10 @@ def pipeline_faults(
     for key in times:
         if len(key) > 1 and times[key][0] != stages[key] * period:
             yield _elsewhere(chosen, key, times, stages[key] * period)
+
+
+def _stated(period: int | None) -> str:
+    return "no period" if period is None else f"a period of {exact(Measure.PERIOD, period)}"
 
 
 def _elsewhere(chosen: Chosen, key: Key, times: Times, wanted: int) -> Violation:

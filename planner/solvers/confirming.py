@@ -11,7 +11,13 @@ from attrs import evolve
 
 from bnnplan.planner.problem import Problem
 from bnnplan.planner.solvers.base import SolverError, SolverResult, Status
-from bnnplan.planner.solvers.conflicts import Relaxation, corrections
+from bnnplan.planner.solvers.conflicts import (
+    Probe,
+    Relaxation,
+    conflicting,
+    corrections,
+    least_alone,
+)
 from bnnplan.planner.solvers.contradictions import contradictions
 from bnnplan.planner.solvers.groups import explained, named
 from bnnplan.planner.solvers.methods import able, run
@@ -63,7 +69,7 @@ def confirmed(
             message=f"method {result.method!r} tells that there is no plan, but no second method "
             "confirms it in time",
         )
-    reasons = _reasons(problem, found)
+    reasons = _reasons(problem, found, probe)
     return evolve(result, message="; ".join(reasons), reasons=reasons)
 
 
@@ -80,12 +86,23 @@ def _second(
         return None
 
 
-def _reasons(problem: Problem, found: list[list[Relaxation]]) -> tuple[str, ...]:
+def _reasons(problem: Problem, found: list[list[Relaxation]], probe: Probe) -> tuple[str, ...]:
     if not found:
         return ("the options, transfers and colocations contradict each other",)
-    if len(found) == 1:
-        return tuple(explained(problem, one.group, one.value, one.proven) for one in found[0])
-    ways = [explained(problem, one.group, one.value, one.proven) for [one] in found]
-    conflict = " and ".join(named(problem, one.group) for [one] in found)
-    more = f", or {len(ways) - SHOWN} other ways" if len(ways) > SHOWN else ""
-    return (f"{conflict} conflict: {', or '.join(ways[:SHOWN])}{more}",)
+    if len(found[0]) > 1:
+        return tuple(_told(problem, one) for one in found[0])
+    ways = [_told(problem, one) for [one] in found]
+    conflict = conflicting(problem, probe, SECONDS / 2)
+    if len(conflict) > 1:
+        names = " and ".join(named(problem, group) for group in conflict)
+        more = f", or {len(ways) - SHOWN} other ways" if len(ways) > SHOWN else ""
+        return (f"{names} conflict: {', or '.join(ways[:SHOWN])}{more}",)
+    [[only]] = found
+    alone = least_alone(problem, only.group, probe, SECONDS / 4)
+    if alone.value is None or alone.value == only.value:
+        return (ways[0],)
+    return (f"{_told(problem, alone)}; with everything else that is asked for, {ways[0]}",)
+
+
+def _told(problem: Problem, one: Relaxation) -> str:
+    return explained(problem, one.group, one.value, one.proven)

@@ -76,6 +76,27 @@ def corrections(problem: Problem, probe: Probe, seconds: float) -> list[list[Rel
     return [search.relaxations(search.correction(groups))]
 
 
+def conflicting(problem: Problem, probe: Probe, seconds: float) -> list[Group]:
+    """Find groups that have no solution together, none of which can be left out for that.
+
+    Where time ends early, groups may be among them that could.
+    """
+    search = _Search(problem, probe, time.perf_counter() + seconds)
+    groups = groups_of(problem)
+    kept = list(groups)
+    for group in groups:
+        lifted = [other for other in groups if other not in kept or other == group]
+        if search.is_infeasible(without(problem, lifted)):
+            kept.remove(group)
+    return kept
+
+
+def least_alone(problem: Problem, group: Group, probe: Probe, seconds: float) -> Relaxation:
+    """Find the least figure of a group with all others lifted."""
+    search = _Search(problem, probe, time.perf_counter() + seconds)
+    return search.least(problem, group, [one for one in groups_of(problem) if one != group])
+
+
 class _Search:
     def __init__(self, problem: Problem, probe: Probe, deadline: float) -> None:
         self.problem = problem
@@ -88,6 +109,9 @@ class _Search:
 
     def solution(self, problem: Problem) -> Solution | None:
         return self._result(problem).solution
+
+    def is_infeasible(self, problem: Problem) -> bool:
+        return self._result(problem).status is Status.INFEASIBLE
 
     def correction(self, groups: Sequence[Group]) -> list[Group]:
         """Put groups back as long as there is a solution."""
@@ -103,12 +127,13 @@ class _Search:
         found: list[Relaxation] = []
         current = self.problem
         for number, group in enumerate(groups):
-            least = self._least(current, group, groups[number + 1 :])
+            least = self.least(current, group, groups[number + 1 :])
             found.append(least)
             current = relaxed(current, least)
         return found
 
-    def _least(self, problem: Problem, group: Group, lifted: Sequence[Group]) -> Relaxation:
+    def least(self, problem: Problem, group: Group, lifted: Sequence[Group]) -> Relaxation:
+        """Find the least figure of a group with others lifted."""
         free = without(problem, [group, *lifted])
         if group.measure is not None:
             result = self._result(with_objective(free, group.measure))

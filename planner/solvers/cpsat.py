@@ -9,6 +9,7 @@ from bnnplan.planner.solvers.base import SolverResult
 from bnnplan.planner.solvers.features import EVERYTHING
 
 SUPPORTS = EVERYTHING
+COMPLETE = True
 
 
 def solve(

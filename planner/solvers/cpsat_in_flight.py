@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ortools.sat.python import cp_model
 
-from bnnplan.planner.problem_rules import most_bytes
+from bnnplan.planner.problem_sums import most_bytes
 from bnnplan.planner.solvers.cpsat_engine import Expression
 from bnnplan.planner.solvers.cpsat_memory import weights
 from bnnplan.planner.solvers.cpsat_placement import Placement

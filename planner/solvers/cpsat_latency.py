@@ -39,6 +39,9 @@ from bnnplan.planner.solvers.structure import Graph, is_sum, one_at_a_time
 METHOD = "cpsat"
 SUPPORTS = EVERYTHING - {Feature.PIPELINE}
 
+# The share of the time limit after which searches are to end.
+ENDING = 0.98
+
 # The share of the time limit that the heuristic may take; its count of tries ends it before.
 HEURISTIC_SHARE = 0.2
 
@@ -106,7 +109,8 @@ class _Search:
     ) -> None:
         self.started = time.perf_counter()
         self.problem = problem
-        self.effort = Effort(self.started + time_limit, workers, seed)
+        # CP-SAT ends a little late, and what it finds has to be checked.
+        self.effort = Effort(self.started + ENDING * time_limit, workers, seed)
         self.graph = Graph(problem)
         self.kept: Kept = undominated(self.graph)
         self.serial = one_at_a_time(self.graph)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from attrs import define, field
 from ortools.sat.python import cp_model
 
-from bnnplan.planner.problem_rules import most_bytes
+from bnnplan.planner.problem_sums import most_bytes
 from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.cpsat_engine import any_of
 from bnnplan.planner.solvers.cpsat_memory import Room, weights

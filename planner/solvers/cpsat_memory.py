@@ -21,7 +21,7 @@ from attrs import define
 from ortools.sat.python import cp_model
 
 from bnnplan.planner.problem import Measure
-from bnnplan.planner.problem_rules import most_bytes
+from bnnplan.planner.problem_sums import most_bytes
 from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.checking import memory_peaks
 from bnnplan.planner.solvers.cpsat_engine import Expression

@@ -71,8 +71,6 @@ class Schedule:
             self.model.add_no_overlap(intervals)
             # No interval reasoning is as tight as the plain sum, which knows the placement.
             self.model.add(self.load[resource] <= self.latency)
-        for fork, join in self._windows():
-            self._add_window(fork, join)
 
     def time(self, name: str) -> cp_model.IntVar:
         """Add a variable that is a time or a span."""
@@ -246,52 +244,6 @@ class Schedule:
             if begin is not None:
                 self.model.add(self.start[link.target] >= begin + duration).only_enforce_if(literal)
         self.model.add(self.start[link.target] >= arrival)
-
-    def _windows(self) -> Iterator[tuple[int, int]]:
-        """Give each task where branches join, with the last task before all of its branches."""
-        before = [0] * len(self.graph.tasks)
-        for task in self.graph.order:
-            for link in self.graph.inputs[task]:
-                before[task] |= before[link.source] | 1 << link.source
-            common = -1
-            for link in self.graph.inputs[task]:
-                common &= before[link.source] | 1 << link.source
-            if len(self.graph.inputs[task]) > 1 and common:
-                yield [other for other in self.graph.order if common >> other & 1][-1], task
-
-    def _add_window(self, fork: int, join: int) -> None:
-        """What runs on a resource between fork and join fits between them.
-
-        Intervals alone say little until they are placed; this sum is tight from the beginning,
-        since it knows which option each branch takes.
-        """
-        inside = [
-            task
-            for task in range(len(self.graph.tasks))
-            if self.after[fork] >> task & 1 and self.after[task] >> join & 1
-        ]
-        loads: dict[str, Expression] = {}
-        for task in inside:
-            for index, literal in self.placement.option[task].items():
-                option = self.graph.tasks[task].options[index]
-                for resource in sorted(self.graph.resources[option.device]):
-                    load = loads.get(resource, 0)
-                    loads[resource] = load + option.duration * literal
-        for tensor, links in enumerate(self.graph.readers):
-            if self.graph.source[tensor] not in (fork, *inside):
-                continue
-            if any(link.target not in (*inside, join) for link in links):
-                continue
-            for ports, literal in self.placement.moved[tensor].items():
-                move = self.placement.move(tensor, ports)
-                for resource in sorted(move.resources):
-                    loads[resource] = loads.get(resource, 0) + move.duration * literal
-            for port, literal in self.placement.exported[tensor].items():
-                export = self.placement.export(tensor, port)
-                for resource in sorted(export.resources):
-                    loads[resource] = loads.get(resource, 0) + export.duration * literal
-        for load in loads.values():
-            self.model.add(self.start[join] - self.end[fork] >= load)
 
     def hint(self, hints: dict[int, int], solution: Solution) -> None:
         """Add the values that a solution gives to every variable of the schedule to `hints`."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ortools.sat.python import cp_model
 
 from bnnplan.planner.problem import Measure
-from bnnplan.planner.problem_rules import horizon
+from bnnplan.planner.problem_sums import horizon
 from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.base import Status
 from bnnplan.planner.solvers.bounds import Kept
@@ -19,6 +19,7 @@ from bnnplan.planner.solvers.cpsat_memory import MemoryConstraints
 from bnnplan.planner.solvers.cpsat_placement import Placement
 from bnnplan.planner.solvers.cpsat_schedule import Schedule
 from bnnplan.planner.solvers.cpsat_solution import read_solution
+from bnnplan.planner.solvers.cpsat_spans import add_spans
 from bnnplan.planner.solvers.cpsat_symmetry import use_in_order
 from bnnplan.planner.solvers.cpsat_windows import Windows
 from bnnplan.planner.solvers.evaluation import schedule
@@ -59,6 +60,7 @@ class ScheduleModel:
         memory = MemoryConstraints(self.placement)
         most = latest(graph, best)
         self.times = Schedule(self.placement, most, least, spacious=bool(memory.rooms))
+        add_spans(self.times)
         windows = Windows(self.times)
         if ordered:
             forbid_circles(self.placement)

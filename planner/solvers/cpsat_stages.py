@@ -25,10 +25,19 @@ Node = tuple[int, str | None] | int
 
 @frozen
 class _Way:
-    """One way in which a node can happen: its literal, whether it takes time, what it occupies."""
+    """One way in which a node can happen.
+
+    Attributes
+    ----------
+    literal : IntVar
+    separate : bool
+        Whether it is a stage apart from what it waits for on other resources.
+    resources : frozenset of str
+        What it occupies.
+    """
 
     literal: Literal
-    takes_time: bool
+    separate: bool
     resources: frozenset[str]
 
 
@@ -93,13 +102,6 @@ class Stages:
             self.model.add_implication(one, literal)
         return literal
 
-    def _both(self, first: Literal, second: Literal, name: str) -> Literal:
-        both = self.model.new_bool_var(name)
-        self.model.add_implication(both, first)
-        self.model.add_implication(both, second)
-        self.model.add_bool_or(both, ~first, ~second)
-        return both
-
     def _add_nodes(self) -> None:
         graph, placement = self.graph, self.placement
         for task in range(len(graph.tasks)):
@@ -128,35 +130,10 @@ class Stages:
         self._ways[node] = ways
 
     def _task_ways(self, task: int) -> list[_Way]:
-        graph, placement = self.graph, self.placement
-        groups: dict[tuple[str, bool], list[int]] = {}
-        for index in placement.option[task]:
-            option = graph.tasks[task].options[index]
-            groups.setdefault((option.device, option.duration > 0), []).append(index)
-        entered = self._entered(task)
-        ways = []
-        for (device, takes_time), indices in groups.items():
-            literal = placement.group(task, indices)
-            resources = graph.resources[device]
-            if takes_time or entered is None:
-                ways.append(_Way(literal, takes_time, resources))
-                continue
-            # Without a duration of its own, the entry alone may take time.
-            busy = self._both(literal, entered, f"entering_{task}_{device}")
-            idle = self.model.new_bool_var(f"idle_{task}_{device}")
-            self.model.add(busy + idle == literal)
-            ways += [_Way(busy, True, resources), _Way(idle, False, resources)]
-        return ways
-
-    def _entered(self, task: int) -> Literal | None:
-        """Tell whether a task pays for an entry; None if it never does."""
-        paid = [
-            literal
-            for link in self.graph.inputs[task]
-            for (a, b), literal in self.placement.pair[link.number].items()
-            if (a[0], b[0]) in self.graph.entries
+        return [
+            _Way(literal, bool(self.graph.resources[device]), self.graph.resources[device])
+            for device, literal in self.placement.on_device(task).items()
         ]
-        return self.any_of(paid, f"entered_{task}") if paid else None
 
     def _readers(self, tensor: int, target: str) -> list[tuple[Link, Literal]]:
         found = []
@@ -203,14 +180,14 @@ class Stages:
         return self.any_of(literals, f"exported_{link.number}_{target}")
 
     def _add_arc(self, source: Node, target: Node, given: Literal | None) -> None:
-        """Add a wait, a stage apart if both take time and share no resource."""
+        """Add a wait, a stage apart if both separate stages and share no resource."""
         apart: Expression = 0
         model = self.model
         pairs = [(a, b) for a in self._ways[source] for b in self._ways[target]]
         far = [
             (a, b)
             for a, b in pairs
-            if a.takes_time and b.takes_time and a.resources.isdisjoint(b.resources)
+            if a.separate and b.separate and a.resources.isdisjoint(b.resources)
         ]
         if len(far) == len(pairs):
             apart = 1

@@ -2,8 +2,10 @@
 
 First come prices for memory. The choices at good prices are each optimal but for the limits, and
 differ in few tasks: CP-SAT with only their options, and those that cost hardly more, is a small
-model whose optimum is close to that of the whole. Then a part of the tasks is made optimal while
-all others stay as they are, again and again.
+model whose optimum is close to that of the whole. Then branching: what can be chosen is divided
+into parts with prices of their own, which raises the bound, while CP-SAT on another thread looks
+for plans in the parts with the least bounds. Last, some tasks are made optimal while all others
+stay as they are, again and again.
 
 Source of the last step: Shaw, "Using constraint programming and local search methods to solve
 vehicle routing problems", CP 1998.
@@ -11,26 +13,36 @@ vehicle routing problems", CP 1998.
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from attrs import evolve
 
 from bnnplan.planner.solvers.base import Status
 from bnnplan.planner.solvers.bounds import Kept
+from bnnplan.planner.solvers.branching import ROUNDS, Branching, Part
 from bnnplan.planner.solvers.cpsat_assignment import assign
 from bnnplan.planner.solvers.cpsat_engine import Effort
 from bnnplan.planner.solvers.list_scheduling import fitting
-from bnnplan.planner.solvers.pricing import Priced, priced
+from bnnplan.planner.solvers.pricing import Priced, Pricing
 from bnnplan.planner.solvers.structure import Graph
 from bnnplan.planner.solvers.sums import TooWideError
 
-# The shares of the time that go into prices, and until the end of the small model.
-PRICES_SHARE, SMALL_SHARE = 0.3, 0.5
+# The shares of the time until the end of prices, of the small model, and of branching.
+PRICES_SHARE, SMALL_SHARE, BRANCHING_SHARE = 0.2, 0.35, 0.85
 
-# How many options a task has in the small model, on average.
-PROMISING = 3
+# How many options a task has in a small model, on average.
+PROMISING = 2.5
+
+# Seconds for the small model of a part, and how many steps of branching come before the next one
+# where no thread is to spare.
+PART_SECONDS, STEPS = 4.0, 16
+
+# How many choices of a part are merged, the last and so the best ones.
+ALIKE = 6
 
 # The share of the bound by which a plan may be above it: from there on a proof is near.
 NEAR = 0.0075
@@ -54,20 +66,85 @@ def start(
     """Give a bound and, if one is found, a plan that keeps all limits; the objective is a sum."""
     started = time.perf_counter()
     found = Priced(0, None if hint is None else fitting(graph, hint))
+    pricing = None
     try:
-        prices_end = started + PRICES_SHARE * time_limit
-        found = priced(graph, kept, deadline=prices_end, best=found.best)
+        pricing = Pricing(graph, kept, found.best)
+        found = pricing.result(started + PRICES_SHARE * time_limit)
     except TooWideError:
         # What follows needs a plan, but no prices.
         found.choices.append(tuple(indices[0] for indices in kept))
-    if not found.proven:
-        effort = Effort(started + SMALL_SHARE * time_limit, workers, seed)
-        _merge(graph, _promising(found, kept), effort, found)
+    whole = Effort(started + time_limit, workers, seed)
+    if pricing is not None and found.root is not None and found.least:
+        branching = Branching(graph, pricing, found.root)
+        end = started + BRANCHING_SHARE * time_limit
+        _branch(graph, kept, branching, evolve(whole, deadline=end), found)
+    elif not found.proven:
+        small = evolve(whole, deadline=started + SMALL_SHARE * time_limit)
+        _merge(graph, _promising(found, kept), small, found)
     if found.best is None:
-        _merge(graph, kept, Effort(started + time_limit, workers, seed), found)
-    elif found.best.objective - found.bound > NEAR * found.bound:
-        _improve(graph, kept, Effort(started + time_limit, workers, seed), found)
+        _merge(graph, kept, whole, found)
+    elif not _near(found):
+        _improve(graph, kept, whole, found)
     return found
+
+
+def _near(found: Priced) -> bool:
+    """Tell whether the plan is so close to the bound that nothing but the proof is left to do."""
+    return found.best is not None and found.best.objective - found.bound <= NEAR * found.bound
+
+
+def _branch(graph: Graph, kept: Kept, branching: Branching, effort: Effort, found: Priced) -> None:
+    """Divide parts, and look for plans in those with the least bounds meanwhile."""
+    with ThreadPoolExecutor(1) as pool:
+        merging: Future[Status] | None = None
+        seen: set[int] = set()
+        steps = 0
+        try:
+            while branching.open and not effort.over and not _near(found):
+                known = math.inf if found.best is None else found.best.objective
+                branching.step(known, effort.deadline)
+                least = min(known, branching.bound)
+                if least < math.inf:
+                    found.bound = max(found.bound, int(least))
+                steps += 1
+                if merging is not None and not merging.done():
+                    continue
+                if merging is not None:
+                    merging.result()
+                part = next((one for one in sorted(branching.open) if _is_new(one, seen)), None)
+                if part is None or (effort.workers == 1 and steps % STEPS):
+                    continue
+                seen.add(part.number)
+                some = _promising(_of_part(branching, part, effort, found), kept)
+                merging = pool.submit(_merge, graph, some, _brief(effort), found)
+                if effort.workers == 1:
+                    merging.result()
+        except BaseException:
+            # Else the pool would wait for the other thread.
+            effort.stopped.set()
+            raise
+        if merging is not None:
+            merging.result()
+
+
+def _is_new(part: Part, seen: set[int]) -> bool:
+    return part.is_explored and part.number not in seen
+
+
+def _brief(effort: Effort) -> Effort:
+    """Give an effort for the small model of a part, with all threads but that of branching."""
+    deadline = min(effort.deadline, time.perf_counter() + PART_SECONDS)
+    return evolve(effort, deadline=deadline, workers=max(1, effort.workers - 1))
+
+
+def _of_part(branching: Branching, part: Part, effort: Effort, found: Priced) -> Priced:
+    """Give what prices find for a part where room is left for tensors."""
+    pricing, prices = branching.pricing, part.explored.prices
+    explored = pricing.explore(part.fixed, prices, effort.deadline, rounds=ROUNDS, tight=True)
+    assert explored is not None
+    near = pricing.marginals(explored.prices, part.fixed)
+    choices = [choice for _, choice in explored.choices[-ALIKE:]]
+    return Priced(part.bound, found.best, choices, near=near)
 
 
 def _promising(found: Priced, kept: Kept) -> Kept:
@@ -79,7 +156,7 @@ def _promising(found: Priced, kept: Kept) -> Kept:
         for task, values in enumerate(found.near)
         for index, value in values.items()
     ]
-    used.update((task, index) for _, task, index in sorted(near)[: PROMISING * len(kept)])
+    used.update((task, index) for _, task, index in sorted(near)[: int(PROMISING * len(kept))])
     return [[index for index in some if (task, index) in used] for task, some in enumerate(kept)]
 
 

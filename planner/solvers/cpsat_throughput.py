@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from attrs import evolve
 
 from bnnplan.planner.problem import Measure, Problem
-from bnnplan.planner.problem_rules import horizon
+from bnnplan.planner.problem_sums import horizon
 from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.base import SolverError, SolverResult, Status, verified
 from bnnplan.planner.solvers.bounds import Kept

@@ -13,14 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from bnnplan.planner.problem import Measure, Problem
-from bnnplan.planner.solvers.base import SolverError, SolverResult
+from bnnplan.planner.solvers.base import SolverResult
 from bnnplan.planner.solvers.elimination import stated
 from bnnplan.planner.solvers.features import EVERYTHING, Feature
-from bnnplan.planner.solvers.structure import Graph, Link, is_sum
+from bnnplan.planner.solvers.structure import Graph, Link
 from bnnplan.planner.solvers.tables import IMPOSSIBLE, Times, add, spread
 
 METHOD = "dynamic-programming"
 SUPPORTS: frozenset[Feature] = EVERYTHING - {Feature.PIPELINE, Feature.MEMORY}
+COMPLETE = False
 
 
 def solve(
@@ -31,26 +32,19 @@ def solve(
     seed: int = 0,
     hint: Sequence[int] | None = None,
 ) -> SolverResult:
-    """Solve a chain; parameters and result as for every `Solver` (none of them is needed here).
-
-    Raises
-    ------
-    SolverError
-        If the problem is not a chain.
-    """
+    """Solve a chain; parameters and result as for every `Solver` (none of them is needed here)."""
     started = time.perf_counter()
     graph = Graph(problem)
-    if not graph.is_chain():
-        raise SolverError(
-            f"method {METHOD!r} solves chains, and {problem.name!r} is none: a task has several "
-            "inputs or readers; use the method 'cpsat'"
-        )
-    if not is_sum(graph):
-        raise SolverError(
-            f"method {METHOD!r} minimises latency or energy, not {problem.objectives[0]}; use the "
-            "method 'cpsat'"
-        )
     return stated(graph, _shortest(graph), METHOD, started)
+
+
+def unsuited(graph: Graph) -> str:
+    """Tell why the method is not for a problem; empty if it is."""
+    if graph.is_chain():
+        return ""
+    return (
+        f"solves chains, and {graph.problem.name!r} is none: a task has several inputs or readers"
+    )
 
 
 def _shortest(graph: Graph) -> tuple[int, list[int]] | None:

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bnnplan.planner.problem import Problem
-from bnnplan.planner.solvers.base import SolverError, SolverResult, Status, verified
+from bnnplan.planner.solvers.base import SolverResult, Status, verified
 from bnnplan.planner.solvers.bounds import Kept
 from bnnplan.planner.solvers.features import EVERYTHING, Feature
 from bnnplan.planner.solvers.list_scheduling import fitting
@@ -31,6 +31,7 @@ from bnnplan.planner.solvers.tables import IMPOSSIBLE, Times, add
 
 METHOD = "elimination"
 SUPPORTS: frozenset[Feature] = EVERYTHING - {Feature.PIPELINE, Feature.MEMORY}
+COMPLETE = False
 
 
 def solve(
@@ -45,17 +46,22 @@ def solve(
 
     Raises
     ------
-    SolverError
-        If things may run concurrently, so that latency is no sum, or the graph is too wide.
+    TooWideError
+        If the graph is too wide.
     """
     started = time.perf_counter()
     graph = Graph(problem)
-    if not is_sum(graph):
-        raise SolverError(
-            f"method {METHOD!r} needs that only one thing can be busy at a time, and in "
-            f"{problem.name!r} devices can run concurrently; use the method 'cpsat'"
-        )
     return stated(graph, least_sum(graph, undominated(graph)), METHOD, started)
+
+
+def unsuited(graph: Graph) -> str:
+    """Tell why the method is not for a problem; empty if it is."""
+    if is_sum(graph):
+        return ""
+    return (
+        "needs that only one thing can be busy at a time, and in "
+        f"{graph.problem.name!r} devices can run concurrently"
+    )
 
 
 def stated(

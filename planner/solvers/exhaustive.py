@@ -20,6 +20,7 @@ from bnnplan.planner.solvers.wishes import keeps_wishes
 
 METHOD = "exhaustive"
 SUPPORTS = EVERYTHING
+COMPLETE = True
 
 MOST_CHOICES = 20_000
 MOST_ACTIVITIES = 24

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from attrs import evolve
 from ortools.sat.python import cp_model
 
-from bnnplan.planner.problem import Option
-from bnnplan.planner.problem_rules import listed, most_bytes
+from bnnplan.planner.problem import Measure, Option
+from bnnplan.planner.problem_rules import listed
+from bnnplan.planner.problem_sums import most_bytes
+from bnnplan.planner.report.units import exact
 from bnnplan.planner.solvers.bounds import Kept
 from bnnplan.planner.solvers.checking import check
 from bnnplan.planner.solvers.cpsat_engine import Effort, run
@@ -23,6 +25,10 @@ from bnnplan.planner.solvers.list_scheduling import fitting
 from bnnplan.planner.solvers.structure import Graph
 
 EXPLAIN_SECONDS = 5.0
+
+
+def _bytes(count: int) -> str:
+    return exact(Measure.MEMORY, count)
 
 
 def why_infeasible(graph: Graph, kept: Kept, effort: Effort) -> tuple[str, ...]:
@@ -81,7 +87,7 @@ def _too_large_alone(graph: Graph, kept: Kept) -> Iterator[str]:
             lack, space = min(lacks)
             yield (
                 f"task {graph.tasks[task].name!r} fits no space: its smallest option needs "
-                f"{lack + graph.capacity[space]} bytes of {space!r}, which lacks {lack} bytes"
+                f"{_bytes(lack + graph.capacity[space])} of {space!r}, which lacks {_bytes(lack)}"
             )
 
 
@@ -110,8 +116,8 @@ def _weights_too_large(graph: Graph, kept: Kept) -> Iterator[str]:
     room = sum(graph.capacity.values())
     if needed > room:
         yield (
-            f"the smallest weights need {needed} bytes in all, but the memory of "
-            f"{listed(graph.capacity)} is {room} bytes: {needed - room} bytes too few"
+            f"the smallest weights need {_bytes(needed)} in all, but the memory of "
+            f"{listed(graph.capacity)} is {_bytes(room)}: {_bytes(needed - room)} too little"
         )
 
 
@@ -143,10 +149,10 @@ def _missing_memory(graph: Graph, kept: Kept, effort: Effort) -> tuple[str, ...]
     enough = fitting(relaxed, choice) is not None
     lacking = {space: lack for space, lack in granted.items() if lack}
     if lacking and enough:
-        return tuple(f"memory of {space!r} lacks {lack} bytes" for space, lack in lacking.items())
+        return tuple(f"memory of {space!r} lacks {_bytes(lack)}" for space, lack in lacking.items())
     if lacking:
         return tuple(
-            f"memory of {space!r} lacks at least {lack} bytes" for space, lack in lacking.items()
+            f"memory of {space!r} lacks at least {_bytes(lack)}" for space, lack in lacking.items()
         )
     tried = schedule(graph, choice)
     if tried is None:

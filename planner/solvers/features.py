@@ -1,7 +1,9 @@
 """What a problem asks for beyond the least latency, and which method takes it into account.
 
-A module of a method states what it understands as ``SUPPORTS``; a method is never run on a problem
-with a feature that it does not understand.
+A module of a method states what it understands as ``SUPPORTS``, and as ``REQUIRES`` what must be
+asked for, if there is such; a method is never run on a problem with a feature that it does not
+understand, or without one that it requires. As ``COMPLETE`` it states whether it finds a solution
+wherever there is one, given the time; what is not complete may miss one even so.
 """
 
 from __future__ import annotations

@@ -20,6 +20,8 @@ class Flow:
     durations : list of int
         Nanoseconds, entries included.
     resources : list of frozenset of str
+    separate : list of bool
+        Whether each is a stage apart from what it waits for on other resources.
     after : list of list of int
         What each waits for.
     sequence : list of int
@@ -35,6 +37,7 @@ class Flow:
         self.options = options
         self.durations = [option.duration for option in options]
         self.resources = [graph.resources[option.device] for option in options]
+        self.separate = [bool(busy) for busy in self.resources]
         self.after: list[list[int]] = [[] for _ in options]
         self.sequence: list[int] = []
         self.moves: dict[tuple[int, str], tuple[int, Transfer]] = {}
@@ -82,6 +85,7 @@ class Flow:
         number = len(self.durations)
         self.durations.append(duration)
         self.resources.append(resources)
+        self.separate.append(duration > 0)
         self.after.append(after)
         self.sequence.append(number)
         return number
@@ -129,10 +133,10 @@ class Flow:
         for _ in range(len(parts) + 1):
             for number in self.sequence:
                 stage = stages[number]
-                duration, busy = self.durations[number], self.resources[number]
+                separate, busy = self.separate[number], self.resources[number]
                 for other in self.after[number]:
                     soonest = stages[other]
-                    if duration and self.durations[other]:
+                    if separate and self.separate[other]:
                         soonest += busy.isdisjoint(self.resources[other])
                     stage = max(stage, soonest)
                 stages[number] = stage

@@ -27,8 +27,6 @@ class Lying:
     tensor : int
     device, port : str
         Where it was made.
-    busy : bool
-        Whether making it took time, if that matters.
     moved : tuple of str
         Ports it was transferred to.
     behind : frozenset of str
@@ -38,7 +36,6 @@ class Lying:
     tensor: int
     device: str
     port: str
-    busy: bool
     moved: tuple[str, ...] = ()
     behind: frozenset[str] = frozenset()
 
@@ -97,11 +94,10 @@ class Step:
 
 
 class Steps:
-    """The steps of a graph; with `staged`, frontiers tell apart what matters for stages."""
+    """The steps of a graph."""
 
-    def __init__(self, graph: Graph, *, staged: bool) -> None:
+    def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.staged = staged
         place = {task: number for number, task in enumerate(graph.order)}
         self._last = [
             max((place[link.target] for link in links), default=-1) for links in graph.readers
@@ -146,7 +142,6 @@ class Steps:
                 there.tensor,
                 there.device,
                 there.port,
-                there.busy,
                 tuple(sorted((*there.moved, wanted))),
                 there.behind,
             )
@@ -162,7 +157,6 @@ class Steps:
                 tensor,
                 option.device,
                 option.output_ports[graph.tensors[tensor].output],
-                self.staged and option.duration + entry > 0,
                 behind=behind,
             )
         now = self._place[task]
@@ -224,7 +218,7 @@ def _without_ended(
         return left, waits, ended
     waits = frozenset(pair for pair in waits if ended.isdisjoint(pair))
     left = [
-        Lying(one.tensor, one.device, one.port, one.busy, one.moved, one.behind - ended)
+        Lying(one.tensor, one.device, one.port, one.moved, one.behind - ended)
         for one in left
     ]
     return left, waits, ended

@@ -22,7 +22,7 @@ from bnnplan.planner.solvers.structure import Graph
 from bnnplan.planner.solvers.tables import Times
 
 Busy = tuple[Times, bool, frozenset[str]]
-"""Stages by partial choice of something that happens, whether it takes time, and where."""
+"""Stages by partial choice of something that happens, whether it separates stages, and where."""
 
 
 BLOCK = 32
@@ -92,7 +92,7 @@ class Fronts:
         limits = {limit.measure for limit in graph.problem.limits}
         self.staged = Measure.LATENCY in {self.measure, *limits}
         self.powered = Measure.ENERGY in {self.measure, *limits}
-        self.steps = Steps(graph, staged=self.staged)
+        self.steps = Steps(graph)
         self.least = least_period(graph, kept)
         self.resources = binding_resources(graph, kept, self.least)
         self.column = {resource: column for column, resource in enumerate(self.resources)}
@@ -202,8 +202,9 @@ class Fronts:
             one: front.costs[:, self.fixed + column] for column, one in enumerate(known)
         }
         made = {
-            lying.tensor: (lying.busy, graph.resources[lying.device])
+            lying.tensor: (bool(busy), busy)
             for lying in front.frontier.lying
+            for busy in [graph.resources[lying.device]]
         }
         source = {lying.tensor: lying.port for lying in front.frontier.lying}
         for one, export in step.exports:
@@ -228,8 +229,8 @@ class Fronts:
                 export = graph.exports[tensor][source[tensor]]
                 taken = stages[tensor, EXPORTED]
                 before.append((taken, export.duration > 0, export.resources))
-        busy = step.option.duration + step.entry > 0
-        stages[None] = _after(before, busy, graph.resources[step.option.device])
+        resources = graph.resources[step.option.device]
+        stages[None] = _after(before, bool(resources), resources)
         return stages
 
     def _periods(self, costs: Times) -> Times:
@@ -294,12 +295,12 @@ class Fronts:
         return choice
 
 
-def _after(before: Sequence[Busy], takes_time: bool, resources: frozenset[str]) -> Times:
+def _after(before: Sequence[Busy], separate: bool, resources: frozenset[str]) -> Times:
     """Give the least stages of what waits for all of `before`."""
     return np.maximum.reduce(
         [
-            stages + int(takes_time and busy and resources.isdisjoint(its))
-            for stages, busy, its in before
+            stages + int(separate and other and resources.isdisjoint(its))
+            for stages, other, its in before
         ]
     )
 

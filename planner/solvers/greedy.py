@@ -20,6 +20,7 @@ from bnnplan.planner.solvers.structure import Graph
 
 METHOD = "greedy"
 SUPPORTS = EVERYTHING
+COMPLETE = False
 
 
 def solve(

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from attrs import evolve, frozen
 
 from bnnplan.planner.problem import Limit, Measure, Problem
-from bnnplan.planner.problem_rules import horizon, most_bytes
-from bnnplan.planner.report.units import amount, size
+from bnnplan.planner.problem_sums import horizon, most_bytes
+from bnnplan.planner.report.units import amount, exact, size
 
 
 @frozen
@@ -130,11 +130,3 @@ def explained(problem: Problem, group: Group, value: int | None, proven: bool) -
         return f"{named(problem, group)} is below the {kind}"
     least = str(value) if proven else f"at most {value}"
     return f"{named(problem, group)} are too few: {least} would do"
-
-
-def exact(measure: Measure, value: int) -> str:
-    """Give a value as people read it, and whole where that is rounded."""
-    units = {Measure.ENERGY: "nJ", Measure.MEMORY: "B"}
-    whole = f"{value} {units.get(measure, 'ns')}"
-    rounded = amount(measure, value)
-    return rounded if rounded == whole else f"{rounded} ({whole})"

@@ -23,6 +23,7 @@ from bnnplan.planner.solvers.structure import Graph
 
 METHOD = "heft"
 SUPPORTS = EVERYTHING
+COMPLETE = False
 
 
 def solve(

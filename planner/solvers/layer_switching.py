@@ -26,6 +26,7 @@ from bnnplan.planner.solvers.structure import Graph
 
 METHOD = "layer-switching"
 SUPPORTS = EVERYTHING
+COMPLETE = False
 
 
 def solve(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from attrs import evolve
 
 from bnnplan.planner.problem import Limit, Measure, Problem
-from bnnplan.planner.problem_rules import horizon
+from bnnplan.planner.problem_sums import horizon
 from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.base import Proven, Solver, SolverResult, Status
 from bnnplan.planner.solvers.checking import measures

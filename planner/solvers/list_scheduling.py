@@ -29,6 +29,7 @@ from bnnplan.planner.solvers.wishes import keeps_wishes
 
 METHOD = "list-scheduling"
 SUPPORTS = EVERYTHING
+COMPLETE = False
 
 # Schedules that local search may try, for each task and edge of the problem less. Counted, not
 # timed, so that the same problem gets the same plan; about a fifth of a second.

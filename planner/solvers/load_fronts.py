@@ -19,9 +19,9 @@ import time
 from collections.abc import Sequence
 
 from bnnplan.planner.problem import Measure, Problem
-from bnnplan.planner.problem_rules import horizon
+from bnnplan.planner.problem_sums import horizon
 from bnnplan.planner.solution import Solution
-from bnnplan.planner.solvers.base import SolverError, SolverResult, Status, verified
+from bnnplan.planner.solvers.base import SolverResult, Status, verified
 from bnnplan.planner.solvers.bounds import Kept
 from bnnplan.planner.solvers.checking import check
 from bnnplan.planner.solvers.features import EVERYTHING, Feature
@@ -37,6 +37,8 @@ from bnnplan.planner.solvers.structure import Graph
 
 METHOD = "load-fronts"
 SUPPORTS = EVERYTHING - {Feature.MEMORY}
+COMPLETE = False
+REQUIRES = frozenset({Feature.PIPELINE})
 
 # Partial choices that are kept after each task; the last search gives up beyond.
 WIDTHS = (30, 600, 10_000)
@@ -53,16 +55,9 @@ def solve(
     seed: int = 0,
     hint: Sequence[int] | None = None,
 ) -> SolverResult:
-    """Solve a narrow pipeline; parameters and result as for every `Solver`.
-
-    Raises
-    ------
-    SolverError
-        If the problem is one inference, or if parts have latencies and their order is open.
-    """
+    """Solve a narrow pipeline; parameters and result as for every `Solver`."""
     started = time.perf_counter()
     graph = Graph(problem)
-    _refuse(graph)
     kept = undominated(graph)
     fronts = Fronts(graph, kept)
     best = _start(graph, kept, hint)
@@ -125,12 +120,9 @@ def applies(graph: Graph) -> bool:
     )
 
 
-def _refuse(graph: Graph) -> None:
-    if not applies(graph):
-        raise SolverError(
-            f"method {METHOD!r} solves pipelines, for their latency only without contiguous "
-            f"devices or as a chain, and {graph.problem.name!r} is none: use the method 'cpsat'"
-        )
+def unsuited(graph: Graph) -> str:
+    """Tell why the method is not for a problem; empty if it is."""
+    return "" if applies(graph) else "plans parts for their latency only along a chain"
 
 
 def _right(graph: Graph, choice: Sequence[int]) -> Solution | None:

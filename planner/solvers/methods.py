@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from types import ModuleType
 
 from bnnplan.planner.problem import Problem
@@ -11,6 +12,7 @@ from bnnplan.planner.problem_rules import listed
 from bnnplan.planner.solvers.base import Solver, SolverError, SolverResult
 from bnnplan.planner.solvers.features import Feature, features
 from bnnplan.planner.solvers.lexicographic import solve_in_order, with_objective
+from bnnplan.planner.solvers.structure import Graph
 
 # Modules by name of the method.
 METHODS = {
@@ -51,10 +53,31 @@ def supports(name: str) -> frozenset[Feature]:
     return known
 
 
+def is_complete(name: str) -> bool:
+    """Tell whether a method finds a solution wherever there is one, given the time."""
+    complete: bool = _module(name).COMPLETE
+    return complete
+
+
 def able(problem: Problem) -> list[str]:
-    """List the methods that understand everything that a problem asks for."""
-    asked = _asked(problem)
-    return [name for name in METHODS if asked <= supports(name)]
+    """List the methods that can solve a problem, its size apart."""
+    asked = _Asked(problem)
+    return [name for name in METHODS if not asked.refusal(name)]
+
+
+def refusal(name: str, problem: Problem) -> str:
+    """Tell why a method cannot solve a problem, its size apart; empty if it can.
+
+    Its module tells: what it understands (``SUPPORTS``), what must be asked for (``REQUIRES``, if
+    there is such), and what else it is not for (``unsuited``, a function of the graph, if there is
+    such).
+
+    Raises
+    ------
+    SolverError
+        If there is no such method.
+    """
+    return _Asked(problem).refusal(name)
 
 
 def run(
@@ -71,23 +94,39 @@ def run(
     Raises
     ------
     SolverError
-        If there is no such method, or it does not understand the problem.
+        If there is no such method, or it cannot solve the problem.
     """
     solver = method(name)
-    if missing := _asked(problem) - supports(name):
-        raise SolverError(
-            f"method {name!r} does not understand {', '.join(sorted(missing))}; "
-            f"methods that do: {', '.join(able(problem)) or 'none'}"
-        )
+    if why := refusal(name, problem):
+        raise SolverError(f"method {name!r} {why}; methods that can: {', '.join(able(problem))}")
     return solve_in_order(
         problem, solver, time_limit=time_limit, workers=workers, seed=seed, hint=hint
     )
 
 
-def _asked(problem: Problem) -> frozenset[Feature]:
-    return frozenset[Feature]().union(
-        *(features(with_objective(problem, measure)) for measure in problem.objectives)
-    )
+class _Asked:
+    """What a problem asks for: with each of its objectives alone, since they are solved so."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problems = [with_objective(problem, measure) for measure in problem.objectives]
+        self.features = [features(one) for one in self.problems]
+
+    @cached_property
+    def graphs(self) -> list[Graph]:
+        return [Graph(one) for one in self.problems]
+
+    def refusal(self, name: str) -> str:
+        """Why a method cannot solve it; empty if it can."""
+        module = _module(name)
+        if missing := frozenset[Feature]().union(*self.features) - supports(name):
+            return f"does not understand {', '.join(sorted(missing))}"
+        required: frozenset[Feature] = getattr(module, "REQUIRES", frozenset())
+        if any(required - asked for asked in self.features):
+            return f"is only for {' with '.join(sorted(required))}"
+        unsuited: Callable[[Graph], str] | None = getattr(module, "unsuited", None)
+        if unsuited is None:
+            return ""
+        return next((why for graph in self.graphs if (why := unsuited(graph))), "")
 
 
 def _module(name: str) -> ModuleType:

@@ -23,8 +23,9 @@ from bnnplan.planner.solvers.interruption import interruptible
 
 SOLVERS = {"gscip": mathopt.SolverType.GSCIP, "highs": mathopt.SolverType.HIGHS}
 
-# What a bound may be off by: part of it, and absolutely. Solvers of MILPs compute with floats.
-INEXACT = 1e-9
+# What a bound may be off by: part of it, and absolutely. Solvers of MILPs compute with floats, of
+# which sums of thousands are off by less. A larger part would be whole nanoseconds from 1 s on.
+INEXACT = 1e-12
 TOLERANCE = 1e-6
 
 

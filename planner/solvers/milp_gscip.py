@@ -8,9 +8,10 @@ from bnnplan.planner.problem import Problem
 from bnnplan.planner.solvers.base import SolverResult
 from bnnplan.planner.solvers.milp_placement import SUPPORTS, solve_by
 
-__all__ = ["METHOD", "SUPPORTS", "solve"]
+__all__ = ["COMPLETE", "METHOD", "SUPPORTS", "solve"]
 
 METHOD = "gscip"
+COMPLETE = True
 
 
 def solve(

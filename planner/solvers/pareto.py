@@ -3,7 +3,8 @@
 The first measure is minimised, then the second among those solutions, which gives one point. The
 next point has to be better in the second measure, which is limited accordingly, and so on to the
 least value of the second measure. Measures are whole numbers, so that a limit one unit lower skips
-nothing: with every step proven the front is exact.
+nothing: with every step proven the front is exact. Coarser steps skip just those solutions that the
+point before is at most a share ε worse than.
 
 Source: Haimes, Lasdon, Wismer, "On a bicriterion formulation of the problems of integrated system
 identification and system optimization", IEEE Trans. SMC 1(3), 1971.
@@ -14,6 +15,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from fractions import Fraction
 
 from attrs import evolve, frozen
 
@@ -159,10 +161,8 @@ def _front(
             progress(point)
         if point.values[1] <= end.value:
             break
-        most = point.values[1] - max(1, math.ceil(epsilon * point.values[1]))
-        if most < end.value:
-            # The last step would pass over the least value of the second measure.
-            most = end.value
+        # No step passes over the least value of the second measure.
+        most = max(end.value, _next(point.values[1], epsilon))
     else:
         complete = False
     # Where the walk has ended early, this is its other end.
@@ -174,6 +174,12 @@ def _front(
         complete=complete,
         status=Status.OPTIMAL if complete else Status.FEASIBLE,
     )
+
+
+def _next(value: int, epsilon: float) -> int:
+    """The most that is not worth skipping: `value` is more than the share ε above it."""
+    # As it was written: 0.1 is one tenth, which no float is.
+    return math.ceil(value / (1 + Fraction(str(epsilon)))) - 1
 
 
 def _point(found: SolverResult, *, reverse: bool = False) -> Point:

@@ -235,7 +235,14 @@ def _cargo(
         source = graph.source[tensor]
         maker = unit.get(source)
         readers = {unit[link.target] for link in links if link.target in unit} - {maker}
-        outside = any(link.target not in unit for link in links)
+        # Ports where tasks outside of all parts take it.
+        taken = {
+            graph.tasks[link.target].options[index].input_ports[link.input]
+            for link in links
+            if link.target not in unit
+            for index in kept[link.target]
+        }
+        outside = bool(taken)
         made = {
             graph.tasks[source].options[index].output_ports[graph.tensors[tensor].output]
             for index in kept[source]
@@ -252,7 +259,7 @@ def _cargo(
         store = {a: _store(graph, tensor, a, port) for a in made}
         if None in load.values() or None in store.values():
             return None
-        if outside and any(store[one] for one in made & read):
+        if any(store[one] for one in made & taken):
             return None
         if not links or not (readers or (outside and maker is not None)):
             continue

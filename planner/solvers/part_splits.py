@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from bnnplan.planner.problem import Problem
 from bnnplan.planner.solution import Solution
-from bnnplan.planner.solvers.base import SolverError, SolverResult, Status, verified
+from bnnplan.planner.solvers.base import SolverResult, Status, verified
 from bnnplan.planner.solvers.checking import check
 from bnnplan.planner.solvers.features import Feature
 from bnnplan.planner.solvers.loads import least_period
@@ -23,6 +23,8 @@ from bnnplan.planner.solvers.structure import Graph
 
 METHOD = "part-splits"
 SUPPORTS = frozenset({Feature.PIPELINE, Feature.EXPORTS, Feature.CONTIGUOUS, Feature.COLOCATED})
+COMPLETE = False
+REQUIRES = frozenset({Feature.PIPELINE, Feature.CONTIGUOUS})
 
 
 def solve(
@@ -33,22 +35,12 @@ def solve(
     seed: int = 0,
     hint: Sequence[int] | None = None,
 ) -> SolverResult:
-    """Cut the best parts; parameters and result as for every `Solver` (none is needed here).
-
-    Raises
-    ------
-    SolverError
-        If the problem is of another kind.
-    """
+    """Cut the best parts; parameters and result as for every `Solver` (none is needed here)."""
     started = time.perf_counter()
     graph = Graph(problem)
     kept = undominated(graph)
     parts = part_problem(graph, kept)
-    if parts is None:
-        raise SolverError(
-            f"method {METHOD!r} is for pipelines of contiguous devices that pay for their own "
-            f"transfers alone, and {problem.name!r} is none: use the method 'cpsat'"
-        )
+    assert parts is not None, "of another kind, see unsuited"
     best = best_parts(graph, parts)
     bound = least_period(graph, kept)
     if best is not None and parts.is_line:
@@ -66,6 +58,16 @@ def solve(
         message="" if best else "no cut keeps all limits: use the method 'cpsat'",
     )
     return verified(problem, result)
+
+
+def unsuited(graph: Graph) -> str:
+    """Tell why the method is not for a problem; empty if it is."""
+    if part_problem(graph, undominated(graph)) is not None:
+        return ""
+    return (
+        "is for the least period of contiguous devices that pay for their own transfers alone, "
+        "without limits"
+    )
 
 
 def best_parts(graph: Graph, problem: PartProblem) -> Solution | None:

@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from bnnplan.planner.problem import Measure, Problem
-from bnnplan.planner.solvers.base import SolverError, SolverResult
+from bnnplan.planner.solvers.base import SolverResult
 from bnnplan.planner.solvers.features import Feature
 from bnnplan.planner.solvers.flow import Flow
 from bnnplan.planner.solvers.greedy import stated
@@ -28,6 +28,8 @@ from bnnplan.planner.solvers.structure import Graph
 
 METHOD = "pipe-it"
 SUPPORTS = frozenset({Feature.PIPELINE, Feature.EXPORTS, Feature.CONTIGUOUS})
+COMPLETE = False
+REQUIRES = frozenset({Feature.PIPELINE})
 
 Stages = tuple[str, ...]
 """The devices of a pipeline, in line."""
@@ -41,18 +43,16 @@ def solve(
     seed: int = 0,
     hint: Sequence[int] | None = None,
 ) -> SolverResult:
-    """Give Pipe-it's pipeline; parameters and result as for every `Solver` (none is needed).
-
-    Raises
-    ------
-    SolverError
-        If the problem is no pipeline of the least period.
-    """
+    """Give Pipe-it's pipeline; parameters and result as for every `Solver` (none is needed)."""
     started = time.perf_counter()
-    if problem.objectives[0] is not Measure.PERIOD:
-        raise SolverError(f"method {METHOD!r} is for throughput, and {problem.name!r} is not")
     graph = Graph(problem)
     return stated(problem, graph, pipe_it_choice(graph), METHOD, started)
+
+
+def unsuited(graph: Graph) -> str:
+    """Tell why the method is not for a problem; empty if it is."""
+    is_least = graph.problem.objectives[0] is Measure.PERIOD
+    return "" if is_least else "minimises the period alone"
 
 
 def pipe_it_choice(graph: Graph) -> list[int]:

@@ -21,15 +21,12 @@ def undominated(graph: Graph) -> list[list[int]]:
     runs on nothing else begins. Of equal options the fastest is kept, and of these the first.
     """
     costs_of = _respects(graph)
-    # Without a duration a task may move to an earlier stage, which can hold its tensors longer.
-    staged = graph.problem.is_pipeline and _counts_bytes(graph)
     kept = []
     for task in graph.tasks:
         classes: dict[tuple[object, ...], list[int]] = {}
         for index, option in sorted(enumerate(task.options), key=lambda one: one[1].duration):
             key = (option.device, option.input_ports, option.output_ports, option.space)
-            brief = staged and not option.duration
-            classes.setdefault((*key, brief), []).append(index)
+            classes.setdefault(key, []).append(index)
         costs = [costs_of(option) for option in task.options]
         kept.append(sorted(index for group in classes.values() for index in _front(costs, group)))
     return kept

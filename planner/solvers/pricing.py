@@ -10,14 +10,15 @@ Source: Geoffrion, "Lagrangean relaxation for integer programming", Mathematical
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from attrs import define, field
+from attrs import define, field, frozen
 
 from bnnplan.planner.problem import Measure, Option
-from bnnplan.planner.problem_rules import horizon, most_bytes, most_energy
+from bnnplan.planner.problem_sums import horizon, most_bytes, most_energy
 from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.bounds import Kept
 from bnnplan.planner.solvers.checking import memory_peaks
@@ -57,6 +58,8 @@ class Priced:
         For each task, by option: no solution with that option is below it. Empty if not known.
     near : list of dict
         The same where room is left for tensors, so that it is no bound.
+    root : Explored or None
+        What good prices have found for all choices; None if there is none at all.
     """
 
     bound: int
@@ -64,6 +67,7 @@ class Priced:
     choices: list[tuple[int, ...]] = field(factory=list)
     least: list[dict[int, int]] = field(factory=list)
     near: list[dict[int, int]] = field(factory=list)
+    root: Explored | None = None
 
     def useful(self) -> tuple[tuple[int, ...], ...] | None:
         """For each task, the options that a better plan may have; None if that is not known."""
@@ -81,23 +85,40 @@ class Priced:
         return self.best is not None and self.best.objective <= self.bound
 
 
-def priced(graph: Graph, kept: Kept, *, deadline: float, best: Solution | None = None) -> Priced:
-    """Search for good prices until `deadline` (of ``time.perf_counter``), or the proof.
+@frozen
+class Explored:
+    """What prices have found for a part of the choices.
+
+    Attributes
+    ----------
+    bound : int
+        No solution of that part is below it.
+    prices : array
+        Those of the bound, of a byte of each limited space.
+    choices : list of tuple of (int, tuple of int)
+        The cheapest at all prices tried, each with its bound.
+    """
+
+    bound: int
+    prices: Vector
+    choices: list[tuple[int, tuple[int, ...]]]
+
+
+class Pricing:
+    """Finds prices, with all memory or less, for all choices or those with some classes fixed.
 
     Raises
     ------
     TooWideError
         If the least sum cannot be found by elimination.
     """
-    return _Search(graph, kept, best).result(deadline)
 
-
-class _Search:
     def __init__(self, graph: Graph, kept: Kept, best: Solution | None) -> None:
         self.graph = graph
         self.total = Sum(graph, kept)
         self.spaces = list(graph.capacity)
         self.room = dict(graph.capacity)
+        self._tight = dict(graph.capacity)
         powered = graph.problem.objectives[0] is Measure.ENERGY
         most = (most_energy if powered else horizon)(graph.problem) + 1
         # Prices are whole numbers in units this much finer, so that the bound is exact.
@@ -105,48 +126,92 @@ class _Search:
         self.dearest = (IMPOSSIBLE // 4) // (most_bytes(graph.problem) + 1)
         self.elimination = Elimination(self.total, self.fine)
         self.near = LocalSearch(self.total)
+        self._place = [
+            {index: place for place, some in enumerate(classes) for index in some}
+            for classes in self.total.classes
+        ]
         self.found = Priced(0, best)
 
     def result(self, deadline: float) -> Priced:
-        """Search with all memory for weights; then, until a plan fits, with less and less."""
-        best = self._search(deadline, proves=True)
-        self.found.least = self.found.near = self._marginals(best)
+        """Search with all memory for weights; then, until a plan fits, with less and less.
+
+        `deadline` is one of ``time.perf_counter``.
+        """
+        root = self._search(deadline, tight=False)
+        if root is not None:
+            self.found.root = root
+            self.found.bound = max(self.found.bound, root.bound)
+            self.found.least = self.found.near = self.marginals(root.prices, {})
         for _ in range(REDUCTIONS):
             if self.found.best is not None or over(deadline):
                 break
             if not self.found.choices or not self._leave_room():
                 break
-            best = self._search(deadline, proves=False)
-            self.found.near = self._marginals(best)
+            reduced = self._search(deadline, tight=True)
+            if reduced is not None:
+                self.found.near = self.marginals(reduced.prices, {})
         return self.found
 
-    def _search(self, deadline: float, *, proves: bool) -> Vector:
-        """Look for the prices with the best bound, and give them."""
+    def _search(self, deadline: float, *, tight: bool) -> Explored | None:
+        explored = self.explore({}, np.zeros(len(self.spaces)), deadline, tight=tight)
+        if explored is not None:
+            self.found.choices += [choice for _, choice in explored.choices]
+            for _, choice in explored.choices:
+                self._try(choice, deadline)
+        return explored
+
+    def explore(
+        self,
+        fixed: Mapping[int, int],
+        prices: Vector,
+        deadline: float,
+        *,
+        rounds: int = ROUNDS,
+        enough: float = math.inf,
+        tight: bool = False,
+    ) -> Explored | None:
+        """Look for the prices with the best bound; None if there is no choice at all.
+
+        Parameters
+        ----------
+        fixed : mapping of int to int
+            The class of some tasks.
+        prices : array
+            To start from.
+        deadline : float
+        rounds : int
+            How many prices are tried at most.
+        enough : float
+            No better bound is needed.
+        tight : bool
+            Leaves the room that tensors took in `result`; then the bound is none.
+        """
         # Imported only here: ortools takes half a second.
         from bnnplan.planner.solvers.milp_prices import Prices
 
-        room = np.array([self.room[space] for space in self.spaces], dtype=np.float64)
+        rooms = self._tight if tight else self.room
+        room = np.array([rooms[space] for space in self.spaces], dtype=np.float64)
         # Prices are for a whole space each, so that those of all spaces are alike.
         unit = np.maximum(room, 1)
         search = Prices(len(self.spaces))
-        prices = search.best
-        for _ in range(ROUNDS):
-            least = self._least(prices / unit)
+        trying = prices * unit
+        choices: list[tuple[int, tuple[int, ...]]] = []
+        for _ in range(rounds):
+            least = self._least(trying / unit, fixed, rooms)
             if least is None:
                 break
             value, choice = least
-            if proves:
-                self.found.bound = max(self.found.bound, value)
-            self.found.choices.append(tuple(choice))
-            self._try(choice, deadline)
-            search.tell(prices, value, (self._held(choice) - room) / unit)
-            if self.found.proven or over(deadline):
+            choices.append((value, tuple(choice)))
+            search.tell(trying, value, (self._held(choice) - room) / unit)
+            if value >= enough or over(deadline):
                 break
             proposed = search.next()
             if proposed is None or proposed[1] - search.value <= search.value * ENOUGH:
                 break
-            prices = proposed[0]
-        return search.best / unit
+            trying = proposed[0]
+        if not choices:
+            return None
+        return Explored(max(value for value, _ in choices), search.best / unit, choices)
 
     def _whole(self, prices: Vector) -> dict[str, int]:
         """Give the prices of a byte as whole numbers."""
@@ -166,14 +231,13 @@ class _Search:
             for task, classes in zip(self.graph.tasks, self.total.classes, strict=True)
         ]
 
-    def _paid(self, whole: dict[str, int]) -> int:
-        return sum(whole[space] * self.room[space] for space in self.spaces)
-
-    def _least(self, prices: Vector) -> tuple[int, list[int]] | None:
+    def _least(
+        self, prices: Vector, fixed: Mapping[int, int], room: Mapping[str, int]
+    ) -> tuple[int, list[int]] | None:
         """Give the bound that prices prove, and the choice that is cheapest with them."""
         whole = self._whole(prices)
         costs = self._costs(whole)
-        least = self.elimination.least(_own(costs))
+        least = self.elimination.least(_own(costs, fixed))
         if least is None:
             return None
         value, places = least
@@ -181,23 +245,34 @@ class _Search:
             self.total.classes[task][place][int(np.argmin(costs[task][place]))]
             for task, place in enumerate(places)
         ]
-        return -(-(value - self._paid(whole)) // self.fine), choice
+        return -(-(value - _paid(whole, room)) // self.fine), choice
 
-    def _marginals(self, prices: Vector) -> list[dict[int, int]]:
+    def marginals(self, prices: Vector, fixed: Mapping[int, int]) -> list[dict[int, int]]:
         """Give for each task and option the bound with it; empty if that takes much memory."""
         if self.elimination.entries > MOST_ENTRIES:
             return []
         whole = self._whole(prices)
         costs = self._costs(whole)
-        paid = self._paid(whole)
+        paid = _paid(whole, self.room)
         found: list[dict[int, int]] = []
-        for task, marginals in enumerate(self.elimination.marginals(_own(costs))):
+        for task, marginals in enumerate(self.elimination.marginals(_own(costs, fixed))):
             found.append({})
             for place, indices in enumerate(self.total.classes[task]):
                 base = int(marginals[place]) - min(costs[task][place]) - paid
                 for index, cost in zip(indices, costs[task][place], strict=True):
                     found[-1][index] = -(-(base + cost) // self.fine)
         return found
+
+    def class_marginals(self, prices: Vector, fixed: Mapping[int, int]) -> list[list[int]]:
+        """Give for each task and class the bound with it."""
+        whole = self._whole(prices)
+        paid = _paid(whole, self.room)
+        marginals = self.elimination.marginals(_own(self._costs(whole), fixed))
+        return [[-(-(value - paid) // self.fine) for value in some.tolist()] for some in marginals]
+
+    def places(self, choice: Sequence[int]) -> list[int]:
+        """Give the class that each task has in a choice."""
+        return [self._place[task][index] for task, index in enumerate(choice)]
 
     def _held(self, choice: Sequence[int]) -> Vector:
         held = dict.fromkeys(self.spaces, 0)
@@ -209,7 +284,7 @@ class _Search:
 
     def _try(self, choice: Sequence[int], deadline: float) -> None:
         """Change a choice until its weights fit, and keep it if everything does."""
-        better = self.near.search(choice, self.room, deadline)
+        better = self.near.search(choice, self._tight, deadline)
         solution = None if better is None else fitting(self.graph, better)
         if solution is not None:
             best = self.found.best
@@ -223,13 +298,22 @@ class _Search:
         if solution is None:
             return False
         peaks = memory_peaks(self.graph.problem, solution)
-        before = dict(self.room)
+        before = dict(self._tight)
         for space, held in zip(self.spaces, self._held(choice).tolist(), strict=True):
             free = self.graph.capacity[space] - (peaks[space] - int(held))
-            self.room[space] = max(1, min(self.room[space], free))
-        return self.room != before
+            self._tight[space] = max(1, min(self._tight[space], free))
+        return self._tight != before
 
 
-def _own(costs: list[list[list[int]]]) -> list[Times]:
-    """Give for each task the cheapest of each class."""
-    return [np.array([min(some) for some in classes], dtype=np.int64) for classes in costs]
+def _paid(whole: Mapping[str, int], room: Mapping[str, int]) -> int:
+    return sum(price * room[space] for space, price in whole.items())
+
+
+def _own(costs: list[list[list[int]]], fixed: Mapping[int, int]) -> list[Times]:
+    """Give for each task the cheapest of each class, and what is not fixed as impossible."""
+    own = [np.array([min(some) for some in classes], dtype=np.int64) for classes in costs]
+    for task, place in fixed.items():
+        cost = own[task][place]
+        own[task][:] = IMPOSSIBLE
+        own[task][place] = cost
+    return own

@@ -21,6 +21,7 @@ from bnnplan.planner.solvers.structure import Graph
 
 METHOD = "priority"
 SUPPORTS = EVERYTHING
+COMPLETE = False
 
 
 def solve(

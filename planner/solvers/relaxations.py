@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 from attrs import evolve, frozen
 
-from bnnplan.planner.problem import Limit, Measure, Problem, Transfer
-from bnnplan.planner.problem_rules import horizon
+from bnnplan.planner.problem import Limit, Measure, Option, Problem, Transfer
+from bnnplan.planner.problem_sums import horizon
 from bnnplan.planner.solvers.structure import Graph
 
 MORE_BYTES = 2**20
 FASTER = 1.1
+LESS_ENERGY = 0.9
 FASTER_LINK = 2
 
 
@@ -37,20 +38,28 @@ class Relaxation:
 
 
 def margins(problem: Problem) -> Iterator[Relaxation]:
-    """A little more of everything: memory, speed of links and devices, a switch."""
+    """A little more of everything that can matter: memory, speed, energy saved, a switch."""
     graph = Graph(problem)
+    measured = {problem.objectives[0], *(limit.measure for limit in problem.limits)}
+    timed = bool(measured & {Measure.LATENCY, Measure.PERIOD})
     for space, capacity in graph.capacity.items():
         yield Relaxation(
             "space", space, "1 MiB more", _with_space(problem, space, MORE_BYTES + capacity)
         )
-    for pair in _links(problem):
+    for pair in _links(problem) if timed else ():
         faster = _with_transfers(problem, pair, lambda ns: -(-ns // FASTER_LINK))
         yield Relaxation("link", " – ".join(pair), "twice as fast", faster)
     for device in problem.devices:
-        if any(o.duration for t in problem.tasks for o in t.options if o.device == device.name):
+        options = [o for t in problem.tasks for o in t.options if o.device == device.name]
+        if timed and any(option.duration for option in options):
             yield Relaxation(
-                "device", device.name, "10 % faster", _with_faster(problem, device.name)
+                "device", device.name, "10 % faster", _with_options(problem, device.name, _faster)
             )
+        if Measure.ENERGY in measured and any(option.energy for option in options):
+            yield Relaxation(
+                "device", device.name, "10 % less energy",
+                _with_options(problem, device.name, _thriftier),
+            )  # fmt: skip
     if problem.switches is not None:
         more = evolve(problem, switches=problem.switches + 1)
         yield Relaxation("switches", "", f"{problem.switches + 1} instead", more)
@@ -124,15 +133,20 @@ def _with_transfers(
     return evolve(problem, tensors=tensors)
 
 
-def _with_faster(problem: Problem, device: str) -> Problem:
+def _faster(option: Option) -> Option:
+    return evolve(option, duration=round(option.duration / FASTER))
+
+
+def _thriftier(option: Option) -> Option:
+    return evolve(option, energy=round(option.energy * LESS_ENERGY))
+
+
+def _with_options(problem: Problem, device: str, change: Callable[[Option], Option]) -> Problem:
     tasks = tuple(
         evolve(
             task,
             options=tuple(
-                evolve(option, duration=round(option.duration / FASTER))
-                if option.device == device
-                else option
-                for option in task.options
+                change(option) if option.device == device else option for option in task.options
             ),
         )
         for task in problem.tasks

@@ -19,6 +19,7 @@ from bnnplan.planner.solvers.structure import Graph
 
 METHOD = "single-device"
 SUPPORTS = EVERYTHING
+COMPLETE = False
 GROUP_METHOD = "single-configuration"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from attrs import frozen
 
 from bnnplan.planner.problem import Export, Measure, Option, Problem, Tensor, Transfer
-from bnnplan.planner.problem_rules import most_bytes
+from bnnplan.planner.problem_sums import most_bytes
 
 
 @frozen

@@ -2,12 +2,14 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 from attrs import fields
 
 from bnnplan.planner import problem as words
+from bnnplan.planner.cli.app import app
 from bnnplan.planner.problem_format import problem_from_dict
 from bnnplan.planner.solvers import Status, solve
 
@@ -33,6 +35,23 @@ def test_the_example_has_the_optimum_that_is_told():
     page = (DOCS / "problems.md").read_text()
     assert "in 450 µs" in page
     assert "# optimal 450000 450000" in page
+
+
+def test_the_page_shows_parts_of_the_example():
+    example = (DOCS / "examples" / "problem.json").read_text()
+    shown = re.findall(r"```json\n(.*?)```", (DOCS / "problems.md").read_text(), re.DOTALL)
+    assert len(shown) == 2
+    assert all(part in example for part in shown)
+
+
+def test_the_commands_of_the_page_run_as_they_stand(monkeypatch, capsys):
+    monkeypatch.chdir(DOCS / "examples")
+    page = (DOCS / "problems.md").read_text()
+    commands = re.findall(r"^\$ bnnplan (solve --problem .*)$", page, re.MULTILINE)
+    assert len(commands) == 3
+    for command in commands:
+        app(shlex.split(command), standalone_mode=False)
+        assert "optimal: " in capsys.readouterr().out
 
 
 def test_the_page_runs_as_it_stands(monkeypatch, capsys):

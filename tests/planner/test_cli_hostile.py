@@ -123,6 +123,39 @@ def test_no_place_for_the_result_is_told_before_solving(bnnplan, tmp_path, monke
     assert err.startswith(f"bnnplan: cannot write {tmp_path / place}")
 
 
+@pytest.mark.parametrize("front", [(), ("--pareto", "latency,energy")])
+def test_the_problem_is_not_overwritten_by_its_solution(bnnplan, tmp_path, front):
+    file, alias = tmp_path / "problem.json", tmp_path / "alias.json"
+    text = json.dumps(problem_to_dict(BRANCHES))
+    file.write_text(text)
+    alias.symlink_to(file)
+    for output in (file, alias, tmp_path / "." / "x" / ".." / "problem.json"):
+        code, out, err = bnnplan("solve", "--problem", file, "-o", output, *front)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "is read by this command, and would be overwritten" in err
+        assert file.read_text() == text
+
+
+def test_no_other_file_that_is_read_is_overwritten(bnnplan, net, profile_file, tmp_path):
+    """Neither a network, nor a board or a profile; nor a plan by its own trace."""
+    board, plan = tmp_path / "board.json", tmp_path / "plan.json"
+    assert bnnplan("devices", "-o", board)[0] == 0
+    assert bnnplan("solve", net, "--profile", profile_file, "-o", plan)[0] == 0
+    read = {file: file.read_bytes() for file in (board, plan, net, profile_file)}
+    for command in (
+        ("solve", net, "--profile", profile_file, "-o", profile_file),
+        ("solve", net, "--profile", profile_file, "-o", net),
+        ("solve", net, "--board", board, "-o", board),
+        ("profile", net, "--board", board, "-o", board),
+        ("run", plan, "--trace", plan),
+        ("evaluate", plan, "--data", tmp_path, "--predictions", plan),
+    ):
+        code, out, err = bnnplan(*command)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "would be overwritten" in err
+    assert {file: file.read_bytes() for file in read} == read
+
+
 @pytest.mark.parametrize("name", ["nowhere.json", "."])
 def test_no_file_to_read_is_told(bnnplan, tmp_path, name):
     code, out, err = bnnplan("solve", "--problem", tmp_path / name)
@@ -161,6 +194,8 @@ def test_any_seed_will_do(bnnplan, tmp_path, method):
         (("--confidence", "2"), 2, "the confidence must be above 0 and below 1"),
         (("--batch", "0"), 2, "--batch 0: must be whole numbers from 1 to 65536"),
         (("--batch", "1,1"), 2, "--batch 1,1: names a batch twice"),
+        (("--batch", "9" * 5000), 2, "must be whole numbers from 1 to 65536"),
+        (("--deadline", "9" * 5000 + "ns"), 2, "must have at most 40 characters"),
         (("--batch", "9" * 30), 2, "must be whole numbers from 1 to 65536"),
         (("--pareto", "latency,latency"), 2, "must be two different objectives"),
         (("--pareto", ""), 2, "a name is missing"),

@@ -11,7 +11,10 @@ CASES = [
     (("run", "--batch", "99999999"), "run: --batch 99999999: must be at most 65536"),
     (("solve", "--batch", "1,x"), "solve: --batch 1,x: must be whole numbers from 1 to 65536"),
     (("solve", "--method", "foo"), "solve: --method foo: must be one of " + ", ".join(METHODS)),
-    (("solve", "--objective", "foo"), "solve: --objective foo: must be of latency, throughput"),
+    (
+        ("solve", "--objective", "foo"),
+        "solve: --objective foo: there is no objective 'foo'; there are",
+    ),
     (("solve", "--budget", "-1"), "solve: --budget -1: must be at least 0.1"),
     (("solve", "--budget", "nan"), "solve: --budget nan: must be at least 0.1"),
     (("solve", "--budget", "x"), "solve: --budget x: must be a number"),

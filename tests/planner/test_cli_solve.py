@@ -1,5 +1,6 @@
 """``bnnplan solve``: what is asked of a plan, right and wrong, from the profile of two devices."""
 
+import datetime
 import itertools
 import json
 
@@ -8,6 +9,7 @@ import pytest
 from networks import chain
 
 from bnnplan.models.lowering import lower
+from bnnplan.planner.cli.solve_profiles import cache_text
 from bnnplan.planner.profile import save_profile
 from bnnplan.planner.profiling import Options, profile_network
 
@@ -224,8 +226,8 @@ def test_a_front_leads_from_one_objective_to_the_other(solve, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--objective", "speed"), "--objective speed: must be of latency, throughput, energy"),
-        (("--objective", "latncy"), "--objective latncy: did you mean latency?"),
+        (("--objective", "speed"), "--objective speed: there is no objective 'speed'; there are"),
+        (("--objective", "latncy"), "no objective 'latncy'; did you mean 'latency'?"),
         (("--objective", "latency,"), "--objective latency,: a name is missing"),
         (("--objective", "energy,energy"), "objective energy is given twice"),
         (("--deadline", "5"), "--deadline 5: must be a number with one of the units ns, us, ms, s"),
@@ -247,6 +249,11 @@ def test_a_front_leads_from_one_objective_to_the_other(solve, tmp_path):
         (("--forbid", "zz*=a"), "there is no layer 'zz*'"),
         (("--colocate", "first"), "--colocate first: must name at least two layers"),
         (("--colocate", "first,thirst"), "there is no layer 'thirst'; did you mean 'first'?"),
+        (("--power", "a"), "--power a: must be DEVICE=WATTS, such as cpu0=5"),
+        (("--power", "a=5V"), "--power 5V: must be a number with one of the units mW, W"),
+        (("--power", "a=0"), "--power a=0: must be above 0 W"),
+        (("--power", "a=1", "--power", "a=2"), "--power of 'a' is given twice"),
+        (("--power", "aa=1"), "there is no device 'aa'; did you mean 'a'?"),
         (("--confidence", "1"), "the confidence must be above 0 and below 1"),
         (("--batch", "0"), "--batch 0: must be whole numbers from 1 to 65536"),
         (("--batch", "1,,2"), "--batch 1,,2: a name is missing"),
@@ -257,6 +264,7 @@ def test_a_front_leads_from_one_objective_to_the_other(solve, tmp_path):
         (("--pareto", "latency,energy", "--epsilon", "1"), "--epsilon 1: must be from 0 to below"),
         (("--pareto", "latency,energy", "--objective", "memory"), "leave out --objective"),
         (("--pareto", "latency,energy", "--dry-run"), "leave out --pareto"),
+        (("--pareto", "latency,energy", "--batch", "1,4"), "--pareto finds the front of one batch"),
         (("--dry-run", "-o", "size.json"), "--dry-run solves nothing: leave out --output"),
         (("--devices", "a", "--fresh"), "nothing is measured: leave out --devices, --fresh"),
     ],
@@ -275,8 +283,90 @@ def test_energy_without_power_says_how_to_state_it(bnnplan, net, profiles, tmp_p
     code, _, err = bnnplan("solve", net, "--profile", path, "--objective", "energy")
     assert code == 2
     assert "does not state the power of 'a', 'b'" in err
-    assert '"power_watts"' in err
+    assert "such as --power a=5, or in the board file (power_watts)" in err
+    assert "--devices, or --forbid '*=a', leaves one out" in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--power", "a=2", "--power", "b=0.5"),
+        ("--power", "a= 2000mW", "--power", "b=0.5W"),
+        ("--power", "b=0.5", "--forbid", "*=a"),
+    ],
+)
+def test_power_can_be_declared_where_none_is_known(bnnplan, net, profiles, tmp_path, arguments):
+    path, file = tmp_path / "profile.json", tmp_path / "plan.json"
+    save_profile(attrs.evolve(profiles[1], board=profiles[1].board.bare), path)
+    code, out, err = bnnplan(
+        "solve", net, "--profile", path, "--objective", "energy", *arguments, "-o", file
+    )
+    assert code == 0, err
+    plan = json.loads(file.read_text())
+    assert set(devices_of(plan).values()) == {"b"}
+    assert plan["board"]["devices"][1]["power_watts"] == 0.5
+    layers = sum(row["predicted_ns"] for row in plan["layers"])
+    assert plan["predicted"]["energy_nj"] == pytest.approx(0.5 * layers, abs=len(LAYERS))
+    assert "with the power that is declared (b 0.5 W)" in out
+    # What was declared is kept in the plan, so that it can be explained.
+    code, _, err = bnnplan(
+        "explain", file, "--network", net, "--profile", path, "--time-limit", "2"
+    )
+    assert code == 0, err
+
+
+def test_declared_power_counts_more_than_that_of_the_board(solve):
+    cheap = plan_of(solve, "--objective", "energy", "--power", "a=1mW")
+    assert set(devices_of(cheap).values()) == {"a"}
+    assert [device["power_watts"] for device in cheap["board"]["devices"]] == [0.001, 0.5]
+
+
+def test_power_can_be_declared_of_this_machine(bnnplan, net):
+    quick = ("--devices", "cpu0", "--budget", "1", "--no-run", "--json")
+    code, out, err = bnnplan("solve", net, "--objective", "energy", "--power", "cpu0=3", *quick)
+    assert code == 0, err
+    plan = json.loads(out)
+    layers = sum(row["predicted_ns"] for row in plan["layers"])
+    assert plan["predicted"]["energy_nj"] == pytest.approx(3 * layers, abs=len(LAYERS))
+    assert plan["board"]["devices"][0]["power_watts"] == 3
+
+
+def test_a_profile_from_the_cache_is_told_with_its_age(bnnplan, net):
+    quick = ("--devices", "cpu0", "--budget", "1", "--no-run")
+    assert "from the cache" not in bnnplan("solve", net, *quick)[2]
+    told = "profile from the cache, measured less than a minute ago; --fresh measures again\n"
+    assert bnnplan("solve", net, *quick)[2] == told
+    assert bnnplan("solve", net, *quick, "--json")[2] == ""
+    assert "from the cache" not in bnnplan("solve", net, *quick, "--fresh")[2]
+
+
+@pytest.mark.parametrize(
+    ("date", "words"),
+    [
+        ("2026-03-05T11:59:30+00:00", "less than a minute ago"),
+        ("2026-03-05T11:58:00+00:00", "2 minutes ago"),
+        ("2026-03-05T10:59:00+00:00", "1 hour ago"),
+        ("2026-02-05T12:00:00+00:00", "28 days ago"),
+        ("2026-03-05", "on 2026-03-05"),
+        ("long ago", "on long ago"),
+    ],
+)
+def test_the_age_of_a_profile(profiles, date, words):
+    now = datetime.datetime(2026, 3, 5, 12, tzinfo=datetime.UTC)
+
+    def measured(batch, when):
+        conditions = attrs.evolve(profiles[batch].conditions, date=when)
+        return attrs.evolve(profiles[batch], conditions=conditions)
+
+    assert cache_text([measured(1, date)], now).startswith(
+        f"profile from the cache, measured {words}; "
+    )
+    both = cache_text([measured(1, "2026-03-05T12:00:00+00:00"), measured(4, date)], now)
+    if date.endswith("+00:00"):
+        assert both.startswith(
+            f"profiles of batches 1, 4 from the cache, the oldest measured {words}; "
+        )
 
 
 def test_power_is_read_from_the_board_file_and_shown(bnnplan, net, tmp_path):
@@ -293,3 +383,8 @@ def test_power_is_read_from_the_board_file_and_shown(bnnplan, net, tmp_path):
     plan = json.loads(out)
     layers = sum(row["predicted_ns"] for row in plan["layers"])
     assert plan["predicted"]["energy_nj"] == pytest.approx(7.5 * layers, abs=len(LAYERS))
+    # Another board may draw anything: what one file declares is not what another one lacks.
+    assert bnnplan("profile", net, *quick[:-2], "-o", tmp_path / "profile.json")[0] == 0
+    code, _, err = bnnplan("solve", net, "--objective", "energy", *quick[2:])
+    assert code == 2
+    assert "does not state the power of 'cpu0'" in err

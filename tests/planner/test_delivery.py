@@ -9,9 +9,9 @@ from bnnplan.backends.interface import MemorySpace
 from bnnplan.planner import measured_candidates, verification
 from bnnplan.planner.baselines import SINGLE_DEVICE
 from bnnplan.planner.delivery import PLAN, delivered, fallback_of, with_measurements
-from bnnplan.planner.exactness import check_exact, make_runner
+from bnnplan.planner.exactness import Reference, make_runner
 from bnnplan.planner.execution.workbench import Workbench
-from bnnplan.planner.plan import PlanError, Predicted, Ratio
+from bnnplan.planner.plan import NoPlanError, PlanError, Predicted, Ratio
 from bnnplan.planner.plan_file import load_plan, save_plan
 from bnnplan.planner.planning import find_plan
 from bnnplan.planner.problem import Limit, Measure
@@ -100,10 +100,10 @@ def test_without_a_single_device_the_verdict_says_so(profile):
 def test_a_wrong_plan_is_never_delivered(profile, two_references):
     bench = Workbench(chain(), two_references)
     runner = make_runner(bench, find_plan(chain(), profile, source="chain"))
-    check_exact(bench, runner, seed=1)
+    Reference(bench, seed=1).compare(runner)
     runner.stages.pop()
     with pytest.raises(PlanError, match="gives other values than the reference"):
-        check_exact(bench, runner, seed=2)
+        Reference(bench, seed=2).compare(runner)
 
 
 def tried(monkeypatch, profile, measure, **trial):
@@ -127,6 +127,15 @@ def test_costs_are_corrected_until_predicted_and_measured_agree(monkeypatch, pro
     assert times == {"a": 400, "b": 1500}
 
 
+def test_batches_whose_costs_were_corrected_are_marked(monkeypatch, profile):
+    larger = attrs.evolve(profile, batch=64)
+    monkeypatch.setattr(verification, "measure", board_where({"a": 400, "b": 1500}))
+    trial = TrialOptions(seconds=0.0)
+    plan, _ = solve_on_board(chain(), [profile, larger], source="chain", trial=trial)
+    assert {row.batch: row.corrected for row in plan.batches} == {1: False, 64: True}
+    assert not any(row.corrected for row in find_plan(chain(), larger, source="chain").batches)
+
+
 def test_the_end_of_the_budget_is_told(monkeypatch, profile):
     """A board on which everything takes 3 µs more every time is never as predicted."""
     rounds = iter(range(1, 100))
@@ -148,6 +157,41 @@ def test_ctrl_c_while_the_board_measures_is_told(monkeypatch, profile):
     assert plan.agreement.interrupted
     assert plan.agreement.rounds == 1
     assert next(trial_text(plan)).startswith("interrupted after 1 round, with predicted")
+
+
+def test_a_plan_that_has_run_is_given_where_the_next_round_finds_none(monkeypatch, profile):
+    """Ctrl-C, or the time limit, while the corrected costs are planned with."""
+    found = iter([find_plan(chain(), profile, source="chain")])
+
+    def find_once(*arguments, **options):
+        plan = next(found, None)
+        if plan is None:
+            raise NoPlanError("interrupted")
+        return plan
+
+    monkeypatch.setattr(verification, "find_plan", find_once)
+    plan, used = tried(monkeypatch, profile, board_where({"a": 4000, "b": 9000}), tolerance=0.01)
+    assert plan.measured is not None
+    assert (plan.agreement.rounds, plan.agreement.agreed) == (1, False)
+    assert used == profile
+
+
+def test_without_any_plan_there_is_none_to_give(monkeypatch, profile):
+    def find_none(*arguments, **options):
+        raise NoPlanError("nothing")
+
+    monkeypatch.setattr(verification, "find_plan", find_none)
+    with pytest.raises(NoPlanError, match="nothing"):
+        tried(monkeypatch, profile, board_where({"a": 400, "b": 900}))
+
+
+def test_a_pipeline_of_least_latency_is_not_judged_by_a_batch_alone(profile):
+    """What is measured is one batch after the other; the latency asked for is that of stages."""
+    request = Request(objectives=(Measure.LATENCY, Measure.PERIOD))
+    assert not request.is_measurable
+    plan, found = decided(profile, 6000, 5000, request)
+    assert found.assignment == plan.assignment
+    assert "predicted" in found.verdict
 
 
 def test_one_round_is_made_however_small_the_budget(monkeypatch, profile):

@@ -189,5 +189,5 @@ def test_explain_on_the_command_line(bnnplan, files):
 def test_explain_of_an_unknown_layer_names_those_alike(bnnplan, files):
     plan_file, costs = files
     code, out, err = bnnplan("explain", plan_file, "dens", "--profile", costs)
-    assert (code, out) == (1, "")
-    assert err == "bnnplan: network 'chain' has no layer 'dens'; did you mean 'dense'?\n"
+    assert (code, out) == (2, "")
+    assert err == "bnnplan: there is no layer 'dens'; did you mean 'dense'?\n"

@@ -105,7 +105,7 @@ def test_energy_is_power_times_duration(profile):
     ids=["objective", "limit"],
 )
 def test_energy_without_power_says_how_to_state_it(profile, request_):
-    with pytest.raises(RequestError, match=r"power of 'b', so.*\"power_watts\".*--board"):
+    with pytest.raises(RequestError, match=r"power of 'b', so.*--power b=5, or in.*power_watts"):
         encode_problem(chain(), with_power(profile, a=2.0), request_)
     # A device that no layer may use needs none.
     off_b = attrs.evolve(request_, forbidden=[(node.name, "b") for node in chain().nodes])

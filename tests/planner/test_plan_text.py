@@ -6,7 +6,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from bnnplan.planner.plan import BatchResult, Predicted, Proof
+from bnnplan.planner.plan import BatchResult, Predicted, Proof, Ratio
 from bnnplan.planner.plan_file import load_plan
 from bnnplan.planner.problem import Limit, Measure
 from bnnplan.planner.report.plan_text import print_plan
@@ -126,6 +126,15 @@ def test_baselines_are_compared_by_the_objective(plan):
     assert gains == ["3.00×", "0.50×", "1.00×", "–"]
 
 
+def test_gains_over_baselines_that_were_not_run_are_marked_as_predicted(plan):
+    told = 'where the last column does not say "measured", it compares what is predicted'
+    alike = attrs.evolve(plan.baselines[0], placements={}, measured=None, ratio=None)
+    other = attrs.evolve(alike, ratio=Ratio(1.2, 1.1, 1.3))
+    assert told in shown(attrs.evolve(plan, baselines=[other, alike]))
+    assert told not in shown(attrs.evolve(plan, baselines=[other]))
+    assert told not in shown(attrs.evolve(plan, baselines=[alike], measured=None))
+
+
 def test_batches_are_a_table_with_values_by_image(plan):
     rows = [
         BatchResult(1, "optimal", [Proven(Measure.LATENCY, 459_998, 459_998)]),
@@ -134,7 +143,37 @@ def test_batches_are_a_table_with_values_by_image(plan):
     ]
     text = shown(attrs.evolve(plan, batches=rows))
     cells = [line.split() for line in text.splitlines()]
-    assert ["1", "optimal", "chosen", "460", "µs", "460", "µs"] in cells
+    assert ["1", "optimal", "chosen", *("460", "µs") * 2, *("468", "µs") * 2] in cells
     assert ["4", "feasible", "2.00", "ms", "500", "µs"] in cells
     assert "no plan exists for 'chain': too large" in text
     assert "by image" not in shown(plan)
+    assert "batch 1 was run; what the other batches take is predicted only" in text
+    assert "corrected" not in text
+
+
+def test_batches_that_were_not_run_have_no_measured_latency(plan):
+    rows = [BatchResult(n, "optimal", [Proven(Measure.LATENCY, 5, 5)]) for n in (1, 4)]
+    text = shown(attrs.evolve(plan, measured=None, batches=rows))
+    assert "measured latency" not in text
+    assert "was run" not in text
+
+
+@pytest.mark.parametrize(
+    ("corrected", "words"),
+    [
+        ((True, False, True), "the costs of batches 1, 4 are corrected by running it, those of "
+         "batch 2 as profiled"),
+        ((True, False, False), "the costs of batch 1 are corrected by running it, those of batches "
+         "2, 4 as profiled"),
+    ],
+)  # fmt: skip
+def test_batches_with_costs_of_different_kinds_are_not_compared_silently(plan, corrected, words):
+    rows = [
+        BatchResult(batch, "optimal", [Proven(Measure.LATENCY, 5, 5)], corrected=is_corrected)
+        for batch, is_corrected in zip((1, 2, 4), corrected, strict=True)
+    ]
+    text = shown(attrs.evolve(plan, batches=rows))
+    assert words in text
+    assert "chosen, costs corrected" in text
+    alike = [attrs.evolve(row, corrected=True) for row in rows]
+    assert "as profiled" not in shown(attrs.evolve(plan, batches=alike))

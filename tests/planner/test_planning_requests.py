@@ -1,16 +1,21 @@
 """Plans for requests, over limits on threads and batches."""
 
+import itertools
+
 import attrs
 import pytest
 from networks import chain, with_threads
 
+from bnnplan.planner import fronts
 from bnnplan.planner.baselines import GREEDY, SINGLE_DEVICE
+from bnnplan.planner.fronts import find_front
 from bnnplan.planner.plan import InfeasibleError, NoPlanError
 from bnnplan.planner.planning import find_plan
 from bnnplan.planner.problem import Limit, Measure
 from bnnplan.planner.profile import LaunchCost
 from bnnplan.planner.profiling import Options, profile_network
 from bnnplan.planner.request import Request, RequestError
+from bnnplan.planner.solvers.pareto import front
 from bnnplan.planner.solving import SolveOptions
 
 
@@ -55,6 +60,43 @@ def test_the_minimum_that_a_deadline_is_below_is_that_of_all_plans(wide):
     request = Request(limits=[Limit(Measure.LATENCY, best - 1)])
     with pytest.raises(InfeasibleError, match=f"{best} ns"):
         find_plan(chain(), wide, request=request, source="chain")
+
+
+def test_the_front_too_tells_the_minimum_of_all_plans(wide):
+    best = find_plan(chain(), wide, source="chain").predicted.latency_ns
+    request = Request(limits=[Limit(Measure.LATENCY, best - 1)])
+    measures = (Measure.LATENCY, Measure.MEMORY)
+    with pytest.raises(InfeasibleError, match=f"{best} ns"):
+        find_front(chain(), wide, measures, request=request, options=SolveOptions())
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 0.1])
+def test_a_point_is_proven_only_against_all_limits_on_threads(wide, monkeypatch, epsilon):
+    """What one problem has proven says nothing of another whose front is not known."""
+    measures = (Measure.LATENCY, Measure.MEMORY)
+    options = SolveOptions()
+
+    def points(is_known):
+        known = itertools.cycle(is_known)
+
+        def some(problem, measures, *arguments, **how):
+            found = front(problem, measures, *arguments, **how)
+            if next(known):
+                return found
+            return attrs.evolve(found, points=(), complete=False)
+
+        monkeypatch.setattr(fronts, "front", some)
+        return find_front(
+            chain(), wide, measures, request=Request(), options=options, epsilon=epsilon
+        )
+
+    whole = points([True])
+    assert whole.complete
+    assert {point.optimal for point in whole.points} == {epsilon == 0}
+    part = points([True, False])
+    assert part.points
+    assert not part.complete
+    assert not any(point.optimal for point in part.points)
 
 
 def test_pipelines_pay_for_launches(wide):

@@ -14,7 +14,7 @@ from bnnplan.planner import plan_building, planning, solving
 from bnnplan.planner.baselines import SINGLE_DEVICE
 from bnnplan.planner.board import Link
 from bnnplan.planner.encoding import encode_problem
-from bnnplan.planner.exactness import check_exact, make_runner
+from bnnplan.planner.exactness import Reference, make_runner
 from bnnplan.planner.execution.memory import footprint
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.plan import InfeasibleError, NoPlanError, PlanError
@@ -434,7 +434,7 @@ def test_solving_on_the_board_measures_and_decides(two_references):
     assert plan.measured is not None
     assert all(row.measured_ns is not None for row in plan.layers)
     assert plan.verdict
-    check_exact(bench, make_runner(bench, plan), seed=5)
+    Reference(bench, seed=5).compare(make_runner(bench, plan))
 
 
 def test_a_small_budget_still_times_every_device_and_says_that_it_ran_out(two_references):

@@ -52,6 +52,13 @@ def test_what_is_no_quantity_is_refused_with_the_units_that_there_are(read, text
         read("--x", text)
 
 
+@pytest.mark.parametrize("text", ["9" * 5000 + "ns", "0." + "1" * 100 + "s", " " * 50])
+def test_what_is_too_long_is_refused_and_not_repeated(text):
+    with pytest.raises(typer.BadParameter, match="must have at most 40 characters") as fault:
+        nanoseconds("--x", text)
+    assert len(str(fault.value)) < 100
+
+
 @given(st.integers(0, 10**12), st.sampled_from(["ns", "us", "ms", "s"]))
 def test_whole_numbers_are_exact(number, unit):
     scale = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}[unit]

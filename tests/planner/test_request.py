@@ -2,12 +2,12 @@
 
 import attrs
 import pytest
-from networks import branches, chain
+from networks import chain
 
 from bnnplan.backends.interface import MemorySpace
 from bnnplan.planner.board import Board
 from bnnplan.planner.problem import Limit, Measure
-from bnnplan.planner.request import Request, RequestError, layers_matching
+from bnnplan.planner.request import Names, Request, RequestError
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,12 @@ def test_a_memory_has_the_least_of_what_board_and_request_state(two_references):
 
 
 def test_patterns_stand_for_layers():
-    assert layers_matching("first", chain()) == ["first"]
-    assert layers_matching("*", chain()) == [node.name for node in chain().nodes]
-    assert layers_matching("[lr]*t", branches()) == ["left", "right"]
+    names = Names(["left", "first", "right", "[lr]*t"])
+    assert names.matching("first") == ["first"]
+    assert names.matching("*") == names.names
+    assert names.matching("[lr]*t") == ["[lr]*t"]
+    assert names.matching("[lr]*ht") == ["right"]
     with pytest.raises(RequestError, match="no layer 'conv\\*'"):
-        layers_matching("conv*", chain())
+        names.matching("conv*")
+    with pytest.raises(RequestError, match="no task 'conv\\*'"):
+        Names(["left"], "task").matching("conv*")

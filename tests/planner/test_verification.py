@@ -1,6 +1,7 @@
 """Corrections, verdicts and sums from measurements that are made up: exact, without a clock."""
 
 import itertools
+from types import SimpleNamespace
 
 import attrs
 import numpy as np
@@ -9,6 +10,7 @@ from made_up import LAYERS, made_up_profile, ran
 from networks import chain, everywhere
 
 from bnnplan.planner.correction import Ran, corrected
+from bnnplan.planner.execution import measure as measuring
 from bnnplan.planner.execution.measure import Measurement, measure, ratio_interval
 from bnnplan.planner.execution.runner import transfer_label
 from bnnplan.planner.execution.trace import Event, EventKind, Trace
@@ -168,3 +170,29 @@ def test_measuring_takes_turns():
     assert {name: len(one.samples) for name, one in found.items()} == {"x": 20, "y": 20}
     changes = sum(a != b for a, b in itertools.pairwise(order))
     assert changes >= 5
+
+
+@pytest.mark.parametrize(
+    ("durations", "precision", "wanted"),
+    [([10], 0.005, 0.3), ([10, 12], 0.005, 2.0), ([10, 12], 0.2, 0.3), ([10], 0.0, 2.0)],
+)
+def test_measuring_ends_when_medians_are_precise(monkeypatch, durations, precision, wanted):
+    clock = itertools.count()
+    now = 0
+
+    class Engine:
+        def run_encoded(self, arrays):
+            nonlocal now
+            now += 10**5 * durations[next(clock) % len(durations)]
+            return []
+
+        def run_timed(self, arrays):
+            return Trace((), 1)
+
+    monkeypatch.setattr(
+        measuring,
+        "time",
+        SimpleNamespace(monotonic=lambda: now / 1e9, perf_counter_ns=lambda: now),
+    )
+    measure({"x": Engine(), "y": Engine()}, {}, seconds=2.0, precision=precision)
+    assert wanted <= now / 1e9 <= wanted + 0.05

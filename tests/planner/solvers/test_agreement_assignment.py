@@ -22,7 +22,7 @@ from bnnplan.planner.solvers.list_scheduling import fitting
 from bnnplan.planner.solvers.local_search import LocalSearch
 from bnnplan.planner.solvers.milp_engine import solve_as_milp
 from bnnplan.planner.solvers.presolve import undominated
-from bnnplan.planner.solvers.pricing import priced
+from bnnplan.planner.solvers.pricing import Pricing
 from bnnplan.planner.solvers.restriction import Restriction
 from bnnplan.planner.solvers.structure import Graph, is_sum, one_at_a_time
 from bnnplan.planner.solvers.sums import Sum
@@ -83,6 +83,18 @@ def test_methods_prove_what_nothing_limits(name, data, measure, exports):
     assert (result.status, result.objective) == (exact.status, exact.objective)
 
 
+@pytest.mark.parametrize("name", ["gscip", "highs"])
+@pytest.mark.parametrize("seed", range(8))
+def test_milp_proves_seconds_to_the_nanosecond(name, seed):
+    problem = make_problem(
+        seed, tasks=5, options=4, shape="chain", devices="shared", missing=0.0, entries=True,
+        longest=10**9,
+    )  # fmt: skip
+    result, exact = method(name)(problem), exhaustive.solve(problem)
+    assert exact.objective > 10**8
+    assert (result.status, result.objective) == (Status.OPTIMAL, exact.objective)
+
+
 @settings(max_examples=100, deadline=None)
 @given(wishful())
 def test_undominated_options_are_enough(problem):
@@ -135,7 +147,7 @@ def test_elimination_knows_the_least_with_each_class(seed, measure):
 def test_prices_give_bounds_and_plans(problem):
     graph = Graph(problem)
     assume(graph.capacity)
-    found = priced(graph, undominated(graph), deadline=soon())
+    found = Pricing(graph, undominated(graph), None).result(soon())
     exact = exhaustive.solve(problem)
     if exact.objective is None:
         assert found.best is None

@@ -1,9 +1,11 @@
 """One inference with every wish: CP-SAT is exhaustive, heuristics and bounds enclose it."""
 
+import random
 import time
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from random_problems import DEVICES, SHAPES, make_problem, wishful
 
 from bnnplan.planner.problem import Measure
@@ -12,6 +14,7 @@ from bnnplan.planner.solvers.bounds import least_objective
 from bnnplan.planner.solvers.contiguous_heuristic import cut_orders
 from bnnplan.planner.solvers.evaluation import schedule
 from bnnplan.planner.solvers.list_scheduling import fitting
+from bnnplan.planner.solvers.order_schedule import Orders, tables_of
 from bnnplan.planner.solvers.order_search import anneal, suits
 from bnnplan.planner.solvers.presolve import undominated
 from bnnplan.planner.solvers.structure import Graph, one_at_a_time
@@ -95,6 +98,27 @@ def test_annealing_gives_orders_that_are_no_worse_than_the_start(problem):
     choice, order = anneal(graph, kept, start, progress=lambda: next(shares), seed=1)
     assert all(index in kept[task] for task, index in enumerate(choice))
     assert schedule(graph, choice, order).objective <= start.objective
+
+
+@MANY
+@given(wishful(pipeline=False, contiguous=False, missing=0.0, tasks=6), st.integers(0, 2**32))
+def test_fast_schedules_are_those_of_all_methods(problem, seed):
+    rng = random.Random(seed)
+    graph = Graph(problem)
+    choice = [rng.randrange(len(task.options)) for task in graph.tasks]
+    orders = Orders(tables_of(graph), list(graph.order), choice)
+    for _ in range(5):
+        order = list(graph.order)
+        first = rng.randrange(len(order))
+        index = rng.randrange(len(graph.tasks[order[first]].options))
+        changed = [*choice]
+        changed[order[first]] = index
+        exact = schedule(graph, changed, order)
+        assert orders.latency(order, changed, first) == max(exact.ends)
+        if rng.random() < 0.5:
+            orders.keep()
+            choice = changed
+            assert orders.ends == list(exact.ends)
 
 
 @settings(max_examples=30, deadline=None)

@@ -120,6 +120,26 @@ def test_margins_are_worth_what_they_save():
     assert faster == 2 * (50 - round(50 / 1.1))
 
 
+def test_where_energy_counts_less_of_it_is_worth_something():
+    frugal = evolve(
+        BRANCHES,
+        objectives=(Measure.ENERGY,),
+        tasks=tuple(
+            evolve(task, options=tuple(evolve(o, energy=10 * o.duration) for o in task.options))
+            for task in BRANCHES.tasks
+        ),
+    )
+    # A faster device would gain nothing.
+    assert {(one.what, one.change) for one in margins(frugal)} == {("device", "10 % less energy")}
+    # Head and tail lie on the cpu, 1000 nJ each; the branches on the gpu, 500 nJ each.
+    assert solve(frugal).objective == 3000
+    assert gain(named(margins(frugal))["device", "cpu"], frugal) == 200
+    assert gain(named(margins(frugal))["device", "gpu"], frugal) == 100
+    hasty = evolve(frugal, limits=(Limit(Measure.LATENCY, 300),))
+    changes = {one.change for one in margins(hasty)}
+    assert changes == {"10 % less energy", "10 % faster", "twice as fast"}
+
+
 def test_every_constraint_can_be_left_out():
     strict = evolve(
         BRANCHES,

@@ -100,6 +100,30 @@ def test_memory(solution):
     assert codes(tight, solution) == {ViolationCode.MEMORY}
 
 
+def test_figures_have_units(solution):
+    wide = evolve(
+        BRANCHES,
+        limits=(Limit(Measure.LATENCY, 10), Limit(Measure.ENERGY, 2_000_000)),
+        tasks=tuple(
+            evolve(
+                task,
+                options=tuple(
+                    evolve(option, weight_bytes=20_000, energy=600_000) for option in task.options
+                ),
+            )
+            for task in BRANCHES.tasks
+        ),
+        spaces=(Space("ram", 2**15), Space("vram")),
+    )
+    peak = memory_peaks(wide, solution)["ram"]
+    assert [fault.message for fault in check(wide, solution)] == [
+        f"space 'ram' needs 58.6 KiB ({peak} B) and has 32.0 KiB (32768 B): "
+        f"26.6 KiB ({peak - 2**15} B) too little",
+        f"latency is {solution.objective} ns, above the limit of 10 ns",
+        "energy is 2.40 mJ (2400000 nJ), above the limit of 2.00 mJ (2000000 nJ)",
+    ]
+
+
 def test_objective(solution):
     broken = evolve(solution, objective=solution.objective - 1)
     assert codes(BRANCHES, broken) == {ViolationCode.OBJECTIVE}

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import random
 import sys
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from bnnplan.planner.problem import (
     TensorSize,
     Transfer,
 )
-from bnnplan.planner.solvers import Status, check, cpsat_latency
+from bnnplan.planner.solvers import Status, check, cpsat_latency, exhaustive
 
 DATA = Path(os.environ.get("BNNPLAN_DATA", Path(__file__).parents[4] / "shared" / "data"))
 LATENCY = DATA / "planner" / "dnn-partitioning" / "latency"
@@ -180,6 +181,51 @@ def test_a_limit_on_latency_that_is_too_low():
     assert cpsat_latency.solve(problem).status is Status.INFEASIBLE
     problem = evolve(problem, limits=(Limit(Measure.LATENCY, 32),))
     assert cpsat_latency.solve(problem).status is Status.OPTIMAL
+
+
+def fork_and_join(seed, branches, devices, linked):
+    """A first task, branches of one, and a last task, each on any device with a port of its own."""
+    rng = random.Random(seed)
+    names = [f"p{device}" for device in range(devices)]
+
+    def task(name, inputs, outputs):
+        return Task(
+            name,
+            tuple(
+                Option(f"o{d}", f"d{d}", rng.randint(0, 30), (p,) * inputs, (p,) * outputs, "s")
+                for d, p in enumerate(names)
+            ),
+        )
+
+    def tensor(source):
+        moved, busy = rng.randint(0, 20), frozenset({"bus"} if linked else ())
+        moves = tuple(Transfer(a, b, moved, busy) for a in names for b in names if a != b)
+        return Tensor(f"x{source}", source, 0, tuple(TensorSize(p, 0) for p in names), moves)
+
+    middle = [f"b{branch}" for branch in range(branches)]
+    return Problem(
+        "fork and join",
+        (task("in", 0, 1), *(task(one, 1, 1) for one in middle), task("out", branches, 0)),
+        tuple(tensor(one) for one in ("in", *middle)),
+        (
+            *(Edge("xin", one) for one in middle),
+            *(Edge(f"x{one}", "out", n) for n, one in enumerate(middle)),
+        ),
+        tuple(Device(f"d{d}", frozenset({f"core{d}"})) for d in range(devices)),
+        (Space("s"),),
+        tuple(Port(p, "s") for p in names),
+    )
+
+
+@pytest.mark.parametrize(("branches", "devices"), [(2, 3), (3, 2), (4, 2)])
+@pytest.mark.parametrize("linked", [False, True])
+def test_what_is_said_of_forks_and_joins_is_true(monkeypatch, branches, devices, linked):
+    monkeypatch.setattr(cpsat_latency, "heuristic", lambda *_, **__: None)
+    for seed in range(6):
+        problem = fork_and_join(seed, branches, devices, linked)
+        exact = exhaustive.solve(problem)
+        result = cpsat_latency.solve(problem)
+        assert (result.status, result.objective) == (exact.status, exact.objective), seed
 
 
 def in_other_units(problem, ns, byte):

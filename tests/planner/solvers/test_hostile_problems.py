@@ -20,7 +20,7 @@ VALUES = (
     | st.sampled_from(["", "x", "p0", "t0", "d0", "latency", "period"])
     | st.builds(list)
     | st.builds(dict)
-    | st.just([[[[]]]])
+    | st.builds(lambda: [[[[]]]])
 )
 
 

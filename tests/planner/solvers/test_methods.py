@@ -1,6 +1,7 @@
 """What each method does on its own: limits, explanations, baselines, speed."""
 
 import os
+import random
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from bnnplan.planner import solvers
 from bnnplan.planner.problem import (
     Device,
     Edge,
+    Measure,
     Option,
     Port,
     Problem,
@@ -31,8 +33,6 @@ from bnnplan.planner.solvers import (
     cpsat_engine,
     cpsat_latency,
     cpsat_schedule_model,
-    dynamic_programming,
-    elimination,
     evaluate,
     exhaustive,
     greedy,
@@ -123,14 +123,58 @@ def test_a_hint_is_taken():
     assert solvers.solve(BRANCHES, "cpsat", hint=FAST).objective == 300
 
 
-def test_dynamic_programming_is_for_chains():
-    with pytest.raises(SolverError, match="solves chains"):
-        dynamic_programming.solve(BRANCHES)
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("dynamic-programming", "solves chains, and 'branches' is none"),
+        ("elimination", "needs that only one thing can be busy at a time"),
+        ("pipe-it", r"is only for a pipeline \(throughput\); methods that can: auto, cpsat, "),
+        ("load-fronts", r"is only for a pipeline \(throughput\)"),
+        ("part-splits", r"is only for a pipeline \(throughput\) with contiguous devices"),
+    ],
+)
+def test_what_a_method_is_not_for_is_told_with_those_that_can(name, words):
+    with pytest.raises(SolverError, match=f"method '{name}' {words}"):
+        solvers.solve(BRANCHES, name)
+    assert name not in solvers.able(BRANCHES)
 
 
-def test_elimination_is_for_sums():
-    with pytest.raises(SolverError, match="can run concurrently"):
-        elimination.solve(BRANCHES)
+@pytest.mark.parametrize(
+    ("objectives", "contiguous", "named"),
+    [
+        ((Measure.LATENCY,), False, set()),
+        ((Measure.PERIOD,), False, {"load-fronts", "pipe-it"}),
+        ((Measure.PERIOD,), True, {"load-fronts", "pipe-it", "part-splits"}),
+        ((Measure.PERIOD, Measure.ENERGY), True, {"load-fronts"}),
+        ((Measure.PERIOD, Measure.LATENCY), True, set()),
+    ],
+)
+def test_methods_for_pipelines_are_named_where_all_objectives_suit_them(
+    objectives, contiguous, named
+):
+    devices = tuple(evolve(device, contiguous=contiguous) for device in BRANCHES.devices)
+    tensors = tuple(
+        evolve(one, transfers=tuple(evolve(move, duration=0) for move in one.transfers))
+        for one in BRANCHES.tensors
+    )
+    problem = evolve(BRANCHES, devices=devices, tensors=tensors, objectives=objectives)
+    assert {"load-fronts", "pipe-it", "part-splits"} & set(solvers.able(problem)) == named
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_methods_that_are_named_solve_it(seed):
+    chance = random.Random(seed)
+    problem = make_problem(
+        seed,
+        tasks=3,
+        options=2,
+        shape=chance.choice(["chain", "tree", "dag"]),
+        objective=chance.choice(list(Measure)),
+        pipeline=chance.random() < 0.5,
+        contiguous=chance.random() < 0.5,
+    )
+    for name in solvers.able(problem):
+        solvers.solve(problem, name, time_limit=0.2)
 
 
 def test_exhaustive_refuses_what_is_too_large():
@@ -204,28 +248,24 @@ def reasons(problem: Problem):
 
 def test_why_a_task_fits_nowhere():
     assert reasons(branches(ram=18, vram=5)) == (
-        "task 'head' fits no space: its smallest option needs 19 bytes of 'ram', which lacks 1 "
-        "bytes",
-        "task 'left' fits no space: its smallest option needs 27 bytes of 'ram', which lacks 9 "
-        "bytes",
-        "task 'right' fits no space: its smallest option needs 27 bytes of 'ram', which lacks 9 "
-        "bytes",
-        "task 'tail' fits no space: its smallest option needs 27 bytes of 'ram', which lacks 9 "
-        "bytes",
+        "task 'head' fits no space: its smallest option needs 19 B of 'ram', which lacks 1 B",
+        "task 'left' fits no space: its smallest option needs 27 B of 'ram', which lacks 9 B",
+        "task 'right' fits no space: its smallest option needs 27 B of 'ram', which lacks 9 B",
+        "task 'tail' fits no space: its smallest option needs 27 B of 'ram', which lacks 9 B",
     )
 
 
 def test_why_weights_do_not_fit():
     (reason,) = reasons(branches(ram=27, vram=0))
     assert reason == (
-        "the smallest weights need 40 bytes in all, but the memory of 'ram', 'vram' is 27 bytes: "
-        "13 bytes too few"
+        "the smallest weights need 40 B in all, but the memory of 'ram', 'vram' is 27 B: "
+        "13 B too little"
     )
 
 
 def test_how_much_memory_is_missing():
     (reason,) = reasons(branches(ram=34, vram=1000))
-    assert reason == "memory of 'ram' lacks 3 bytes"
+    assert reason == "memory of 'ram' lacks 3 B"
     assert solvers.solve(branches(ram=37, vram=1000)).status is Status.OPTIMAL
 
 

@@ -1,6 +1,7 @@
 """The Pareto front: the same as of all solutions."""
 
 import itertools
+from fractions import Fraction
 
 import pytest
 from attrs import evolve
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from random_problems import problems
 from small_problems import BRANCHES
 
-from bnnplan.planner.problem import Limit, Measure
+from bnnplan.planner.problem import Device, Limit, Measure, Option, Problem, Space, Task
 from bnnplan.planner.solvers import SolverError, Status, check, solve
 from bnnplan.planner.solvers.pareto import front
 
@@ -41,13 +42,41 @@ def test_front_is_that_of_all_solutions(problem, pair):
 
 
 @settings(max_examples=40, deadline=None)
-@given(problems(tasks=4), st.sampled_from(PAIRS), st.sampled_from((0.1, 0.3, 0.6)))
+@given(problems(tasks=4), st.sampled_from(PAIRS), st.sampled_from(("0.1", "0.3", "0.6")))
 def test_epsilon_leaves_out_no_more_than_it_says(problem, pair, epsilon):
     exact = [point.values for point in front(problem, pair).points]
-    coarse = [point.values for point in front(problem, pair, epsilon=epsilon).points]
+    coarse = [point.values for point in front(problem, pair, epsilon=float(epsilon)).points]
     assert len(coarse) <= len(exact)
     for first, second in exact:
-        assert any(one <= first and two * (1 - epsilon) <= second for one, two in coarse)
+        most = (1 + Fraction(epsilon)) * second
+        assert any(one <= first and two <= most for one, two in coarse)
+
+
+def trade(*pairs):
+    """One task, each of its options with a duration and an energy."""
+    device = Device("a")
+    options = [
+        Option(f"o{number}", "a", duration, (), (), "ram", energy=energy)
+        for number, (duration, energy) in enumerate(pairs)
+    ]
+    return Problem("trade", (Task("only", tuple(options)),), (), (), (device,), (Space("ram"),), ())
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "energies"),
+    [
+        (0.0, [130, 101, 100, 99, 70]),
+        # 130 is 30 % above 100, and more than that above 99.
+        (0.3, [130, 99, 70]),
+        (0.29, [130, 100, 70]),
+        (0.5, [130, 70]),
+    ],
+)
+def test_a_step_skips_what_is_worth_no_more_than_epsilon(epsilon, energies):
+    problem = trade((1, 130), (2, 101), (3, 100), (4, 99), (5, 70))
+    found = front(problem, (Measure.LATENCY, Measure.ENERGY), epsilon=epsilon)
+    assert [point.values[1] for point in found.points] == energies
+    assert found.complete
 
 
 def test_progress_sees_every_point():
