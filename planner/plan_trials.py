@@ -27,9 +27,12 @@ class Agreement:
     tolerance : float
         The share that was asked for.
     agreed : bool
-        Whether that was reached; if not, the budget has ended, or Ctrl-C was pressed.
+        Whether that was reached; if not, the budget has ended, Ctrl-C was pressed, or what `note`
+        says has happened.
     interrupted : bool
         Whether Ctrl-C ended it.
+    note : str
+        What ended it before the budget did; empty if nothing else than Ctrl-C.
     """
 
     rounds: int
@@ -37,6 +40,7 @@ class Agreement:
     tolerance: float
     agreed: bool
     interrupted: bool = False
+    note: str = ""
 
     def __attrs_post_init__(self) -> None:
         check_figures("rounds of correcting costs", self.rounds)

@@ -16,12 +16,16 @@ from bnnplan.planner.exactness import Reference, make_runner
 from bnnplan.planner.execution.measure import Measurement, measure
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.measured_candidates import with_best_candidate
-from bnnplan.planner.plan import Agreement, NoPlanError, Plan
+from bnnplan.planner.plan import Agreement, InfeasibleError, NoPlanError, Plan
 from bnnplan.planner.planning import find_plan
 from bnnplan.planner.profile import Profile
+from bnnplan.planner.report.request_text import limits_text
 from bnnplan.planner.request import Request
 from bnnplan.planner.solvers.interruption import is_asked
 from bnnplan.planner.solving import SolveOptions
+
+NONE_FOUND = "no plan was found in time with the costs as measured"
+NONE_LEFT = "no plan keeps the limits with the costs as measured"
 
 
 @frozen
@@ -99,7 +103,7 @@ def solve_on_board(
         If the plan does not compute what the reference backend computes.
     RequestError, InfeasibleError, NoPlanError
         As for :func:`bnnplan.planner.planning.find_plan`. Once a plan has run, it is given where
-        none is found for the corrected costs in time.
+        none is found for the corrected costs in time, or none keeps the limits with them.
     """
     offered = [profiles] if isinstance(profiles, Profile) else list(profiles)
     known = {profile.batch: profile for profile in offered}
@@ -109,6 +113,7 @@ def solve_on_board(
     if bench is not None:
         tests[bench.batch] = Reference(bench, how.seed)
     begin = time.monotonic()
+    fault: InfeasibleError | NoPlanError | None = None
     turn = 0
     while True:
         turn += 1
@@ -118,11 +123,12 @@ def solve_on_board(
             plan = find_plan(
                 network, list(known.values()), request=request, source=source, options=options
             )
-        except NoPlanError:
+        except (InfeasibleError, NoPlanError) as error:
             if turn == 1:
                 raise
             # The plan of the last round has run: it is worth more than none.
             turn -= 1
+            fault = error
             break
         profile = known[plan.batch]
         plan = attrs.evolve(
@@ -146,8 +152,14 @@ def solve_on_board(
         if fallback is not None:
             ran.append(Ran.of(fallback.plan, measured[SINGLE_DEVICE]))
         known[plan.batch] = corrected(profile, plan.transfers, ran)
+    is_lost = isinstance(fault, InfeasibleError)
     ended = Agreement(
-        turn, round(error, 6), how.tolerance, agreed, interrupted=not agreed and is_asked()
+        turn,
+        round(error, 6),
+        how.tolerance,
+        agreed,
+        interrupted=not agreed and is_asked(),
+        note="" if fault is None else NONE_LEFT if is_lost else NONE_FOUND,
     )
     found = attrs.evolve(delivered(plan, fallback, measured), agreement=ended)
     is_uncertain = found.concurrent and profile.is_loaded
@@ -163,6 +175,9 @@ def solve_on_board(
             seconds=how.seconds,
             options=options,
         )
+    if is_lost:
+        unkept = f"with the costs as measured {limits_text(found.request)} cannot be kept"
+        found = attrs.evolve(found, verdict=f"{found.verdict}; {unkept}")
     tell(1.0, "done")
     return found, profile
 

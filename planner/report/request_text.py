@@ -16,6 +16,15 @@ def request_text(request: Request) -> str:
     return "" if request == Request() else "asked for: " + "; ".join(_parts(request))
 
 
+def limits_text(request: Request) -> str:
+    """The limits by name, in the middle of a sentence."""
+    return " and ".join(
+        f"the {WORDS.get(limit.measure, f'most {limit.measure}')} of "
+        f"{amount(limit.measure, limit.most)}"
+        for limit in request.limits
+    )
+
+
 def _parts(request: Request) -> Iterator[str]:
     yield "least " + ", then ".join(str(measure) for measure in request.objectives)
     for limit in request.limits:

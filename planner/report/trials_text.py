@@ -45,6 +45,11 @@ def agreement_text(found: Agreement) -> str:
             f"interrupted after {rounds}, with predicted and measured latency "
             f"{percent(found.error)} apart {asked}"
         )
+    if found.note:
+        return (
+            f"{found.note}: the plan is that of round {found.rounds}, with predicted and measured "
+            f"latency {percent(found.error)} apart {asked}"
+        )
     return (
         f"the budget ended after {rounds} with predicted and measured latency "
         f"{percent(found.error)} apart {asked}: the machine may be too busy to be planned for, "

@@ -10,6 +10,7 @@ from attrs import frozen
 
 from bnnplan.models.errors import BnnplanError
 from bnnplan.planner.problem import Measure, Problem
+from bnnplan.planner.report.units import exact
 from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.checking import check
 
@@ -136,10 +137,14 @@ def verified(problem: Problem, result: SolverResult) -> SolverResult:
     if result.solution is None:
         return result
     faults = [str(violation.message) for violation in check(problem, result.solution)]
-    if result.objective != result.solution.objective:
-        faults.append(f"states {result.objective} for {result.solution.objective}")
-    if result.bound is not None and result.bound > result.solution.objective:
-        faults.append(f"bound {result.bound} is above the solution")
+    measure, value = problem.objectives[0], result.solution.objective
+    if result.objective != value:
+        stated = "nothing" if result.objective is None else exact(measure, result.objective)
+        faults.append(f"states {stated} for {exact(measure, value)}")
+    if result.bound is not None and result.bound > value:
+        faults.append(
+            f"bound {exact(measure, result.bound)} is above the solution's {exact(measure, value)}"
+        )
     if faults:
         raise SolverError(
             f"method {result.method!r} gave a wrong solution of {problem.name!r}: {faults[0]}; "

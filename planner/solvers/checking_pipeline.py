@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.report.units import exact
 from bnnplan.planner.solution import Solution, Violation, ViolationCode
-from bnnplan.planner.solvers.checking_choice import Activity, Chosen, Key
+from bnnplan.planner.solvers.checking_choice import Chosen, Key
 from bnnplan.planner.solvers.checking_schedule import Times
 
 

@@ -27,7 +27,6 @@ from bnnplan.planner.solvers.cpsat_engine import Effort
 from bnnplan.planner.solvers.cpsat_memory import weighs
 from bnnplan.planner.solvers.cpsat_schedule_model import ScheduleModel, latest
 from bnnplan.planner.solvers.evaluation import schedule
-from bnnplan.planner.solvers.explaining import why_infeasible
 from bnnplan.planner.solvers.features import EVERYTHING, Feature
 from bnnplan.planner.solvers.list_scheduling import fitting, heuristic
 from bnnplan.planner.solvers.order_search import anneal, suits
@@ -88,11 +87,6 @@ def solve(
         bound=bound,
         runtime_s=time.perf_counter() - started,
     )
-    if result.status is Status.INFEASIBLE:
-        graph = Graph(problem)
-        effort = Effort(started + time_limit, workers, seed)
-        reasons = why_infeasible(graph, undominated(graph), effort)
-        result = evolve(result, reasons=reasons, message="; ".join(reasons))
     return verified(problem, result)
 
 

@@ -31,9 +31,6 @@ from bnnplan.planner.solvers.structure import Graph, Link
 Room = cp_model.IntVar | int
 """Bytes that a space may hold at most."""
 
-Slack = Mapping[str, cp_model.IntVar]
-"""Bytes that a space is granted above its capacity, where infeasibility is to be explained."""
-
 
 def weighs(graph: Graph) -> bool:
     """Tell whether the memory of all spaces together matters."""
@@ -76,8 +73,6 @@ class MemoryConstraints:
     Parameters
     ----------
     placement : Placement
-    slack : mapping, optional
-        Bytes granted by space; the limit on all spaces together is not looked at then.
     ordered : bool
         Adds what is enough for the order of the graph, instead of what is necessary for any.
 
@@ -91,15 +86,12 @@ class MemoryConstraints:
         The sum of the peaks.
     """
 
-    def __init__(
-        self, placement: Placement, slack: Slack | None = None, *, ordered: bool = False
-    ) -> None:
+    def __init__(self, placement: Placement, *, ordered: bool = False) -> None:
         self.placement = placement
         self.graph: Graph = placement.graph
-        self.slack = slack or {}
         self.ordered = ordered
         self.peak: dict[str, cp_model.IntVar] = {}
-        if weighs(self.graph) and slack is None and not self.graph.problem.is_pipeline:
+        if weighs(self.graph) and not self.graph.problem.is_pipeline:
             self._add_peaks()
         self.total: Expression = sum(self.peak.values())
         self.rooms: Mapping[str, Room] = self.peak or self.graph.capacity
@@ -108,7 +100,7 @@ class MemoryConstraints:
         self.after = self.graph.descendants()
         self.lasting = self._lasting()
         for space, room in self.rooms.items():
-            self._add_space(space, room + self.slack.get(space, 0))
+            self._add_space(space, room)
 
     def _add_peaks(self) -> None:
         model, problem = self.placement.model, self.graph.problem

@@ -21,6 +21,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from attrs import evolve
 
+from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.base import Status
 from bnnplan.planner.solvers.bounds import Kept
 from bnnplan.planner.solvers.branching import ROUNDS, Branching, Part
@@ -95,10 +96,16 @@ def _near(found: Priced) -> bool:
 
 def _branch(graph: Graph, kept: Kept, branching: Branching, effort: Effort, found: Priced) -> None:
     """Divide parts, and look for plans in those with the least bounds meanwhile."""
+    seen: set[int] = set()
+    steps = 0
+    merging: Future[tuple[Status, Solution | None]] | None = None
+
+    def take() -> None:
+        solution = merging.result()[1] if merging is not None else None
+        if solution is not None:
+            found.keep(solution)
+
     with ThreadPoolExecutor(1) as pool:
-        merging: Future[Status] | None = None
-        seen: set[int] = set()
-        steps = 0
         try:
             while branching.open and not effort.over and not _near(found):
                 known = math.inf if found.best is None else found.best.objective
@@ -109,22 +116,20 @@ def _branch(graph: Graph, kept: Kept, branching: Branching, effort: Effort, foun
                 steps += 1
                 if merging is not None and not merging.done():
                     continue
-                if merging is not None:
-                    merging.result()
+                take()
                 part = next((one for one in sorted(branching.open) if _is_new(one, seen)), None)
                 if part is None or (effort.workers == 1 and steps % STEPS):
                     continue
                 seen.add(part.number)
                 some = _promising(_of_part(branching, part, effort, found), kept)
-                merging = pool.submit(_merge, graph, some, _brief(effort), found)
+                merging = pool.submit(_merged, graph, some, _brief(effort), found.best)
                 if effort.workers == 1:
                     merging.result()
         except BaseException:
             # Else the pool would wait for the other thread.
             effort.stopped.set()
             raise
-        if merging is not None:
-            merging.result()
+        take()
 
 
 def _is_new(part: Part, seen: set[int]) -> bool:
@@ -144,6 +149,9 @@ def _of_part(branching: Branching, part: Part, effort: Effort, found: Priced) ->
     assert explored is not None
     near = pricing.marginals(explored.prices, part.fixed)
     choices = [choice for _, choice in explored.choices[-ALIKE:]]
+    if found.best is None:
+        for choice in choices:
+            pricing.attempt(choice, effort.deadline)
     return Priced(part.bound, found.best, choices, near=near)
 
 
@@ -187,11 +195,16 @@ def _improve(graph: Graph, kept: Kept, effort: Effort, found: Priced) -> None:
 
 def _merge(graph: Graph, kept: Kept, effort: Effort, found: Priced) -> Status:
     """Find the best plan with the options that are left, for the order of the graph."""
-    assigned = assign(graph, kept, effort, found.best, ordered=True)
-    for choice in assigned.choices:
-        solution = fitting(graph, choice)
-        if solution is not None:
-            if found.best is None or solution.objective < found.best.objective:
-                found.best = solution
-            break
-    return assigned.status
+    status, solution = _merged(graph, kept, effort, found.best)
+    if solution is not None:
+        found.keep(solution)
+    return status
+
+
+def _merged(
+    graph: Graph, kept: Kept, effort: Effort, best: Solution | None
+) -> tuple[Status, Solution | None]:
+    """Give the plan as well as what the model says."""
+    assigned = assign(graph, kept, effort, best, ordered=True)
+    fitted = (fitting(graph, choice) for choice in assigned.choices)
+    return assigned.status, next((one for one in fitted if one is not None), None)

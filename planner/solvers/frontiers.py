@@ -217,8 +217,5 @@ def _without_ended(
     if not ended:
         return left, waits, ended
     waits = frozenset(pair for pair in waits if ended.isdisjoint(pair))
-    left = [
-        Lying(one.tensor, one.device, one.port, one.moved, one.behind - ended)
-        for one in left
-    ]
+    left = [Lying(one.tensor, one.device, one.port, one.moved, one.behind - ended) for one in left]
     return left, waits, ended

@@ -38,6 +38,8 @@ ENOUGH = 1e-4
 """The share of the bound that is not worth another round."""
 MOST_ENTRIES = 50_000_000
 """Of all tables together, which are kept for the bounds of options."""
+REPAIRS = 6
+"""How often a choice is tried again with less room."""
 REDUCTIONS = 3
 """How often less room is left for weights, since tensors need it."""
 
@@ -78,6 +80,11 @@ class Priced:
             tuple(index for index, least in sorted(values.items()) if least <= most)
             for values in self.least
         )
+
+    def keep(self, solution: Solution) -> None:
+        """Keep a plan if it is better."""
+        if self.best is None or solution.objective < self.best.objective:
+            self.best = solution
 
     @property
     def proven(self) -> bool:
@@ -145,7 +152,10 @@ class Pricing:
         for _ in range(REDUCTIONS):
             if self.found.best is not None or over(deadline):
                 break
-            if not self.found.choices or not self._leave_room():
+            if not self.found.choices:
+                break
+            before, self._tight = self._tight, self._narrowed(self._tight, self.found.choices[-1])
+            if self._tight == before:
                 break
             reduced = self._search(deadline, tight=True)
             if reduced is not None:
@@ -157,7 +167,7 @@ class Pricing:
         if explored is not None:
             self.found.choices += [choice for _, choice in explored.choices]
             for _, choice in explored.choices:
-                self._try(choice, deadline)
+                self.attempt(choice, deadline)
         return explored
 
     def explore(
@@ -282,27 +292,35 @@ class Pricing:
                 held[option.space] += option.weight_bytes
         return np.array(list(held.values()), dtype=np.float64)
 
-    def _try(self, choice: Sequence[int], deadline: float) -> None:
-        """Change a choice until its weights fit, and keep it if everything does."""
-        better = self.near.search(choice, self._tight, deadline)
-        solution = None if better is None else fitting(self.graph, better)
-        if solution is not None:
-            best = self.found.best
-            if best is None or solution.objective < best.objective:
-                self.found.best = solution
+    def attempt(self, choice: Sequence[int], deadline: float) -> None:
+        """Change a choice until its weights fit, and keep it if everything does.
 
-    def _leave_room(self) -> bool:
-        """Reserve what the tensors of the last choice need beside weights; False if nothing."""
-        choice = self.found.choices[-1]
+        As long as no plan is known, what does not fit is tried again with less room for weights.
+        """
+        room = self._tight
+        for _ in range(REPAIRS):
+            better = self.near.search(choice, room, deadline)
+            if better is None:
+                return
+            solution = fitting(self.graph, better)
+            if solution is not None:
+                self.found.keep(solution)
+            if solution is not None or self.found.best is not None:
+                return
+            before, room = room, self._narrowed(room, better)
+            if room == before:
+                return
+            choice = better
+
+    def _narrowed(self, room: Mapping[str, int], choice: Sequence[int]) -> dict[str, int]:
+        """Reserve what the tensors of a choice need beside weights."""
         solution = solution_of(self.graph, choice)
         if solution is None:
-            return False
+            return {**room}
         peaks = memory_peaks(self.graph.problem, solution)
-        before = dict(self._tight)
-        for space, held in zip(self.spaces, self._held(choice).tolist(), strict=True):
-            free = self.graph.capacity[space] - (peaks[space] - int(held))
-            self._tight[space] = max(1, min(self._tight[space], free))
-        return self._tight != before
+        held = dict(zip(self.spaces, map(int, self._held(choice).tolist()), strict=True))
+        free = {s: self.graph.capacity[s] - (peaks[s] - held[s]) for s in self.spaces}
+        return {space: max(1, min(room[space], free[space])) for space in self.spaces}
 
 
 def _paid(whole: Mapping[str, int], room: Mapping[str, int]) -> int:

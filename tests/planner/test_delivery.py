@@ -11,7 +11,7 @@ from bnnplan.planner.baselines import SINGLE_DEVICE
 from bnnplan.planner.delivery import PLAN, delivered, fallback_of, with_measurements
 from bnnplan.planner.exactness import Reference, make_runner
 from bnnplan.planner.execution.workbench import Workbench
-from bnnplan.planner.plan import NoPlanError, PlanError, Predicted, Ratio
+from bnnplan.planner.plan import InfeasibleError, NoPlanError, PlanError, Predicted, Ratio
 from bnnplan.planner.plan_file import load_plan, save_plan
 from bnnplan.planner.planning import find_plan
 from bnnplan.planner.problem import Limit, Measure
@@ -174,6 +174,31 @@ def test_a_plan_that_has_run_is_given_where_the_next_round_finds_none(monkeypatc
     assert plan.measured is not None
     assert (plan.agreement.rounds, plan.agreement.agreed) == (1, False)
     assert used == profile
+    text = next(trial_text(plan))
+    assert text.startswith("no plan was found in time with the costs as measured: the plan is that")
+    assert "budget" not in text
+
+
+def test_a_plan_is_delivered_although_no_other_keeps_the_deadline_as_measured(
+    monkeypatch, profile, tmp_path
+):
+    """Predicted are 3.2 µs, and the board takes three times as long, whatever the plan."""
+    request = Request(limits=(Limit(Measure.LATENCY, 4000),))
+    monkeypatch.setattr(verification, "measure", board_where({"a": 3000, "b": 1500}))
+    trial = TrialOptions(seconds=0.0)
+    plan, used = solve_on_board(chain(), profile, request=request, source="chain", trial=trial)
+    assert plan.verdict.endswith(
+        "; with the costs as measured the deadline of 4.00 µs cannot be kept"
+    )
+    assert plan.predicted_ns <= 4000 < plan.measured.end_to_end.median
+    assert (plan.agreement.rounds, plan.agreement.agreed) == (1, False)
+    assert used == profile
+    assert next(trial_text(plan)).startswith("no plan keeps the limits with the costs as measured")
+    save_plan(plan, tmp_path / "plan.json")
+    assert load_plan(tmp_path / "plan.json") == plan
+    impossible = Request(limits=(Limit(Measure.LATENCY, 400),))
+    with pytest.raises(InfeasibleError):
+        solve_on_board(chain(), profile, request=impossible, source="chain", trial=trial)
 
 
 def test_without_any_plan_there_is_none_to_give(monkeypatch, profile):

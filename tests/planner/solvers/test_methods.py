@@ -239,7 +239,7 @@ def test_the_host_needs_no_device():
 
 
 def reasons(problem: Problem):
-    result = cpsat_latency.solve(problem)
+    result = solvers.solve(problem, "cpsat")
     assert result.status is Status.INFEASIBLE
     assert result.solution is None
     assert result.message == "; ".join(result.reasons)

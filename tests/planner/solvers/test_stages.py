@@ -32,20 +32,16 @@ def happenings(problem, solution):
         happens[task.name,] = stage, resources, bool(resources), []
     for one in solution.exports:
         (export,) = (e for e in tensors[one.tensor].exports if e.port == one.port)
-        happens[one.tensor, "export"] = (
-            one.start // solution.period, export.resources, export.duration > 0,
-            [(tensors[one.tensor].source,)],
-        )  # fmt: skip
+        stage, needs = one.start // solution.period, [(tensors[one.tensor].source,)]
+        happens[one.tensor, "export"] = stage, export.resources, export.duration > 0, needs
     for one in solution.transfers:
-        (move,) = (
-            m for m in tensors[one.tensor].transfers if (m.source, m.target) == (one.source, one.target)
-        )  # fmt: skip
+        ends = one.source, one.target
+        (move,) = (m for m in tensors[one.tensor].transfers if (m.source, m.target) == ends)
         needs = [(tensors[one.tensor].source,)]
         if (one.tensor, "export") in happens:
             needs.append((one.tensor, "export"))
-        happens[one.tensor, one.target] = (
-            one.start // solution.period, move.resources, move.duration > 0, needs,
-        )  # fmt: skip
+        stage = one.start // solution.period
+        happens[one.tensor, one.target] = stage, move.resources, move.duration > 0, needs
     for edge in problem.edges:
         needs = happens[edge.target,][3]
         needs.append((tensors[edge.tensor].source,))
