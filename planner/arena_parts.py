@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from bnnplan.planner.arena_sections import bits, joined, maximal
 from bnnplan.planner.arena_skyline import Outcome, Skyline
@@ -23,6 +23,15 @@ PATIENCE = (500, 1500)
 
 WIDTHS = (0.0, 1.0, 2.0, 3.0, 0.5)
 """Powers of the number of sections of a block by which its size is weighed, in turns."""
+
+CONTENTIONS = (0.0, 0.0, 0.5, 1.0)
+"""Powers of how little slack there is around a block by which its size is weighed."""
+
+NOISES = (1.0, 1.2, 1.5)
+"""What that is multiplied or divided by at most, so that no order comes twice."""
+
+EVENNESS = (0.0, 256.0)
+"""How much an even skyline counts; see `Skyline.search`."""
 
 
 def find_offsets(
@@ -82,26 +91,27 @@ def _restarting(skyline: Skyline, steps: int) -> tuple[Outcome, int]:
     if skyline.is_overfull:
         return Outcome.NONE, 0
     asked = 0
-    for patience, rank in zip(itertools.cycle(PATIENCE), _ranks(skyline), strict=False):
-        outcome, questions = skyline.search(rank, min(patience, steps - asked))
+    chance = random.Random(0)
+    for turn in itertools.count():
+        patience = min(PATIENCE[turn % len(PATIENCE)], steps - asked)
+        evenness = chance.choice(EVENNESS)
+        outcome, questions = skyline.search(_rank(skyline, turn, chance), evenness, patience)
         asked += questions
         if outcome is not Outcome.UNKNOWN or asked >= steps:
             return outcome, asked
+        skyline.shake(chance)
     raise AssertionError("orders never end")
 
 
-def _ranks(skyline: Skyline) -> Iterator[dict[int, float]]:
-    """Measures of greatness by block: size, width and how contended its sections are, shaken."""
-    chance = random.Random(0)
-    for turn in itertools.count():
-        width = WIDTHS[turn % len(WIDTHS)]
-        contention = chance.choice((0.0, 0.0, 0.5, 1.0)) if turn else 0.0
-        noise = chance.choice((1.0, 1.2, 1.5)) if turn >= len(WIDTHS) else 1.0
-        yield {
-            block: size
-            * len(skyline.within[block]) ** width
-            * skyline.contention(block) ** contention
-            * chance.uniform(1 / noise, noise)
-            for block, size in skyline.sizes.items()
-        }
-        skyline.shake(chance)
+def _rank(skyline: Skyline, turn: int, chance: random.Random) -> dict[int, float]:
+    """A measure of greatness by block: size, width and how contended its sections are, shaken."""
+    width = WIDTHS[turn % len(WIDTHS)]
+    contention = chance.choice(CONTENTIONS)
+    noise = chance.choice(NOISES) if turn >= len(WIDTHS) else 1.0
+    return {
+        block: size
+        * len(skyline.within[block]) ** width
+        * skyline.contention(block) ** contention
+        * chance.uniform(1 / noise, noise)
+        for block, size in skyline.sizes.items()
+    }

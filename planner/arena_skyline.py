@@ -22,12 +22,9 @@ import enum
 import random
 from collections.abc import Mapping, Sequence
 
-from attrs import define
+from attrs import define, field
 
 from bnnplan.planner.arena_sections import bits
-
-SMOOTHNESS = 256
-"""Steps in the skyline of this part of the capacity begin to matter."""
 
 
 class Outcome(enum.Enum):
@@ -55,7 +52,7 @@ class _Question:
     section: int = 0
     ready: int = 0
     """Blocks that can lie there."""
-    answers: list[int] = []  # noqa: RUF008 (replaced, never changed)
+    answers: list[int] = field(factory=list)
     """Those that have not been tried, the best last."""
     is_last: bool = False
     """Whether the answer now tried is that none of them lies there."""
@@ -112,13 +109,18 @@ class Skyline:
         """Forget what dead ends have taught, and begin with other sections than before."""
         self._weights = [1 + chance.random() for _ in self._weights]
 
-    def search(self, rank: Mapping[int, float], patience: int) -> tuple[Outcome, int]:
+    def search(
+        self, rank: Mapping[int, float], evenness: float, patience: int
+    ) -> tuple[Outcome, int]:
         """Search for offsets.
 
         Parameters
         ----------
         rank : mapping of int to float
             Above 0. Blocks of greater rank lie lower.
+        evenness : float
+            At least 0. How much steps in the skyline count against a block: such that are as
+            high as the capacity divide its rank by one more than this.
         patience : int
             Questions after which it ends.
 
@@ -134,7 +136,7 @@ class Skyline:
         path: list[_Question] = []
         for asked in range(1, patience + 1):
             path.append(opened)
-            if not self._ask(opened, rank):
+            if not self._ask(opened, rank, evenness):
                 return Outcome.FOUND, asked
             following = self._answer(opened, len(path) - 1)
             while following is None:
@@ -148,7 +150,7 @@ class Skyline:
             opened = following
         return Outcome.UNKNOWN, patience
 
-    def _ask(self, question: _Question, rank: Mapping[int, float]) -> bool:
+    def _ask(self, question: _Question, rank: Mapping[int, float], evenness: float) -> bool:
         """Choose the section to ask, and the order of its answers; False if all is placed."""
         sections, floors, slacks = self._sections, question.floors, question.slacks
         unplaced, weights = question.unplaced, self._weights
@@ -188,14 +190,16 @@ class Skyline:
             if best is None or key < best:
                 best = key
                 question.section, question.ready = section, ready
-        question.answers = self._ordered(question, rank)
+        question.answers = self._ordered(question, rank, evenness)
         return True
 
-    def _ordered(self, question: _Question, rank: Mapping[int, float]) -> list[int]:
+    def _ordered(
+        self, question: _Question, rank: Mapping[int, float], evenness: float
+    ) -> list[int]:
         """The blocks that can lie there, one of each kind, the best last."""
         sections, floors, sizes = self._sections, question.floors, self.sizes
         floor = floors[question.section]
-        smooth = self._capacity / SMOOTHNESS
+        weight = evenness / self._capacity
         kinds: dict[tuple[int, int, int, int], tuple[float, int]] = {}
         for block in bits(question.ready):
             first, last = self.within[block][0], self.within[block][-1]
@@ -207,7 +211,7 @@ class Skyline:
                     if shared & ~(1 << block):
                         steps += abs(floors[beside] - top)
             kind = (sizes[block], self._clashes[block] | 1 << block, first, last)
-            kinds[kind] = (rank[block] / (smooth + steps), -block)
+            kinds[kind] = (rank[block] / (1 + weight * steps), -block)
         return [-block for _, block in sorted(kinds.values())]
 
     def _answer(self, question: _Question, depth: int) -> _Question | None:

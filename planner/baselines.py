@@ -8,13 +8,15 @@ import attrs
 
 from bnnplan.planner.board import Board
 from bnnplan.planner.choosing import Solved
-from bnnplan.planner.encoding import Encoding
+from bnnplan.planner.encoding import Encoding, widest_teams
 from bnnplan.planner.plan import Baseline
 from bnnplan.planner.plan_building import predict
 from bnnplan.planner.problem import Problem
 from bnnplan.planner.solvers import refusal, single, solve
 from bnnplan.planner.solvers.base import SolverError, SolverResult
 from bnnplan.planner.solvers.lexicographic import with_objective
+from bnnplan.planner.solvers.solutions import solution_of
+from bnnplan.planner.solvers.structure import Graph
 
 SINGLE_DEVICE = "best single device"
 GREEDY = "per-layer greedy (HEP-BNN)"
@@ -37,7 +39,8 @@ def baselines_of(encodings: Sequence[Encoding], board: Board) -> tuple[Baseline,
     ----------
     encodings : sequence of Encoding
         The same network with several limits on threads; the last one has none. A baseline is the
-        best that it can be under any of them, except those by heuristics, which know no launches.
+        best that it can be under any of them. Heuristics choose without a limit; what they have
+        chosen is started by the widest teams that it uses.
     board : Board
 
     Returns
@@ -58,7 +61,7 @@ def baselines_of(encodings: Sequence[Encoding], board: Board) -> tuple[Baseline,
         baseline = next(one for one in alone if one.name == f"all on {best}")
         note = "; ".join(filter(None, (best, baseline.note)))
         baselines.append(attrs.evolve(baseline, name=SINGLE_DEVICE, note=note))
-    baselines += _heuristics(encodings[-1], board)
+    baselines += _heuristics(encodings, board)
     baselines += alone
     groups = _best_by_name(_each(encodings, single.single_groups))
     baselines += [
@@ -77,8 +80,9 @@ def _each(
             yield name, Solved(encoding, result)
 
 
-def _heuristics(encoding: Encoding, board: Board) -> list[Baseline]:
+def _heuristics(encodings: Sequence[Encoding], board: Board) -> list[Baseline]:
     """What the heuristics find that understand the problem, for its first objective."""
+    encoding = encodings[-1]
     problem = with_objective(encoding.problem, encoding.problem.objectives[0])
     found = []
     for method, name in HEURISTICS.items():
@@ -90,8 +94,27 @@ def _heuristics(encoding: Encoding, board: Board) -> list[Baseline]:
             # What a method cannot do costs its baseline, not the plan.
             found.append(Baseline(name, None, note=str(error)))
             continue
-        found.append(_baseline(name, Solved(encoding, result), board))
+        found.append(_baseline(name, _with_own_teams(Solved(encoding, result), encodings), board))
     return found
+
+
+def _with_own_teams(solved: Solved, encodings: Sequence[Encoding]) -> Solved:
+    """The same choice in the same order, with the launches of the widest teams that it uses."""
+    solution = solved.result.solution
+    if solution is None:
+        return solved
+    chosen = solved.encoding.chosen(solution.choice)
+    used = widest_teams({name: (c.device, c.configuration) for name, c in chosen.items()}).items()
+    own = next((one for one in encodings if used <= one.teams.items()), solved.encoding)
+    if own is solved.encoding:
+        return solved
+    graph, choice = Graph(own.problem), own.choice(chosen)
+    place = {task: number for number, task in enumerate(graph.order)}
+    order = sorted(place, key=lambda task: (solution.starts[task], place[task]))
+    # By ranks it may be still better, since launches differ from those it was ordered for.
+    tried = [solution_of(graph, choice, order), solution_of(graph, choice)]
+    best = min((one for one in tried if one is not None), key=lambda one: one.objective)
+    return Solved(own, attrs.evolve(solved.result, solution=best, objective=best.objective))
 
 
 def _with_elsewhere(baseline: Baseline, device: str, configuration: str = "") -> Baseline:

@@ -1,4 +1,7 @@
-"""Profiles kept between runs, found by a fingerprint of all that they depend on."""
+"""Profiles kept between runs, found by a fingerprint of all that they depend on.
+
+Beside them the costs that plans were made with, found by the digest that a plan states.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,17 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import attrs
+
 from bnnplan.models.errors import BnnplanError, FileError
 from bnnplan.models.graph import Network
 from bnnplan.planner.board import Board
 from bnnplan.planner.profile import Profile, load_profile, save_profile, shape_fingerprint
 from bnnplan.planner.profiling import Options, Progress, profile_network
 from bnnplan.planner.version import bnnplan_version
+
+MOST_COSTS = 32
+"""Plans whose costs are kept; those of older ones are dropped."""
 
 
 def cache_folder() -> Path:
@@ -33,9 +41,13 @@ def profile_path(network: Network, board: Board, batch: int) -> Path:
     isa = os.environ.get("BNNPLAN_ISA", "")
     parts = (shape_fingerprint(network), board.fingerprint, batch, isa, bnnplan_version())
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
+    return cache_folder() / "profiles" / _file_name(network, digest)
+
+
+def _file_name(network: Network, digest: str) -> str:
     # A network's name may be anything: only what every file system takes goes into the file's.
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", network.name)[:60]
-    return cache_folder() / "profiles" / f"{name}-{digest}.json"
+    return f"{name}-{digest}.json"
 
 
 def cached_profile(
@@ -95,6 +107,37 @@ def keep_profile(network: Network, profile: Profile) -> None:
     """Put a profile in place of the kept one, if that is possible."""
     with contextlib.suppress(BnnplanError):
         _save(profile, profile_path(network, profile.board, profile.batch))
+
+
+def keep_costs(network: Network, profile: Profile) -> None:
+    """Keep the costs that a plan was made with, if that is possible.
+
+    Running a plan corrects costs, which makes them those of this plan alone. The last `MOST_COSTS`
+    are kept.
+    """
+    path = _costs_path(network, profile.costs_digest)
+    with contextlib.suppress(BnnplanError):
+        _save(attrs.evolve(profile, board=profile.board.bare), path)
+        _drop_oldest(path.parent)
+
+
+def kept_costs(network: Network, digest: str, batch: int) -> Profile | None:
+    """The costs of a digest, with the board as if no power were stated; None if not kept."""
+    kept = _read(_costs_path(network, digest), network, batch)
+    return kept if kept is not None and kept.costs_digest == digest else None
+
+
+def _costs_path(network: Network, digest: str) -> Path:
+    # A plan file may hold any text as its digest.
+    short = hashlib.sha256(digest.encode()).hexdigest()[:24]
+    return cache_folder() / "costs" / _file_name(network, short)
+
+
+def _drop_oldest(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        files = sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime_ns)
+        for file in files[:-MOST_COSTS]:
+            file.unlink()
 
 
 def _save(profile: Profile, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 from attrs import frozen
@@ -36,6 +36,11 @@ class Encoding:
     problem: pure.Problem
     placements: dict[str, tuple[PlacementCost, ...]]
     alone: pure.Problem | None = None
+
+    @property
+    def teams(self) -> dict[str, int]:
+        """Most threads that a layer may use, by device: what launches are counted for."""
+        return _widest(cost for costs in self.placements.values() for cost in costs)
 
     def chosen(self, choice: Sequence[int]) -> dict[str, PlacementCost]:
         """The placement of every node in a choice of the problem."""
@@ -73,8 +78,8 @@ def encode_problem(
     request : Request, optional
         By default the least latency, without any wishes.
     threads : mapping of str to int, optional
-        Most threads that a layer may use, by device; by default as many as any configuration
-        has. What starting a program costs depends on it.
+        Most threads that a layer may use, by device; by default as many as any placement has
+        that is offered. What starting a program costs depends on it.
 
     Raises
     ------
@@ -83,13 +88,13 @@ def encode_problem(
     """
     wanted = request or Request()
     board = profile.board
-    most = {
-        device.name: (threads or {}).get(device.name, profile.thread_counts(device.name)[-1])
-        for device in board.devices
-    }
+    offers = offered_placements(network, profile, wanted)
+    widest = _widest(cost for costs in offers.values() for cost in costs)
+    limits = threads or {}
+    most = {d.name: limits.get(d.name, widest.get(d.name, 1)) for d in board.devices}
     placements = {
         name: tuple(cost for cost in costs if cost.configuration.threads <= most[cost.device])
-        for name, costs in offered_placements(network, profile, wanted).items()
+        for name, costs in offers.items()
     }
     user = pure.Device(USER)
     names = [device.name for device in board.devices]
@@ -141,10 +146,18 @@ def _tasks(
 
 def widest_teams(assignment: Mapping[str, tuple[str, Configuration]]) -> dict[str, int]:
     """Most threads that a layer uses on each device of an assignment."""
-    widest: dict[str, int] = {}
-    for device, configuration in assignment.values():
-        widest[device] = max(widest.get(device, 1), configuration.threads)
-    return widest
+    return _most((device, configuration.threads) for device, configuration in assignment.values())
+
+
+def _widest(costs: Iterable[PlacementCost]) -> dict[str, int]:
+    return _most((cost.device, cost.configuration.threads) for cost in costs)
+
+
+def _most(threads: Iterable[tuple[str, int]]) -> dict[str, int]:
+    most: dict[str, int] = {}
+    for device, count in threads:
+        most[device] = max(most.get(device, 1), count)
+    return most
 
 
 def _end(name: str, *, inputs: int = 0, outputs: int = 0) -> pure.Task:

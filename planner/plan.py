@@ -78,6 +78,9 @@ class Plan:
         How correcting costs on the board has ended; None where it was not run.
     candidates : Candidates or None
         The plans that were measured to find this one; None where the solver's was taken.
+    costs : str
+        Digest of the costs that it was made with (`Profile.costs_digest`), as corrected on the
+        board; empty in plans that do not state it.
     """
 
     source: str
@@ -99,6 +102,7 @@ class Plan:
     batches: tuple[BatchResult, ...] = field(default=(), converter=as_tuple)
     agreement: Agreement | None = None
     candidates: Candidates | None = None
+    costs: str = ""
 
     def __attrs_post_init__(self) -> None:
         check_figures("launches in nanoseconds", self.launches_ns)

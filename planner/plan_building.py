@@ -95,6 +95,7 @@ def build_plan(
             request.capacities(profile.board),
             concurrent=concurrent,
         ),
+        costs=profile.costs_digest,
     )
 
 

@@ -53,11 +53,11 @@ def planned_memory(
     staging = Staging(network, board, assignment, formats, order, concurrent=concurrent)
     lifetimes = Lifetimes(staging)
     sizes = {place: network.types[place[0]].nbytes(batch) for place in staging.owners}
-    memories = {name: _memory(board.device(name)) for name in set(staging.owners.values())}
     found = arenas(
-        sizes,
-        {tensor: kind.format for tensor, kind in network.types.items()},
-        {place: memories[name] for place, name in staging.owners.items()},
+        network,
+        batch,
+        staging.owners,
+        lambda name: _memory(board.device(name)),
         lifetimes.blocks,
         room_for_tensors(staging, capacities, lambda node: chosen[node.name]),
     )

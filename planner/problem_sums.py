@@ -31,7 +31,10 @@ def most_energy(problem: Problem) -> int:
 
 
 def most_bytes(problem: Problem) -> int:
-    """Give the bytes of everything at once: a limit at or above it never binds."""
+    """Give the bytes of everything at once: in one inference, no limit at or above it binds.
+
+    A pipeline may hold a tensor several times.
+    """
     total = sum(
         max(option.weight_bytes + option.workspace_bytes for option in task.options)
         for task in problem.tasks

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 
 import attrs
@@ -263,6 +265,18 @@ class Profile:
                         f"layer {name!r} is placed on {cost.device!r}, which is no device of "
                         f"board {self.board.name!r}"
                     )
+
+    @cached_property
+    def costs_digest(self) -> str:
+        """SHA-256 over all that a plan is computed from but the board, which the plan states."""
+        plain = converter().unstructure(
+            (
+                (self.network_fingerprint, self.batch),
+                {name: costs.placements for name, costs in self.layers.items()},
+                (self.transfers, self.launches),
+            )
+        )
+        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
     @property
     def is_loaded(self) -> bool:

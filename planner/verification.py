@@ -123,12 +123,12 @@ def solve_on_board(
             plan = find_plan(
                 network, list(known.values()), request=request, source=source, options=options
             )
-        except (InfeasibleError, NoPlanError) as error:
+        except (InfeasibleError, NoPlanError) as none:
             if turn == 1:
                 raise
             # The plan of the last round has run: it is worth more than none.
             turn -= 1
-            fault = error
+            fault = none
             break
         profile = known[plan.batch]
         plan = attrs.evolve(

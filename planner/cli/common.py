@@ -81,6 +81,8 @@ Budget = Annotated[
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Measure again, whatever is in the cache.")]
 
+BUDGET = 60.0
+"""Seconds for profiling, where nothing else is asked for."""
 WIDE = 160
 """Columns of tables that go into a file or pipe."""
 

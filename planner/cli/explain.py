@@ -10,9 +10,10 @@ import typer
 from bnnplan.models.files import converter
 from bnnplan.models.graph import Network
 from bnnplan.models.load import DEFAULT
-from bnnplan.planner.cache import kept_profile
+from bnnplan.planner.cache import kept_costs, kept_profile
 from bnnplan.planner.ceilings import keep_stated
 from bnnplan.planner.cli.common import (
+    BUDGET,
     Batch,
     BoardFile,
     Budget,
@@ -51,13 +52,15 @@ def explain(
     profile: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Costs; default: the cached profile of the plan's board."
+            metavar="FILE",
+            help="Costs; default: those that the plan was made with, which the cache keeps, else "
+            "the cached profile of its board.",
         ),
     ] = None,
     board: BoardFile = None,
     devices: DeviceNames = None,
     batch: Batch = 1,
-    budget: Budget = 60.0,
+    budget: Budget = BUDGET,
     time_limit: Annotated[
         float, typer.Option(min=0.001, help="Seconds for all that is solved again.")
     ] = 20.0,
@@ -119,11 +122,14 @@ def explain(
 def _costs(
     network: Network, plan: Plan, file: Path | None, options: Options, *, quiet: bool
 ) -> Profile:
-    """The profile of a file, or the one of the plan's network, board and batch in the cache."""
+    """The profile of a file; else the plan's own costs, or those of its board, from the cache."""
     if file is not None:
         return keep_stated(load_profile(file), plan.board)
     # Costs that are measured anew would not be those of the plan.
-    if (kept := kept_profile(network, plan.board, plan.batch)) is not None:
+    kept = kept_costs(network, plan.costs, plan.batch)
+    if kept is None:
+        kept = kept_profile(network, plan.board, plan.batch)
+    if kept is not None:
         return keep_stated(kept, plan.board)
     found, _ = whole_profile(network, plan.board, batch=plan.batch, options=options, quiet=quiet)
     return found

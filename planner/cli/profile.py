@@ -14,6 +14,7 @@ from bnnplan.models.load import DEFAULT
 from bnnplan.planner.cache import keep_profile
 from bnnplan.planner.ceilings import profile_ceilings
 from bnnplan.planner.cli.common import (
+    BUDGET,
     Batch,
     BoardFile,
     Budget,
@@ -46,7 +47,7 @@ def profile(
     board: BoardFile = None,
     devices: DeviceNames = None,
     batch: Batch = 1,
-    budget: Budget = 60.0,
+    budget: Budget = BUDGET,
     tolerance: Annotated[
         float, typer.Option(min=0.001, max=1.0, help="Wanted half width of the 95 % interval.")
     ] = 0.03,

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
 
 import attrs
 import typer
 
 from bnnplan.models.graph import Network
 from bnnplan.models.load import DEFAULT
+from bnnplan.planner.cache import keep_costs
 from bnnplan.planner.cli import solve_options as asked
 from bnnplan.planner.cli.common import (
+    BUDGET,
     BoardFile,
-    Budget,
     DeviceNames,
     Fresh,
     Json,
@@ -71,16 +71,14 @@ def solve(
     power: asked.Powers = None,
     profile: asked.Profiles = None,
     problem: asked.ProblemFile = None,
-    run: Annotated[
-        bool, typer.Option("--run/--no-run", help="Run the plan on the board and measure it.")
-    ] = True,
+    run: asked.Run = None,
     dry_run: asked.DryRun = False,
     candidates: asked.CandidateCount = None,
-    tolerance: asked.Tolerance = 0.05,
+    tolerance: asked.Tolerance = None,
     method: asked.Method = "auto",
     time_limit: asked.TimeLimit = 60.0,
     workers: asked.Workers = 2,
-    budget: Budget = 60.0,
+    budget: asked.Budget = None,
     output: asked.Output = None,
     fresh: Fresh = False,
     seed: Seed = 0,
@@ -117,6 +115,10 @@ def solve(
             "--epsilon": epsilon,
             "--dry-run": dry_run,
             "--candidates": candidates,
+            "--tolerance": tolerance,
+            "--budget": budget,
+            "--run": run,
+            "--no-run": run is False,
             "--output": output,
         }
     )
@@ -139,9 +141,10 @@ def solve(
     text = net or DEFAULT
     network, source = open_lowered(text), source_of(text)
     request = wishes.request(Names([node.name for node in network.nodes]))
-    is_run = run and not profile and not dry_run and measures is None
+    seconds = BUDGET if budget is None else budget
+    is_run = run is not False and not profile and not dry_run and measures is None
     trial = trial_of(
-        request, candidates, is_run=is_run, tolerance=tolerance, budget=budget, seed=seed
+        request, candidates, is_run=is_run, tolerance=tolerance, budget=seconds, seed=seed
     )
     if profile:
         profiles = [
@@ -151,7 +154,7 @@ def solve(
     else:
         detected = with_power(board_of(open_board(board, devices), quiet=json), powers)
         request.require(network, detected)
-        profiling = Options(budget=budget, seed=seed)
+        profiling = Options(budget=seconds, seed=seed)
         profiles = measured_profiles(
             network, detected, batches, options=profiling, fresh=fresh, quiet=json
         )
@@ -175,6 +178,8 @@ def solve(
         )
     if output is not None:
         save_plan(plan, output)
+    if output is not None or json:
+        keep_costs(network, used)
     if json:
         print_json(SCHEMA, plan_document(plan), VERSION)
         return

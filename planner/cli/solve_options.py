@@ -9,7 +9,7 @@ import typer
 
 from bnnplan.models.load import DEFAULT
 from bnnplan.models.zoo import ZOO
-from bnnplan.planner.cli.common import complete_network
+from bnnplan.planner.cli.common import BUDGET, complete_network
 from bnnplan.planner.cli.wishes import OBJECTIVES
 from bnnplan.planner.solvers import METHODS
 
@@ -190,14 +190,32 @@ CandidateCount = Annotated[
     ),
 ]
 Tolerance = Annotated[
-    float,
+    float | None,
     typer.Option(
         min=0.001,
         max=1.0,
         metavar="SHARE",
         help="Correct costs and solve again until predicted and measured latency differ by no "
         "more than this, or --budget seconds are over.",
+        show_default="0.05",
         rich_help_panel=BOARD,
+    ),
+]
+Run = Annotated[
+    bool | None,
+    typer.Option(
+        "--run/--no-run",
+        help="Run the plan on the board and measure it.",
+        show_default="run",
+        rich_help_panel=BOARD,
+    ),
+]
+Budget = Annotated[
+    float | None,
+    typer.Option(
+        min=0.1,
+        help="Seconds to spend on profiling at most, and as many on correcting costs.",
+        show_default=f"{BUDGET}",
     ),
 ]
 DryRun = Annotated[

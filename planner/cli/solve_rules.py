@@ -23,16 +23,17 @@ RULES = (
         "is solved without a network, a board and measured costs",
         (
             *("NET", "--board", "--devices", "--power", "--batch", "--profile", "--confidence"),
-            *("--fresh", "--candidates"),
+            *("--fresh", "--budget", "--candidates", "--tolerance", "--run", "--no-run"),
         ),
     ),
     Rule(
         "--profile",
         "states the board, and nothing is measured",
-        ("--board", "--devices", "--fresh"),
+        ("--board", "--devices", "--fresh", "--budget", "--run"),
     ),
     Rule("--pareto", "names the objectives of a front", ("--objective",)),
-    Rule("--dry-run", "solves nothing", ("--output", "--pareto")),
+    Rule("--pareto", "finds no plan to run", ("--run",)),
+    Rule("--dry-run", "solves nothing", ("--output", "--pareto", "--run")),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import typer
 
 from bnnplan.planner.request import Request
@@ -13,29 +14,32 @@ def trial_of(
     candidates: int | None,
     *,
     is_run: bool,
-    tolerance: float,
+    tolerance: float | None,
     budget: float,
     seed: int,
 ) -> TrialOptions:
-    """How to try a plan; a misuse if candidates are asked for that cannot be compared.
+    """How to try a plan; a misuse if something is asked of a trial that there is not.
 
     Parameters
     ----------
     request : Request
     candidates : int or None
+    tolerance : float or None
         As asked for.
     is_run : bool
         Whether plans are run on the board at all.
-    tolerance, budget, seed
+    budget, seed
         As of `TrialOptions`.
     """
-    if candidates is not None and not is_run:
-        raise typer.BadParameter(
-            "--candidates measures plans on the board: leave out --profile, --no-run, --dry-run "
-            "and --pareto"
-        )
+    for option, value in (("--candidates", candidates), ("--tolerance", tolerance)):
+        if value is not None and not is_run:
+            raise typer.BadParameter(
+                f"{option} measures plans on the board: leave out --profile, --no-run, --dry-run "
+                "and --pareto"
+            )
     if candidates is not None and not request.is_measurable:
         raise typer.BadParameter(
             "--candidates compares latencies, which are measured: leave it out with this objective"
         )
-    return TrialOptions(tolerance=tolerance, budget=budget, candidates=candidates or 1, seed=seed)
+    found = TrialOptions(budget=budget, candidates=candidates or 1, seed=seed)
+    return found if tolerance is None else attrs.evolve(found, tolerance=tolerance)

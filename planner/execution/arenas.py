@@ -8,7 +8,7 @@ from typing import Protocol
 from attrs import frozen
 
 from bnnplan.backends.interface import Backend, Device
-from bnnplan.models.graph import Node
+from bnnplan.models.graph import Network, Node
 from bnnplan.planner.arena import Blocks, Layout, lay_out
 from bnnplan.planner.execution.staging import Place, Staging
 
@@ -78,37 +78,47 @@ def memory_of(backend: Backend, device: Device) -> Memory:
 
 
 def arenas(
-    sizes: Mapping[Place, int],
-    formats: Mapping[str, str],
-    memories: Mapping[Place, Memory],
+    network: Network,
+    batch: int,
+    owners: Mapping[Place, str],
+    memory: Callable[[str], Memory],
     lives: Lives,
     room: Mapping[str, int],
 ) -> list[Arena]:
     """Give every place a place in an arena, or memory of its own.
 
+    Tensors in a format of a backend's own, and those of backends without arenas, have memory of
+    their own.
+
     Parameters
     ----------
-    sizes : mapping of Place to int
-        Bytes.
-    formats : mapping of str to str
-        The shared format of each tensor. In others it has memory of its own.
-    memories : mapping of Place to Memory
+    network : Network
+    batch : int
+    owners : mapping of Place to str
+        The device that each place is allocated for.
+    memory : callable
+        How a device of a name gives memory.
     lives : callable
     room : mapping of str to int
         Bytes that there are for tensors in memory spaces that are limited.
     """
+    memories = {name: memory(name) for name in sorted(set(owners.values()))}
+    alignments = {place: memories[name].alignment for place, name in owners.items()}
     groups: dict[tuple[str, Hashable], dict[Place, int]] = {}
-    for place, size in sizes.items():
+    for place, name in owners.items():
         tensor, space, format = place
-        kind = memories[place].kind if format == formats[tensor] else None
-        groups.setdefault((space, kind), {})[place] = size
-    found = [_arena(space, kind, group, memories, lives) for (space, kind), group in groups.items()]
+        kind = network.types[tensor]
+        shared = memories[name].kind if format == kind.format else None
+        groups.setdefault((space, shared), {})[place] = kind.nbytes(batch)
+    found = [
+        _arena(space, kind, group, alignments, lives) for (space, kind), group in groups.items()
+    ]
     for number, ((space, kind), group) in enumerate(groups.items()):
         taken = sum(arena.nbytes for arena in found if arena.space == space)
         excess = taken - room.get(space, taken)
         if kind is not None and excess > 0:
             enough = found[number].nbytes - excess
-            found[number] = _arena(space, kind, group, memories, lives, enough)
+            found[number] = _arena(space, kind, group, alignments, lives, enough)
     return found
 
 
@@ -116,13 +126,13 @@ def _arena(
     space: str,
     kind: Hashable,
     group: Mapping[Place, int],
-    memories: Mapping[Place, Memory],
+    alignments: Mapping[Place, int],
     lives: Lives,
     enough: int | None = None,
 ) -> Arena:
     if kind is None:
         return Arena(space, tuple(group), None, sum(group.values()))
-    alignment = max(memories[place].alignment for place in group)
+    alignment = max(alignments[place] for place in group)
     layout = lay_out(lives(group), alignment, enough)
     return Arena(space, tuple(group), layout, layout.total)
 

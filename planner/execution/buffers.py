@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from bnnplan.backends.interface import Buffer
-from bnnplan.planner.execution.arenas import Lives, arenas, memory_of
+from bnnplan.planner.execution.arenas import Lives, Memory, arenas, memory_of
 from bnnplan.planner.execution.staging import Place
 from bnnplan.planner.execution.workbench import Workbench
 
@@ -49,10 +49,7 @@ def allocate(
     lives: Lives,
     room: Mapping[str, int] | None = None,
 ) -> Buffers:
-    """Allocate buffers for places.
-
-    Tensors in a format of a backend's own, and those of backends without arenas, have memory of
-    their own.
+    """Allocate buffers for places, as `arenas` arranges them.
 
     Parameters
     ----------
@@ -70,18 +67,13 @@ def allocate(
     """
     types, batch = bench.network.types, bench.batch
     sizes = {place: types[place[0]].nbytes(batch) for place in owners}
-    memories = {
-        name: memory_of(bench.backends[name], bench.device(name)) for name in set(owners.values())
-    }
     at: dict[Place, Buffer] = {}
     taken = dict.fromkeys((place[1] for place in sizes), 0)
-    for arena in arenas(
-        sizes,
-        {tensor: kind.format for tensor, kind in types.items()},
-        {place: memories[name] for place, name in owners.items()},
-        lives,
-        room or {},
-    ):
+
+    def memory(name: str) -> Memory:
+        return memory_of(bench.backends[name], bench.device(name))
+
+    for arena in arenas(bench.network, batch, owners, memory, lives, room or {}):
         first = owners[arena.places[0]]
         block = None
         if arena.layout is not None:

@@ -19,7 +19,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from attrs import field, frozen
 
-from bnnplan.planner.solvers.pricing import Explored, Pricing
+from bnnplan.planner.solvers.priced import Explored
+from bnnplan.planner.solvers.pricing import Pricing
 from bnnplan.planner.solvers.structure import Graph
 
 ROUNDS = 12
@@ -119,11 +120,16 @@ class Branching:
                 heapq.heappush(self.open, one)
 
     def _middle(self, part: Part, marginals: Sequence[Sequence[int]], least: float) -> int | None:
-        """Give a task amid the largest region in which the best choices differ, if they do."""
+        """Give a task amid the largest region in which the best choices differ, or amid all.
+
+        None if all of them are fixed.
+        """
         order = self.graph.order
-        begin, end = _longest(self._differs(part))
+        for begin, end in (_longest(self._differs(part)), (0, len(order))):
+            free = [at for at in range(begin, end) if order[at] not in part.fixed]
+            if free:
+                break
         centre, length = (begin + end - 1) / 2, end - begin
-        free = [at for at in range(begin, end) if order[at] not in part.fixed]
 
         def worth(at: int) -> float:
             rises = [min(value, least) - part.bound for value in marginals[order[at]]]

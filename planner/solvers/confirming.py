@@ -16,6 +16,7 @@ from bnnplan.planner.solvers.conflicts import (
     Relaxation,
     conflicting,
     corrections,
+    figure,
     least_alone,
 )
 from bnnplan.planner.solvers.contradictions import contradictions
@@ -61,7 +62,9 @@ def confirmed(
         return run(relaxed, "auto", time_limit=seconds, workers=workers, seed=seed)
 
     found = corrections(problem, probe, SECONDS)
-    is_confirmed |= any(all(one.proven for one in relaxations) for relaxations in found)
+    is_confirmed |= any(
+        all(_is_evidence(problem, one) for one in relaxations) for relaxations in found
+    )
     if not is_confirmed:
         return evolve(
             result,
@@ -102,6 +105,18 @@ def _reasons(problem: Problem, found: list[list[Relaxation]], probe: Probe) -> t
     if alone.value is None or alone.value == only.value:
         return (ways[0],)
     return (f"{_told(problem, alone)}; with everything else that is asked for, {ways[0]}",)
+
+
+def _is_evidence(problem: Problem, one: Relaxation) -> bool:
+    """Whether a relaxed problem proves that the problem as it is has no solution.
+
+    The least value of a measure does. A capacity or a number of switches does if one that is
+    larger than what was asked for was tried and told to be too small.
+    """
+    if one.value is None or not one.proven:
+        return False
+    asked = figure(problem, one.group)
+    return one.value > asked + (one.group.measure is None)
 
 
 def _told(problem: Problem, one: Relaxation) -> str:

@@ -25,22 +25,24 @@ from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.base import Status
 from bnnplan.planner.solvers.bounds import Kept
 from bnnplan.planner.solvers.branching import ROUNDS, Branching, Part
-from bnnplan.planner.solvers.cpsat_assignment import assign
 from bnnplan.planner.solvers.cpsat_engine import Effort
+from bnnplan.planner.solvers.cpsat_merging import merge, merged, promising
 from bnnplan.planner.solvers.list_scheduling import fitting
-from bnnplan.planner.solvers.pricing import Priced, Pricing
+from bnnplan.planner.solvers.priced import Priced
+from bnnplan.planner.solvers.pricing import Pricing
 from bnnplan.planner.solvers.structure import Graph
 from bnnplan.planner.solvers.sums import TooWideError
 
-# The shares of the time until the end of prices, of the small model, and of branching.
-PRICES_SHARE, SMALL_SHARE, BRANCHING_SHARE = 0.2, 0.35, 0.85
-
-# How many options a task has in a small model, on average.
-PROMISING = 2.5
+# The shares of the time until the end of prices, of the small model, and of branching, and the
+# share of it that improving may take where branching has led to a plan.
+PRICES_SHARE, SMALL_SHARE, BRANCHING_SHARE, IMPROVING_SHARE = 0.2, 0.35, 0.85, 0.15
 
 # Seconds for the small model of a part, and how many steps of branching come before the next one
 # where no thread is to spare.
 PART_SECONDS, STEPS = 4.0, 16
+
+# After how many steps in vain branching ends, and the share of the bound that is worth a step.
+STALE, WORTH = 40, 1e-4
 
 # How many choices of a part are merged, the last and so the best ones.
 ALIKE = 6
@@ -81,11 +83,12 @@ def start(
         _branch(graph, kept, branching, evolve(whole, deadline=end), found)
     elif not found.proven:
         small = evolve(whole, deadline=started + SMALL_SHARE * time_limit)
-        _merge(graph, _promising(found, kept), small, found)
+        merge(graph, promising(found, kept), small, found)
     if found.best is None:
-        _merge(graph, kept, whole, found)
+        merge(graph, kept, whole, found)
     elif not _near(found):
-        _improve(graph, kept, whole, found)
+        end = time.perf_counter() + (1.0 if pricing is None else IMPROVING_SHARE) * time_limit
+        _improve(graph, kept, evolve(whole, deadline=min(whole.deadline, end)), found)
     return found
 
 
@@ -97,7 +100,7 @@ def _near(found: Priced) -> bool:
 def _branch(graph: Graph, kept: Kept, branching: Branching, effort: Effort, found: Priced) -> None:
     """Divide parts, and look for plans in those with the least bounds meanwhile."""
     seen: set[int] = set()
-    steps = 0
+    steps, last, mark = 0, 0, (found.bound, found.best)
     merging: Future[tuple[Status, Solution | None]] | None = None
 
     def take() -> None:
@@ -107,13 +110,15 @@ def _branch(graph: Graph, kept: Kept, branching: Branching, effort: Effort, foun
 
     with ThreadPoolExecutor(1) as pool:
         try:
-            while branching.open and not effort.over and not _near(found):
+            while branching.open and steps - last < STALE and not (effort.over or _near(found)):
                 known = math.inf if found.best is None else found.best.objective
                 branching.step(known, effort.deadline)
                 least = min(known, branching.bound)
                 if least < math.inf:
                     found.bound = max(found.bound, int(least))
                 steps += 1
+                if found.bound > (1 + WORTH) * mark[0] or found.best is not mark[1]:
+                    last, mark = steps, (found.bound, found.best)
                 if merging is not None and not merging.done():
                     continue
                 take()
@@ -121,8 +126,8 @@ def _branch(graph: Graph, kept: Kept, branching: Branching, effort: Effort, foun
                 if part is None or (effort.workers == 1 and steps % STEPS):
                     continue
                 seen.add(part.number)
-                some = _promising(_of_part(branching, part, effort, found), kept)
-                merging = pool.submit(_merged, graph, some, _brief(effort), found.best)
+                some = promising(_of_part(branching, part, effort, found), kept)
+                merging = pool.submit(merged, graph, some, _brief(effort), found.best)
                 if effort.workers == 1:
                     merging.result()
         except BaseException:
@@ -155,19 +160,6 @@ def _of_part(branching: Branching, part: Part, effort: Effort, found: Priced) ->
     return Priced(part.bound, found.best, choices, near=near)
 
 
-def _promising(found: Priced, kept: Kept) -> Kept:
-    """Keep the options that some choice has, and those that are best at the last prices."""
-    choices = [*found.choices, *([found.best.choice] if found.best else [])]
-    used = {(task, index) for choice in choices for task, index in enumerate(choice)}
-    near = [
-        (value, task, index)
-        for task, values in enumerate(found.near)
-        for index, value in values.items()
-    ]
-    used.update((task, index) for _, task, index in sorted(near)[: int(PROMISING * len(kept))])
-    return [[index for index in some if (task, index) in used] for task, some in enumerate(kept)]
-
-
 def _improve(graph: Graph, kept: Kept, effort: Effort, found: Priced) -> None:
     """Make some tasks optimal while all others stay as they are, again and again.
 
@@ -185,26 +177,9 @@ def _improve(graph: Graph, kept: Kept, effort: Effort, found: Priced) -> None:
         choice = found.best.choice
         some = [indices if task in free else [choice[task]] for task, indices in enumerate(kept)]
         deadline = min(effort.deadline, time.perf_counter() + STEP_SECONDS)
-        status = _merge(graph, some, evolve(effort, deadline=deadline), found)
+        status = merge(graph, some, evolve(effort, deadline=deadline), found)
         quiet = 0 if found.best.choice != choice else quiet + 1
         if status is not Status.OPTIMAL:
             length, quiet = max(SHORTEST, length * 2 // 3), 0
         elif quiet >= QUIET:
             length, quiet = length * 3 // 2, 0
-
-
-def _merge(graph: Graph, kept: Kept, effort: Effort, found: Priced) -> Status:
-    """Find the best plan with the options that are left, for the order of the graph."""
-    status, solution = _merged(graph, kept, effort, found.best)
-    if solution is not None:
-        found.keep(solution)
-    return status
-
-
-def _merged(
-    graph: Graph, kept: Kept, effort: Effort, best: Solution | None
-) -> tuple[Status, Solution | None]:
-    """Give the plan as well as what the model says."""
-    assigned = assign(graph, kept, effort, best, ordered=True)
-    fitted = (fitting(graph, choice) for choice in assigned.choices)
-    return assigned.status, next((one for one in fitted if one is not None), None)

@@ -42,7 +42,7 @@ def groups_of(problem: Problem) -> list[Group]:
     found = [
         Group(space=space.name)
         for space in problem.spaces
-        if space.capacity is not None and space.capacity < most
+        if space.capacity is not None and (problem.is_pipeline or space.capacity < most)
     ]
     found += [Group(measure=limit.measure) for limit in problem.limits]
     found += [Group(device=device.name) for device in problem.devices if device.contiguous]

@@ -168,6 +168,12 @@ def _own(problem: Problem, device: Device) -> tuple[list[str], ...]:
 
 def _unchanged(problem: Problem, renaming: _Renaming) -> bool:
     """Tell whether the problem is the same with other names."""
+    by_name = {device.name: device for device in problem.devices}
+    for device in problem.devices:
+        other = by_name[renaming.devices.get(device.name, device.name)]
+        busy = {renaming.resources.get(one, one) for one in device.resources}
+        if busy != other.resources or device.contiguous != other.contiguous:
+            return False
     for task in problem.tasks:
         plain = Counter(_SAME.option(option) for option in task.options)
         if plain != Counter(renaming.option(option) for option in task.options):

@@ -152,7 +152,8 @@ def _front(
     while not over(deadline):
         found = best((first, second), most)
         if found.solution is None:
-            complete &= found.status is Status.INFEASIBLE
+            # There is one: that of the least value of the second measure.
+            complete = False
             break
         point = _point(found)
         complete &= point.optimal

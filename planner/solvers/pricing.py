@@ -14,8 +14,6 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
-from attrs import define, field, frozen
 
 from bnnplan.planner.problem import Measure, Option
 from bnnplan.planner.problem_sums import horizon, most_bytes, most_energy
@@ -26,12 +24,11 @@ from bnnplan.planner.solvers.elimination import Elimination
 from bnnplan.planner.solvers.interruption import over
 from bnnplan.planner.solvers.list_scheduling import fitting
 from bnnplan.planner.solvers.local_search import LocalSearch
+from bnnplan.planner.solvers.priced import Explored, Priced, Vector
 from bnnplan.planner.solvers.solutions import solution_of
 from bnnplan.planner.solvers.structure import Graph
 from bnnplan.planner.solvers.sums import Sum
 from bnnplan.planner.solvers.tables import IMPOSSIBLE, Times
-
-Vector = npt.NDArray[np.float64]
 
 ROUNDS = 60
 ENOUGH = 1e-4
@@ -42,73 +39,6 @@ REPAIRS = 6
 """How often a choice is tried again with less room."""
 REDUCTIONS = 3
 """How often less room is left for weights, since tensors need it."""
-
-
-@define
-class Priced:
-    """What prices have found.
-
-    Attributes
-    ----------
-    bound : int
-        No solution is below it.
-    best : Solution or None
-        The best plan that keeps all limits.
-    choices : list of tuple of int
-        They may break limits, but none is cheaper at the prices that each was found with.
-    least : list of dict
-        For each task, by option: no solution with that option is below it. Empty if not known.
-    near : list of dict
-        The same where room is left for tensors, so that it is no bound.
-    root : Explored or None
-        What good prices have found for all choices; None if there is none at all.
-    """
-
-    bound: int
-    best: Solution | None = None
-    choices: list[tuple[int, ...]] = field(factory=list)
-    least: list[dict[int, int]] = field(factory=list)
-    near: list[dict[int, int]] = field(factory=list)
-    root: Explored | None = None
-
-    def useful(self) -> tuple[tuple[int, ...], ...] | None:
-        """For each task, the options that a better plan may have; None if that is not known."""
-        if self.best is None or not self.least:
-            return None
-        most = self.best.objective
-        return tuple(
-            tuple(index for index, least in sorted(values.items()) if least <= most)
-            for values in self.least
-        )
-
-    def keep(self, solution: Solution) -> None:
-        """Keep a plan if it is better."""
-        if self.best is None or solution.objective < self.best.objective:
-            self.best = solution
-
-    @property
-    def proven(self) -> bool:
-        """Whether the plan is the optimum."""
-        return self.best is not None and self.best.objective <= self.bound
-
-
-@frozen
-class Explored:
-    """What prices have found for a part of the choices.
-
-    Attributes
-    ----------
-    bound : int
-        No solution of that part is below it.
-    prices : array
-        Those of the bound, of a byte of each limited space.
-    choices : list of tuple of (int, tuple of int)
-        The cheapest at all prices tried, each with its bound.
-    """
-
-    bound: int
-    prices: Vector
-    choices: list[tuple[int, tuple[int, ...]]]
 
 
 class Pricing:
@@ -226,7 +156,7 @@ class Pricing:
     def _whole(self, prices: Vector) -> dict[str, int]:
         """Give the prices of a byte as whole numbers."""
         most = self.dearest / self.fine
-        pairs = zip(self.spaces, np.minimum(prices, most).tolist(), strict=True)
+        pairs = zip(self.spaces, np.clip(prices, 0, most).tolist(), strict=True)
         return {space: round(price * self.fine) for space, price in pairs}
 
     def _costs(self, whole: dict[str, int]) -> list[list[list[int]]]:
@@ -275,10 +205,12 @@ class Pricing:
 
     def class_marginals(self, prices: Vector, fixed: Mapping[int, int]) -> list[list[int]]:
         """Give for each task and class the bound with it."""
-        whole = self._whole(prices)
-        paid = _paid(whole, self.room)
-        marginals = self.elimination.marginals(_own(self._costs(whole), fixed))
-        return [[-(-(value - paid) // self.fine) for value in some.tolist()] for some in marginals]
+        return [
+            [min(values[index] for index in indices) for indices in classes]
+            for classes, values in zip(
+                self.total.classes, self.marginals(prices, fixed), strict=True
+            )
+        ]
 
     def places(self, choice: Sequence[int]) -> list[int]:
         """Give the class that each task has in a choice."""

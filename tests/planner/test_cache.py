@@ -1,11 +1,13 @@
+import os
+
 import attrs
 import pytest
 from networks import chain
 
 from bnnplan.models.errors import FileError
 from bnnplan.planner import cache
-from bnnplan.planner.cache import cached_profile, profile_path
-from bnnplan.planner.profile import load_profile, save_profile
+from bnnplan.planner.cache import cached_profile, keep_costs, kept_costs, profile_path
+from bnnplan.planner.profile import LaunchCost, load_profile, save_profile
 from bnnplan.planner.profiling import Options
 
 QUICK = Options(tolerance=0.5, budget=3.0)
@@ -102,6 +104,49 @@ def test_a_cache_that_cannot_be_written_matters_only_to_what_is_incomplete(
     monkeypatch.setattr(cache, "profile_network", lambda *_, **__: part)
     with pytest.raises(FileError, match="interrupted, and nothing could be kept"):
         cached_profile(chain(), reference_board, options=QUICK)
+
+
+def with_launch(profile, ns):
+    """The same with other costs."""
+    return attrs.evolve(profile, launches=[LaunchCost("reference0", 1, ns)])
+
+
+def test_costs_of_plans_are_found_by_their_digest(reference_board, kept, folder):
+    profile = load_profile(kept[0])
+    one, other = with_launch(profile, 1), with_launch(profile, 2)
+    assert one.costs_digest != other.costs_digest != profile.costs_digest
+    for each in (one, other):
+        keep_costs(chain(), each)
+    assert kept_costs(chain(), one.costs_digest, 1) == one
+    assert kept_costs(chain(), other.costs_digest, 1) == other
+    assert kept_costs(chain(), profile.costs_digest, 1) is None
+    assert kept_costs(chain(), one.costs_digest, 2) is None
+    assert kept_costs(chain(), "", 1) is None
+    for file in (folder / "costs").iterdir():
+        save_profile(with_launch(profile, 3), file)
+    assert kept_costs(chain(), one.costs_digest, 1) is None
+
+
+def test_costs_are_the_same_on_whatever_board_states_power(reference_board, kept):
+    profile = load_profile(kept[0])
+    devices = [attrs.evolve(device, power_watts=5.0) for device in reference_board.devices]
+    stated = attrs.evolve(profile, board=attrs.evolve(profile.board, devices=devices))
+    assert stated.costs_digest == profile.costs_digest
+    keep_costs(chain(), stated)
+    assert kept_costs(chain(), profile.costs_digest, 1).board == reference_board.bare
+
+
+def test_costs_of_the_oldest_plans_are_dropped(kept, folder, monkeypatch):
+    monkeypatch.setattr(cache, "MOST_COSTS", 3)
+    made = [with_launch(load_profile(kept[0]), ns) for ns in range(5)]
+    for age, each in enumerate(made):
+        keep_costs(chain(), each)
+        for file in (folder / "costs").iterdir():
+            if file.stat().st_mtime > 1000:
+                os.utime(file, (age, age))
+    found = [kept_costs(chain(), each.costs_digest, 1) for each in made]
+    assert found == [None, None, *made[2:]]
+    assert kept[0].exists()
 
 
 def test_no_home_is_made_for_a_user_who_has_none(reference_board, monkeypatch, tmp_path):

@@ -23,6 +23,18 @@ CASES = [
     (("solve", "--no-rum"), "solve: no option --no-rum; did you mean --no-run"),
     (("solve", "a", "b"), "solve: got unexpected extra argument(s) (b)"),
     (("solve", "--profile", "p.json", "--fresh"), "solve: --profile states the board"),
+    (
+        ("solve", "--profile", "p.json", "--budget", "9", "--run"),
+        "solve: --profile states the board, and nothing is measured: leave out --budget, --run ",
+    ),
+    (
+        ("solve", "--problem", "p.json", "--no-run", "--tolerance", "0.1", "--budget", "9"),
+        "solve: --problem is solved without a network, a board and measured costs: leave out "
+        "--budget, --tolerance, --no-run ",
+    ),
+    (("solve", "--problem", "p.json", "--run"), "solve: --problem is solved without a network"),
+    (("solve", "--pareto", "latency,energy", "--run"), "solve: --pareto finds no plan to run"),
+    (("solve", "--dry-run", "--run"), "solve: --dry-run solves nothing: leave out --run"),
     (("profile", "--tolerance", "2"), "profile: --tolerance 2: must be at most 1"),
     (("run", "plan.json", "--repeat", "-1"), "run: --repeat -1: must be at least 0"),
     (("run", "plan.json", "--batch", "3"), "run: --batch: plan.json is a plan"),

@@ -22,11 +22,20 @@ def test_candidates_are_measured_and_kept_in_the_plan(bnnplan, net, tmp_path):
     assert [row["name"] for row in plan["candidates"]["rows"]] == ["candidate 1"]
 
 
-@pytest.mark.parametrize("options", [("--no-run",), ("--dry-run",)])
-def test_candidates_that_are_not_measured_are_a_misuse(bnnplan, net, options):
-    code, out, err = bnnplan("solve", net, *ALONE, *options, "--candidates", "2")
+@pytest.mark.parametrize("asked", [("--candidates", "2"), ("--tolerance", "0.05")])
+@pytest.mark.parametrize("options", [("--no-run",), ("--dry-run",), ("--pareto", "latency,memory")])
+def test_what_nothing_is_run_for_is_a_misuse(bnnplan, net, options, asked):
+    code, out, err = bnnplan("solve", net, *ALONE, *options, *asked)
     assert (code, out) == (2, "")
-    assert "--candidates measures plans on the board: leave out" in err
+    assert f"{asked[0]} measures plans on the board: leave out" in err
+
+
+def test_a_tolerance_is_of_no_use_with_a_profile(bnnplan, net, tmp_path):
+    file = tmp_path / "profile.json"
+    assert bnnplan("profile", net, *ALONE, "-o", file)[0] == 0
+    code, out, err = bnnplan("solve", net, "--profile", file, "--tolerance", "0.05")
+    assert (code, out) == (2, "")
+    assert "--tolerance measures plans on the board: leave out --profile" in err
 
 
 def test_candidates_of_another_objective_are_a_misuse(bnnplan, net):

@@ -1,26 +1,31 @@
 """Why a plan is as it is: alternatives, constraints, switches, in exact figures."""
 
 import json
+from functools import partial
 
 import attrs
 import pytest
-from made_up import made_up_profile
+from made_up import board_where, made_up_profile
 from networks import chain
 
 from bnnplan.models.load import open_network
 from bnnplan.models.lowering import lower
+from bnnplan.planner import verification
+from bnnplan.planner.cache import keep_costs, keep_profile
+from bnnplan.planner.cli import solve_trial
 from bnnplan.planner.explanation.change import LAYER
 from bnnplan.planner.explanation.layer import explain_layer
 from bnnplan.planner.explanation.overview import explain_plan
 from bnnplan.planner.explanation.situation import situate
 from bnnplan.planner.plan import PlanError
-from bnnplan.planner.plan_file import save_plan
+from bnnplan.planner.plan_file import load_plan, save_plan
 from bnnplan.planner.planning import find_plan
-from bnnplan.planner.profile import Rejection, save_profile
+from bnnplan.planner.profile import Rejection, load_profile, save_profile
 from bnnplan.planner.report.explanation_text import overview_text
 from bnnplan.planner.report.layer_text import layer_text
 from bnnplan.planner.request import Request
 from bnnplan.planner.solvers.breakdown import ENTRIES, TASKS, TRANSFERS
+from bnnplan.planner.verification import TrialOptions
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +189,48 @@ def test_explain_on_the_command_line(bnnplan, files):
     assert [row["device"] for row in document["alternatives"]] == ["a", "b"]
     worse = document["alternatives"][1]["anew"]
     assert worse["difference"] == sum(worse["parts"].values()) > 0
+
+
+def test_explain_takes_the_costs_that_the_plan_was_made_with(bnnplan, files, net):
+    """They are kept beside the profile of the board, in which all is twice as slow."""
+    plan_file, costs = files
+    network, own = lower(open_network(str(net))), load_profile(costs)
+    slower = own
+    for layer in own.layers:
+        slower = with_times(slower, layer, {"a": 2000, "b": 1000})
+    keep_profile(network, slower)
+
+    def values(*options):
+        code, out, _ = bnnplan("explain", plan_file, "dense", "--json", *options)
+        assert code == 0
+        return json.loads(out)["value"], json.loads(out)["stated"]
+
+    value, stated = values()
+    assert value != stated
+    keep_costs(network, own)
+    assert values() == (stated, stated)
+    save_profile(slower, costs)
+    assert values("--profile", costs) == (value, stated)
+
+
+def test_explain_of_a_plan_that_has_run_has_its_costs(bnnplan, net, tmp_path, monkeypatch):
+    """On the board every layer takes a second, which no profile says."""
+    monkeypatch.setattr(verification, "measure", board_where({"reference0": 10**9}))
+    monkeypatch.setattr(solve_trial, "TrialOptions", partial(TrialOptions, seconds=0.0))
+    file = tmp_path / "plan.json"
+    alone = ("--devices", "reference0", "--budget", "0.5")
+    code, _, err = bnnplan("solve", net, *alone, "-o", file)
+    assert (code, err) == (0, "")
+    plan = load_plan(file)
+    assert (plan.agreement.rounds, plan.agreement.agreed) == (2, True)
+    code, out, _ = bnnplan("explain", file)
+    assert code == 0
+    assert "not the costs" not in out
+    (costs,) = (tmp_path / "cache" / "costs").iterdir()
+    costs.unlink()
+    code, out, _ = bnnplan("explain", file)
+    assert code == 0
+    assert "these are not the costs that the plan was made with" in out
 
 
 def test_explain_of_an_unknown_layer_names_those_alike(bnnplan, files):

@@ -11,7 +11,7 @@ from networks import chain, with_threads
 from bnnplan.planner.encoding import encode_problem
 from bnnplan.planner.plan import InfeasibleError
 from bnnplan.planner.problem import Limit, Measure
-from bnnplan.planner.profile import Rejection, Time
+from bnnplan.planner.profile import LaunchCost, Rejection, Time
 from bnnplan.planner.profiling import Options, profile_network
 from bnnplan.planner.request import Request, RequestError
 from bnnplan.planner.solving import encodings_of
@@ -158,6 +158,31 @@ def test_launches_make_one_problem_a_limit_on_threads(profile):
     assert len(encodings_of(chain(), wide, Request(objectives=[Measure.PERIOD]))) == 4
     deadline = Request(objectives=[Measure.MEMORY], limits=[Limit(Measure.LATENCY, 10**9)])
     assert len(encodings_of(chain(), wide, deadline)) == 4
+
+
+def test_launches_are_those_of_the_teams_that_are_offered(profile):
+    """The one layer with two threads on b is pinned to a: nothing can start two threads on b."""
+    wide = with_threads(profile)
+    layers = {
+        name: attrs.evolve(
+            costs,
+            placements=[
+                cost
+                for cost in costs.placements
+                if name == "first" or cost.device == "a" or cost.configuration.threads == 1
+            ],
+        )
+        for name, costs in wide.layers.items()
+    }
+    launches = [LaunchCost(name, count, 100 * count) for name in "ab" for count in (1, 2)]
+    wide = attrs.evolve(wide, layers=layers, launches=launches)
+    free, pinned = (
+        encodings_of(chain(), wide, request)[-1]
+        for request in (Request(), Request(pins={"first": "a"}))
+    )
+    assert (free.teams, pinned.teams) == ({"a": 2, "b": 2}, {"a": 2, "b": 1})
+    assert {one.duration for one in free.problem.entries if one.target == "b"} == {200}
+    assert {one.duration for one in pinned.problem.entries if one.target == "b"} == {100}
 
 
 def test_without_launches_one_problem_is_enough(profile):

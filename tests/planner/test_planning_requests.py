@@ -108,6 +108,22 @@ def test_pipelines_pay_for_launches(wide):
     assert plan.baseline(GREEDY).value(Measure.PERIOD) is not None
 
 
+def test_baselines_start_the_teams_that_they_use(wide):
+    """Starting two threads costs a millisecond; a heuristic that uses one is not charged that."""
+    plan = find_plan(chain(), wide, source="chain")
+    launches = {(one.device, one.threads): one.ns for one in wide.launches}
+    told = [one for one in plan.baselines if one.placements]
+    assert {"HEFT", GREEDY} <= {one.name for one in told}
+    for baseline in told:
+        widest = {}
+        for device, configuration in baseline.placements.values():
+            widest[device] = max(widest.get(device, 1), configuration.threads)
+        started = max(launches[team] for team in widest.items())
+        assert (baseline.predicted_ns >= 10**6) == (started >= 10**6), baseline.name
+    by_method = [one for one in told if not one.name.startswith(("all", SINGLE_DEVICE))]
+    assert any(one.predicted_ns < 10**6 for one in by_method)
+
+
 def test_a_batch_without_a_plan_leaves_the_choice_to_the_others(profiles):
     small, large = (find_plan(chain(), profile, source="chain") for profile in profiles)
     needed = {row.space: row.allocated_bytes for row in small.memory}

@@ -222,7 +222,7 @@ def _minimalloc(name: str, quick: bool) -> Outcome:
         for row in csv.DictReader(text.splitlines())
     ]
     began = time.perf_counter()
-    layout = lay_out(blocks_of(lives))
+    layout = lay_out(blocks_of(lives), capacity=CAPACITY)
     seconds = time.perf_counter() - began
     return Outcome(
         f"MiniMalloc {name}",

@@ -19,7 +19,7 @@ from bnnplan.planner.problem import (
     Transfer,
 )
 from bnnplan.planner.solution import ScheduledTransfer, ViolationCode
-from bnnplan.planner.solvers import check, evaluate, list_scheduling
+from bnnplan.planner.solvers import check, evaluate, list_scheduling, solve
 from bnnplan.planner.solvers.base import SolverError, SolverResult, Status, verified
 from bnnplan.planner.solvers.checking import measures, memory_peaks
 from bnnplan.planner.solvers.checking_choice import Chosen
@@ -401,3 +401,15 @@ def test_a_wrong_solution_never_leaves_a_method(solution):
     )
     with pytest.raises(SolverError, match=r"bound .* is above"):
         verified(BRANCHES, above)
+
+
+@pytest.mark.parametrize(
+    ("measure", "unit"),
+    [(Measure.LATENCY, "ns"), (Measure.ENERGY, "nJ"), (Measure.MEMORY, "B")],
+)
+def test_a_wrong_value_is_told_in_the_unit_of_its_measure(measure, unit):
+    problem = evolve(BRANCHES, objectives=(measure,))
+    found = solve(problem).solution
+    wrong = SolverResult(Status.OPTIMAL, found, found.objective + 1, None, 0.0, "mine")
+    with pytest.raises(SolverError, match=rf"states .*{unit}\b.* for .*{unit}\b"):
+        verified(problem, wrong)

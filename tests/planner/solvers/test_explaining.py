@@ -6,7 +6,19 @@ from hypothesis import given, settings
 from random_problems import wishful
 from small_problems import BRANCHES, branches
 
-from bnnplan.planner.problem import Limit, Measure
+from bnnplan.planner.problem import (
+    Device,
+    Edge,
+    Limit,
+    Measure,
+    Option,
+    Port,
+    Problem,
+    Space,
+    Task,
+    Tensor,
+    TensorSize,
+)
 from bnnplan.planner.solvers import SolverError, Status, methods, solve
 from bnnplan.planner.solvers import exhaustive as oracle
 from bnnplan.planner.solvers.base import SolverResult
@@ -94,6 +106,32 @@ def test_groups_without_a_common_device_are_told_at_once():
     )
     result = solve(evolve(BRANCHES, tasks=tasks, colocated=(("left", "right"),)))
     assert result.message == "colocated tasks 'left', 'right' have no device in common"
+
+
+def test_memory_of_a_pipeline_binds_beyond_the_sum_of_all_sizes():
+    """One frame has 8 B; from device to device two frames are held, in one stage a single one."""
+    tasks = [
+        Task(
+            name,
+            tuple(Option(d, d, 10, ("p",) * reads, ("p",) * makes, "ram") for d in ("x", "y")),
+        )
+        for name, reads, makes in (("a", 0, 1), ("b", 1, 0))
+    ]
+    problem = Problem(
+        "held",
+        tuple(tasks),
+        (Tensor("t", "a", 0, (TensorSize("p", 8),)),),
+        (Edge("t", "b"),),
+        tuple(Device(name, frozenset({name})) for name in ("x", "y")),
+        (Space("ram", 10),),
+        (Port("p", "ram"),),
+        objectives=(Measure.PERIOD,),
+        limits=(Limit(Measure.PERIOD, 15),),
+    )
+    result = solve(problem)
+    assert result.status is Status.INFEASIBLE
+    assert "memory of 'ram' lacks 6 B" in result.message
+    assert solve(evolve(problem, spaces=(Space("ram", 16),))).objective == 10
 
 
 def wrong(problem, **_):

@@ -16,6 +16,7 @@ from bnnplan.planner import solvers
 from bnnplan.planner.problem import (
     Device,
     Edge,
+    Limit,
     Measure,
     Option,
     Port,
@@ -175,6 +176,31 @@ def test_methods_that_are_named_solve_it(seed):
     )
     for name in solvers.able(problem):
         solvers.solve(problem, name, time_limit=0.2)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_complete_methods_find_a_solution_wherever_there_is_one(seed):
+    problem = make_problem(seed, tasks=3, options=2, limited=True, limits=True, switches=True)
+    there_is = exhaustive.solve(problem).solution is not None
+    for name in filter(solvers.is_complete, solvers.able(problem)):
+        found = solvers.solve(problem, name, time_limit=20)
+        assert (found.solution is not None) == there_is, name
+
+
+def test_a_method_that_is_not_complete_may_miss_it():
+    far = evolve(
+        BRANCHES,
+        tensors=tuple(
+            evolve(t, transfers=tuple(evolve(m, duration=500) for m in t.transfers))
+            for t in BRANCHES.tensors
+        ),
+        limits=(Limit(Measure.LATENCY, 400),),
+    )
+    assert solvers.solve(far, "cpsat").objective == 400
+    assert solvers.is_complete("cpsat")
+    missing = [name for name in solvers.able(far) if solvers.solve(far, name).solution is None]
+    assert "greedy" in missing
+    assert not any(map(solvers.is_complete, missing))
 
 
 def test_exhaustive_refuses_what_is_too_large():
