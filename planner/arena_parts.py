@@ -30,7 +30,7 @@ CONTENTIONS = (0.0, 0.0, 0.5, 1.0)
 NOISES = (1.0, 1.2, 1.5)
 """What that is multiplied or divided by at most, so that no order comes twice."""
 
-EVENNESS = (0.0, 256.0)
+EVENNESS = (0.0, 64.0, 1024.0)
 """How much an even skyline counts; see `Skyline.search`."""
 
 

@@ -107,9 +107,9 @@ def arenas(
     groups: dict[tuple[str, Hashable], dict[Place, int]] = {}
     for place, name in owners.items():
         tensor, space, format = place
-        kind = network.types[tensor]
-        shared = memories[name].kind if format == kind.format else None
-        groups.setdefault((space, shared), {})[place] = kind.nbytes(batch)
+        type = network.types[tensor]
+        shared = memories[name].kind if format == type.format else None
+        groups.setdefault((space, shared), {})[place] = type.nbytes(batch)
     found = [
         _arena(space, kind, group, alignments, lives) for (space, kind), group in groups.items()
     ]

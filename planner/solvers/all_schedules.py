@@ -13,13 +13,18 @@ from collections.abc import Sequence
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.solution import ScheduledExport, ScheduledTransfer, Solution
 from bnnplan.planner.solvers.activities import Activities, Part
+from bnnplan.planner.solvers.interruption import over
 from bnnplan.planner.solvers.structure import Graph
 
 
 class Search:
-    """All schedules of one choice, by depth first search over its activities."""
+    """All schedules of one choice, by depth first search over its activities.
 
-    def __init__(self, graph: Graph, choice: Sequence[int]) -> None:
+    Those that are not reached at `deadline` (of ``time.perf_counter``) are left out.
+    """
+
+    def __init__(self, graph: Graph, choice: Sequence[int], deadline: float) -> None:
+        self.deadline = deadline
         self.graph = graph
         self.choice = tuple(choice)
         self.work = Activities(graph, choice)
@@ -45,7 +50,7 @@ class Search:
 
     def _search(self, now: int, first: int, peaks: dict[str, int]) -> None:
         """Go on at time `now`, where only activities from number `first` may start."""
-        if self.found is not None and self.measure is Measure.ENERGY:
+        if over(self.deadline) or (self.found is not None and self.measure is Measure.ENERGY):
             return
         waiting = [n for n in range(len(self.work.all)) if n not in self.starts]
         least = max([now + self.tails[n] for n in waiting] + list(self.ends.values()))

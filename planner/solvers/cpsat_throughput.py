@@ -175,7 +175,7 @@ class _Search:
 
     def _solve_parts(self, problem: PartProblem) -> None:
         """Cut some orders at the best places; then find the best order, unless there is one."""
-        self._found(best_parts(self.graph, problem))
+        self._found(best_parts(self.graph, problem, self.effort.deadline))
         if self._proven() or self.effort.over:
             return
         model = PartModel(problem, self.least, self._worst())
@@ -211,7 +211,7 @@ class _Search:
         parted = Graph(evolve(self.problem, devices=devices))
         parts = part_problem(parted, self.kept)
         if parts is not None:
-            self._found(best_parts(self.graph, parts))
+            self._found(best_parts(self.graph, parts, self.effort.deadline))
         runs = balanced_runs(self.graph, self.kept)
         if runs is not None:
             self._found(pipelined(self.graph, runs))

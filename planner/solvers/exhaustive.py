@@ -42,6 +42,7 @@ def solve(
         If the problem is too large for that.
     """
     started = time.perf_counter()
+    deadline = started + time_limit
     choices = math.prod(len(task.options) for task in problem.tasks)
     activities = len(problem.tasks) + len(problem.edges)
     if choices > MOST_CHOICES or activities > MOST_ACTIVITIES:
@@ -52,12 +53,12 @@ def solve(
         )
     graph = Graph(problem)
     best: Solution | None = None
-    complete = True
     for choice in itertools.product(*(range(len(task.options)) for task in problem.tasks)):
-        if over(started + time_limit):
-            complete = False
+        if over(deadline):
             break
-        best = _better(graph, choice, best)
+        best = _better(graph, choice, best, deadline)
+    # The search of the last choice may not have come to its end either.
+    complete = not over(deadline)
     if best is None:
         status = Status.INFEASIBLE if complete else Status.UNKNOWN
     else:
@@ -75,7 +76,9 @@ def solve(
     return verified(problem, result)
 
 
-def _better(graph: Graph, choice: Sequence[int], best: Solution | None) -> Solution | None:
+def _better(
+    graph: Graph, choice: Sequence[int], best: Solution | None, deadline: float
+) -> Solution | None:
     """Give the best solution of `choice` if it is better than `best`, else `best`."""
     measure = graph.problem.objectives[0]
     if graph.problem.is_pipeline:
@@ -88,4 +91,4 @@ def _better(graph: Graph, choice: Sequence[int], best: Solution | None) -> Solut
     most = {limit.measure: limit.most for limit in graph.problem.limits}
     if best is not None:
         most[measure] = min(best.objective - 1, most.get(measure, best.objective))
-    return Search(graph, choice).best(measure, most) or best
+    return Search(graph, choice, deadline).best(measure, most) or best

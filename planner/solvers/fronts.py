@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from attrs import frozen
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.solvers.bounds import Kept
 from bnnplan.planner.solvers.frontiers import EXPORTED, MADE, Frontier, Step, Steps, Stored
+from bnnplan.planner.solvers.interruption import over
 from bnnplan.planner.solvers.loads import (
     binding_resources,
     durations,
@@ -39,6 +41,10 @@ class Most:
     latency: int | None
     energy: int | None
     switches: int | None
+
+
+class GivenUp(Exception):  # noqa: N818 - not an error: nobody waits for the rest
+    """A search is to end: its time is over, or it would keep too much."""
 
 
 @frozen
@@ -111,12 +117,18 @@ class Fronts:
         least = (busy @ self.weights.T).min(axis=1)
         self.rest = _sums_from([least[task] for task in self.graph.order])
 
-    def search(self, width: int, most: Most, *, exact: bool) -> Found:
+    def search(self, width: int, most: Most, *, exact: bool, deadline: float) -> Found:
         """Find the best choice that is worth it, if `width` partial choices suffice.
 
         If they do not, the most promising ones are kept; or nothing is found, if it is to be
-        `exact`.
+        `exact`. Nor is anything found at `deadline` (of ``time.perf_counter``).
         """
+        try:
+            return self._search(width, most, exact=exact, deadline=deadline)
+        except GivenUp:
+            return Found(None, complete=False)
+
+    def _search(self, width: int, most: Most, *, exact: bool, deadline: float) -> Found:
         busy = within(self.busy, most.period)
         if busy is None:
             return Found(None, complete=True)
@@ -131,21 +143,34 @@ class Fronts:
         layers = [fronts]
         complete = True
         for number, task in enumerate(self.graph.order, start=1):
-            fronts = self._extended(fronts, task, number, most)
+            room = width if exact else None
+            fronts = self._extended(fronts, task, number, most, room, deadline)
             if sum(len(front.costs) for front in fronts) > width:
-                if exact:
-                    return Found(None, complete=False)
                 complete = False
                 fronts = self._narrowed(fronts, number, width)
             layers.append(fronts)
         return Found(self._best(layers), complete)
 
     def _extended(
-        self, fronts: Sequence[_Front], task: int, number: int, most: Most
+        self,
+        fronts: Sequence[_Front],
+        task: int,
+        number: int,
+        most: Most,
+        room: int | None,
+        deadline: float,
     ) -> list[_Front]:
-        """Do a task in every way after every partial choice; keep what is worth it."""
+        """Do a task in every way after every partial choice; keep what is worth it.
+
+        Raises
+        ------
+        GivenUp
+            If that is more than `room`, or not done at `deadline`.
+        """
         found: dict[Frontier, list[tuple[Times, npt.NDArray[np.int64]]]] = {}
         for place, front in enumerate(fronts):
+            if over(deadline):
+                raise GivenUp
             for index in self.kept[task]:
                 step = self.steps.take(front.frontier, task, index)
                 if step is None:
@@ -161,7 +186,9 @@ class Fronts:
         for frontier, parts in found.items():
             costs = np.concatenate([costs for costs, _ in parts])
             came = np.concatenate([came for _, came in parts])
-            rows = front_of(costs)
+            rows = front_of(costs, room=room, deadline=deadline)
+            if room is not None:
+                room -= len(rows)
             extended.append(_Front(frontier, costs[rows], came[rows]))
         return extended
 
@@ -311,8 +338,18 @@ def _sums_from(rows: Sequence[Times]) -> Times:
     return np.concatenate([backwards, np.zeros_like(backwards[:1])])
 
 
-def front_of(costs: Times) -> npt.NDArray[np.intp]:
-    """Give the rows that no other one is as good as in every column; of equal ones the first."""
+def front_of(
+    costs: Times, *, room: int | None = None, deadline: float = math.inf
+) -> npt.NDArray[np.intp]:
+    """Give the rows that no other one is as good as in every column; of equal ones the first.
+
+    Raises
+    ------
+    GivenUp
+        If these are more than `room`, or not known at `deadline` (of ``time.perf_counter``).
+    """
+    if room is not None and room < 1:
+        raise GivenUp
     if len(costs) == 1:
         return np.zeros(1, dtype=np.intp)
     # What is as good as another row has no larger sum.
@@ -322,10 +359,16 @@ def front_of(costs: Times) -> npt.NDArray[np.intp]:
         return left[:1]
     columns = list(np.ascontiguousarray(costs[left][:, varied].T))
     kept = []
+    count = 0
     while len(left):
+        if over(deadline):
+            raise GivenUp
         first = _as_good([column[:BLOCK] for column in columns])
         block = np.flatnonzero(~(first & LATER[: len(first), : len(first)]).any(axis=0))
         kept.append(left[block])
+        count += len(block)
+        if room is not None and count > room:
+            raise GivenUp
         if len(left) <= BLOCK:
             break
         worse = np.logical_and.reduce(

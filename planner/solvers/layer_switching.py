@@ -22,11 +22,13 @@ from bnnplan.planner.solvers import single
 from bnnplan.planner.solvers.base import SolverResult
 from bnnplan.planner.solvers.features import EVERYTHING
 from bnnplan.planner.solvers.greedy import stated
+from bnnplan.planner.solvers.interruption import over
 from bnnplan.planner.solvers.structure import Graph
 
 METHOD = "layer-switching"
 SUPPORTS = EVERYTHING
 COMPLETE = False
+unsuited = single.unsuited
 
 
 def solve(
@@ -43,7 +45,7 @@ def solve(
     if alone.solution is not None:
         graph = Graph(problem)
         choice = list(alone.solution.choice)
-        while (better := _switched(graph, choice)) is not None:
+        while not over(started + time_limit) and (better := _switched(graph, choice)) is not None:
             choice = better
         result = stated(problem, graph, choice, METHOD, started)
         if result.solution is not None and result.solution.objective < alone.solution.objective:

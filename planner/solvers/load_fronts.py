@@ -60,14 +60,16 @@ def solve(
     graph = Graph(problem)
     kept = undominated(graph)
     fronts = Fronts(graph, kept)
-    best = _start(graph, kept, hint)
+    deadline = started + time_limit
+    best = _start(graph, kept, hint, deadline)
     bound = fronts.least if problem.objectives[0] is not Measure.ENERGY else 0
     status = Status.UNKNOWN
     # A good solution is known: only the proof is left.
     for width in WIDTHS[-1:] if best is not None and only_period(graph) else WIDTHS:
-        if over(started + time_limit):
+        if over(deadline):
             break
-        found = fronts.search(width, _most(problem, best), exact=width == WIDTHS[-1])
+        exact = width == WIDTHS[-1]
+        found = fronts.search(width, _most(problem, best), exact=exact, deadline=deadline)
         solution = None if found.choice is None else pipelined(graph, found.choice)
         right = None if found.choice is None else _right(graph, found.choice)
         if right is not None:
@@ -130,17 +132,19 @@ def _right(graph: Graph, choice: Sequence[int]) -> Solution | None:
     return None if solution is None or check(graph.problem, solution) else solution
 
 
-def _start(graph: Graph, kept: Kept, hint: Sequence[int] | None) -> Solution | None:
+def _start(
+    graph: Graph, kept: Kept, hint: Sequence[int] | None, deadline: float
+) -> Solution | None:
     """Give the best of some choices to start from; None if none keeps all limits."""
     choices = [*starts(graph, kept, hint)]
     if graph.problem.objectives[0] is Measure.PERIOD:
-        choices.append(pipe_it_choice(graph))
+        choices.append(pipe_it_choice(graph, deadline))
         runs = balanced_runs(graph, kept)
         choices += [] if runs is None else [runs]
     tried = [solution for choice in choices if (solution := pipelined(graph, choice))]
     tried.sort(key=lambda one: one.objective)
     if tried and only_period(graph):
-        choice = improved(graph, kept, tried[0].choice, TRIES)
+        choice = improved(graph, kept, tried[0].choice, TRIES, deadline)
         return pipelined(graph, choice)
     for solution in tried:
         if not check(graph.problem, solution):

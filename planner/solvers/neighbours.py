@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.solvers.bounds import Kept
 from bnnplan.planner.solvers.flow import Flow
+from bnnplan.planner.solvers.interruption import over
 from bnnplan.planner.solvers.structure import Graph
 
 Value = tuple[int, int]
@@ -26,29 +27,40 @@ def only_period(graph: Graph) -> bool:
     )
 
 
-def improved(graph: Graph, kept: Kept, choice: Sequence[int], tries: int) -> list[int]:
+def improved(
+    graph: Graph, kept: Kept, choice: Sequence[int], tries: int, deadline: float
+) -> list[int]:
     """Give a choice that no change of one or two tasks improves, or the best after `tries`.
 
+    Or the best at `deadline` (of ``time.perf_counter``).
     Only the period counts: the problem has to be one of `only_period`.
     """
-    search = _Search(graph, kept, choice, tries)
+    search = _Search(graph, kept, choice, tries, deadline)
     while search.single() or search.double():
         pass
     return search.choice
 
 
 class _Search:
-    def __init__(self, graph: Graph, kept: Kept, choice: Sequence[int], tries: int) -> None:
+    def __init__(
+        self, graph: Graph, kept: Kept, choice: Sequence[int], tries: int, deadline: float
+    ) -> None:
         self.graph = graph
         self.kept = kept
         self.choice = [*choice]
         self.tries = tries
+        self.deadline = deadline
         self.value = self._value(self.choice)
+
+    def _is_over(self) -> bool:
+        return self.tries <= 0 or over(self.deadline)
 
     def single(self) -> bool:
         """Change one task after the other; tell whether any change was for the better."""
         better = False
         for task in self.graph.order:
+            if self._is_over():
+                return False
             for index in self.kept[task]:
                 better |= self._try({task: index})
         return better
@@ -56,6 +68,8 @@ class _Search:
     def double(self) -> bool:
         """Change two tasks at once, until that is for the better; tell whether it was."""
         for first, second in itertools.combinations(self.graph.order, 2):
+            if self._is_over():
+                return False
             for one, other in itertools.product(self.kept[first], self.kept[second]):
                 both = one != self.choice[first] and other != self.choice[second]
                 if both and self._try({first: one, second: other}):

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from bnnplan.planner.solvers.interruption import over
 from bnnplan.planner.solvers.part_problem import PartProblem, Parts
 from bnnplan.planner.solvers.tables import IMPOSSIBLE, Times
 
@@ -21,14 +22,16 @@ MOST_CUTS = 50_000_000
 """Pairs of cuts for each combination of used devices that are looked at: a few seconds."""
 
 
-def best_split(problem: PartProblem, order: Sequence[int]) -> tuple[int, Parts] | None:
+def best_split(
+    problem: PartProblem, order: Sequence[int], deadline: float
+) -> tuple[int, Parts] | None:
     """Cut `order`, a permutation of the units that respects precedence, at the best places.
 
     Returns
     -------
     tuple of int and Parts, or None
         The largest load of a device, ns; None if nothing fits, or there is too much to look
-        at.
+        at, in all or before `deadline` (of ``time.perf_counter``).
     """
     counts = [len(kind) for kind in problem.kinds]
     if np.prod([count + 1.0 for count in counts]) * len(order) ** 2 > MOST_CUTS:
@@ -42,6 +45,8 @@ def best_split(problem: PartProblem, order: Sequence[int]) -> tuple[int, Parts] 
     for used in itertools.product(*(range(count + 1) for count in counts)):
         if used == start:
             continue
+        if over(deadline):
+            return None
         ways = []
         for kind in range(len(counts)):
             if used[kind]:

@@ -14,6 +14,7 @@ from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.base import SolverResult, Status, verified
 from bnnplan.planner.solvers.checking import check
 from bnnplan.planner.solvers.features import Feature
+from bnnplan.planner.solvers.interruption import over
 from bnnplan.planner.solvers.loads import least_period
 from bnnplan.planner.solvers.part_cuts import best_split, orders
 from bnnplan.planner.solvers.part_problem import PartProblem, part_problem
@@ -35,19 +36,23 @@ def solve(
     seed: int = 0,
     hint: Sequence[int] | None = None,
 ) -> SolverResult:
-    """Cut the best parts; parameters and result as for every `Solver` (none is needed here)."""
+    """Cut the best parts; parameters and result as for every `Solver`."""
     started = time.perf_counter()
     graph = Graph(problem)
     kept = undominated(graph)
     parts = part_problem(graph, kept)
     assert parts is not None, "of another kind, see unsuited"
-    best = best_parts(graph, parts)
+    deadline = started + time_limit
+    best = best_parts(graph, parts, deadline)
     bound = least_period(graph, kept)
     if best is not None and parts.is_line:
         bound = best.objective
     status = Status.UNKNOWN
     if best is not None:
         status = Status.OPTIMAL if best.objective <= bound else Status.FEASIBLE
+    message = "no cut keeps all limits: use the method 'cpsat'"
+    if over(deadline):
+        message = "no cut found within the time limit"
     result = SolverResult(
         status=status,
         solution=best,
@@ -55,7 +60,7 @@ def solve(
         bound=bound,
         runtime_s=time.perf_counter() - started,
         method=METHOD,
-        message="" if best else "no cut keeps all limits: use the method 'cpsat'",
+        message="" if best else message,
     )
     return verified(problem, result)
 
@@ -70,11 +75,16 @@ def unsuited(graph: Graph) -> str:
     )
 
 
-def best_parts(graph: Graph, problem: PartProblem) -> Solution | None:
-    """Give the best solution of a few orders; None if none keeps all limits."""
+def best_parts(graph: Graph, problem: PartProblem, deadline: float) -> Solution | None:
+    """Give the best solution of a few orders; None if none keeps all limits.
+
+    Orders that are not cut at `deadline` (of ``time.perf_counter``) are left out.
+    """
     best: Solution | None = None
     for order in orders(problem):
-        split = best_split(problem, order)
+        if over(deadline):
+            break
+        split = best_split(problem, order, deadline)
         found = pipelined(graph, problem.choice(graph, split[1])) if split else None
         if found is None or check(graph.problem, found):
             continue

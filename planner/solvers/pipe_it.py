@@ -23,6 +23,7 @@ from bnnplan.planner.solvers.base import SolverResult
 from bnnplan.planner.solvers.features import Feature
 from bnnplan.planner.solvers.flow import Flow
 from bnnplan.planner.solvers.greedy import stated
+from bnnplan.planner.solvers.interruption import over
 from bnnplan.planner.solvers.starts import fastest
 from bnnplan.planner.solvers.structure import Graph
 
@@ -43,10 +44,11 @@ def solve(
     seed: int = 0,
     hint: Sequence[int] | None = None,
 ) -> SolverResult:
-    """Give Pipe-it's pipeline; parameters and result as for every `Solver` (none is needed)."""
+    """Give Pipe-it's pipeline; parameters and result as for every `Solver`."""
     started = time.perf_counter()
     graph = Graph(problem)
-    return stated(problem, graph, pipe_it_choice(graph), METHOD, started)
+    choice = pipe_it_choice(graph, started + time_limit)
+    return stated(problem, graph, choice, METHOD, started)
 
 
 def unsuited(graph: Graph) -> str:
@@ -55,16 +57,20 @@ def unsuited(graph: Graph) -> str:
     return "" if is_least else "minimises the period alone"
 
 
-def pipe_it_choice(graph: Graph) -> list[int]:
-    """Give Pipe-it's choice, whether it keeps limits or not."""
-    return _Line(graph).best()
+def pipe_it_choice(graph: Graph, deadline: float) -> list[int]:
+    """Give Pipe-it's choice, whether it keeps limits or not.
+
+    At `deadline` (of ``time.perf_counter``) it is the best so far.
+    """
+    return _Line(graph, deadline).best()
 
 
 class _Line:
     """Pipelines of one order of the tasks."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, deadline: float) -> None:
         self.graph = graph
+        self.deadline = deadline
         everything = [range(len(task.options)) for task in graph.tasks]
         self.choices = {
             device: fastest(graph, everything, device=device) for device in graph.resources
@@ -91,7 +97,7 @@ class _Line:
         stages = self._finest()
         period, choice = self._tried(stages)
         improved = True
-        while improved:
+        while improved and not over(self.deadline):
             improved = False
             tried = [(*self._tried(merged), merged) for merged in self._merged(stages)]
             if tried:
@@ -158,7 +164,7 @@ class _Line:
         """Move splits, from all tasks on the first stage, while that shortens two neighbours."""
         splits = [0, *[len(self.order)] * len(stages)]
         moved = True
-        while moved:
+        while moved and not over(self.deadline):
             moved = False
             for place in range(1, len(stages)):
                 found = self._split(stages, splits, place)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from bnnplan.planner.problem import Option, Problem
-from bnnplan.planner.problem_rules import ProblemError, listed
+from bnnplan.planner.problem_rules import listed
 from bnnplan.planner.solvers.base import SolverResult
 from bnnplan.planner.solvers.bounds import Kept
 from bnnplan.planner.solvers.features import EVERYTHING
@@ -33,9 +33,13 @@ def solve(
 ) -> SolverResult:
     """Give the best single device; parameters and result as for every `Solver`."""
     results = single_devices(problem, time_limit=time_limit)
-    if not results:
-        raise ProblemError(f"problem {problem.name!r} has no device with resources")
+    assert results, "no device with resources, see unsuited"
     return min(results.values(), key=lambda one: (one.objective is None, one.objective or 0))
+
+
+def unsuited(graph: Graph) -> str:
+    """Tell why the method is not for a problem; empty if it is."""
+    return "" if any(graph.resources.values()) else "needs a device with resources"
 
 
 def single_devices(problem: Problem, *, time_limit: float = 1.0) -> dict[str, SolverResult]:

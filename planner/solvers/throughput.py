@@ -38,7 +38,7 @@ def solve(
     bound = 0
     parts = part_problem(graph, kept)
     if parts is not None and parts.is_line:
-        found = part_splits.solve(problem)
+        found = part_splits.solve(problem, time_limit=time_limit)
         if found.status is Status.OPTIMAL:
             return found
     if parts is None and load_fronts.applies(graph) and sum(map(len, kept)) <= SMALL:

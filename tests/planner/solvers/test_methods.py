@@ -162,6 +162,16 @@ def test_methods_for_pipelines_are_named_where_all_objectives_suit_them(
     assert {"load-fronts", "pipe-it", "part-splits"} & set(solvers.able(problem)) == named
 
 
+@pytest.mark.parametrize("name", ["single-device", "layer-switching"])
+def test_without_a_device_with_resources_there_is_no_single_one(name):
+    devices = tuple(evolve(device, resources=frozenset()) for device in BRANCHES.devices)
+    problem = evolve(BRANCHES, devices=devices)
+    assert name in solvers.able(BRANCHES)
+    assert name not in solvers.able(problem)
+    with pytest.raises(SolverError, match=f"{name}' needs a device with resources"):
+        solvers.solve(problem, name)
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_methods_that_are_named_solve_it(seed):
     chance = random.Random(seed)

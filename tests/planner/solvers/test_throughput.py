@@ -22,12 +22,13 @@ from bnnplan.planner.solvers import (
     check,
     cpsat_throughput,
     exhaustive,
+    fronts,
     load_fronts,
     part_splits,
     pipe_it,
     throughput,
 )
-from bnnplan.planner.solvers.fronts import front_of
+from bnnplan.planner.solvers.fronts import Fronts, GivenUp, Most, front_of
 from bnnplan.planner.solvers.interchangeable import families
 from bnnplan.planner.solvers.loads import least_period
 from bnnplan.planner.solvers.part_problem import part_problem
@@ -360,6 +361,37 @@ def test_fronts_keep_all_that_nothing_is_as_good_as(rows):
             other != row and all(a <= b for a, b in zip(other, row, strict=True)) for other in rows
         )
     }
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 9)] * 3), min_size=1, max_size=80))
+def test_fronts_larger_than_their_room_are_given_up(rows):
+    costs = np.array(rows, dtype=np.int64)
+    count = len(front_of(costs))
+    assert len(front_of(costs, room=count)) == count
+    with pytest.raises(GivenUp):
+        front_of(costs, room=count - 1)
+
+
+@pytest.mark.parametrize("asked", [1, 2, 50, 500])
+@pytest.mark.parametrize("exact", [True, False])
+def test_wide_fronts_end_as_soon_as_time_is_over(monkeypatch, asked, exact):
+    problem = make_problem(
+        1, tasks=60, options=8, shape="tree", longest=900, pipeline=True, missing=0.0,
+        objective=Measure.PERIOD,
+    )  # fmt: skip
+    graph = Graph(problem)
+    answers = []
+
+    def over(deadline):
+        answers.append(len(answers) + 1 >= asked)
+        return answers[-1]
+
+    monkeypatch.setattr(fronts, "over", over)
+    most = Most(10**6, None, None, None)
+    search = Fronts(graph, undominated(graph))
+    found = search.search(10_000, most, exact=exact, deadline=0.0)
+    assert (found.choice, found.complete) == (None, False)
+    assert (len(answers), answers[-1]) == (asked, True)
 
 
 def test_pipe_it_balances_neighbours():
