@@ -12,10 +12,11 @@ from bnnplan.planner.encoding import Encoding, widest_teams
 from bnnplan.planner.plan import Baseline
 from bnnplan.planner.plan_building import predict
 from bnnplan.planner.problem import Problem
-from bnnplan.planner.solvers import refusal, single, solve
+from bnnplan.planner.solvers import refusal, solve
 from bnnplan.planner.solvers.base import SolverError, SolverResult
+from bnnplan.planner.solvers.heuristics import single
 from bnnplan.planner.solvers.lexicographic import with_objective
-from bnnplan.planner.solvers.solutions import solution_of
+from bnnplan.planner.solvers.schedules.solutions import solution_of
 from bnnplan.planner.solvers.structure import Graph
 
 SINGLE_DEVICE = "best single device"

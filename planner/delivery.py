@@ -19,8 +19,8 @@ from bnnplan.planner.plan_building import build_plan
 from bnnplan.planner.planning import overfull
 from bnnplan.planner.profile import Profile
 from bnnplan.planner.report.units import amount, interval_text, times
-from bnnplan.planner.solvers.checking import check, measures
-from bnnplan.planner.solvers.solutions import evaluate
+from bnnplan.planner.solvers.checking.checker import check, measures
+from bnnplan.planner.solvers.schedules.solutions import evaluate
 
 PLAN = "plan"
 Measurements = Mapping[str, Measurement]

@@ -17,7 +17,7 @@ from bnnplan.planner.plan import Candidates, MeasuredCandidate, Plan
 from bnnplan.planner.planning import find_plan
 from bnnplan.planner.profile import Profile
 from bnnplan.planner.report.units import interval_text, times
-from bnnplan.planner.solvers.candidates import best_first
+from bnnplan.planner.solvers.next_best.candidates import best_first
 from bnnplan.planner.solving import SolveOptions, encodings_of
 from bnnplan.planner.statistics import rank_correlation
 

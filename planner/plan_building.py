@@ -20,8 +20,8 @@ from bnnplan.planner.problem import Measure, Problem
 from bnnplan.planner.profile import Profile, shape_fingerprint
 from bnnplan.planner.request import Request
 from bnnplan.planner.solution import Solution
-from bnnplan.planner.solvers.checking import measures, memory_peaks
-from bnnplan.planner.solvers.evaluation import schedule
+from bnnplan.planner.solvers.checking.checker import measures, memory_peaks
+from bnnplan.planner.solvers.schedules.evaluation import schedule
 from bnnplan.planner.solvers.structure import Graph
 
 

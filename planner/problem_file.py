@@ -10,7 +10,7 @@ from bnnplan.planner.problem import Problem
 from bnnplan.planner.problem_format import SCHEMA, VERSION, problem_from_dict
 from bnnplan.planner.problem_rules import ProblemError
 from bnnplan.planner.solvers.base import SolverResult, proofs_of, told
-from bnnplan.planner.solvers.checking import measures
+from bnnplan.planner.solvers.checking.checker import measures
 
 SOLUTION_SCHEMA = "bnnplan.solution"
 SOLUTION_VERSION = 1

@@ -9,8 +9,8 @@ from attrs import field, frozen
 from bnnplan.planner.explanation.situation import Situation
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.solution import Solution
-from bnnplan.planner.solvers.alternatives import Outcome, best_outcome, chosen_anew
-from bnnplan.planner.solvers.breakdown import TASKS, breakdown
+from bnnplan.planner.solvers.insight.alternatives import Outcome, best_outcome, chosen_anew
+from bnnplan.planner.solvers.insight.breakdown import TASKS, breakdown
 from bnnplan.planner.solvers.structure import Graph
 
 LAYER, OTHERS = "layer itself", "other layers"

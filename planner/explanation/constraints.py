@@ -13,8 +13,8 @@ from bnnplan.planner.explanation.situation import Situation
 from bnnplan.planner.problem import Problem
 from bnnplan.planner.request import Request
 from bnnplan.planner.solution import Solution
-from bnnplan.planner.solvers.relaxations import Relaxation, liberties, margins
-from bnnplan.planner.solvers.worth import Worth, worth
+from bnnplan.planner.solvers.insight.relaxations import Relaxation, liberties, margins
+from bnnplan.planner.solvers.insight.worth import Worth, worth
 from bnnplan.planner.solving import encodings_of
 
 

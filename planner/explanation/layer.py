@@ -8,7 +8,7 @@ from bnnplan.backends.interface import Configuration
 from bnnplan.planner.explanation.change import Change, anew, change_of
 from bnnplan.planner.explanation.situation import Situation, option_name
 from bnnplan.planner.profile import PlacementCost, Rejection
-from bnnplan.planner.solvers.alternatives import Outcome, best_outcome, kept
+from bnnplan.planner.solvers.insight.alternatives import Outcome, best_outcome, kept
 
 
 @frozen

@@ -10,9 +10,9 @@ from bnnplan.planner.explanation.constraints import Worths, weigh
 from bnnplan.planner.explanation.places import Place, Switch, places, switches
 from bnnplan.planner.explanation.situation import Situation
 from bnnplan.planner.problem import Measure
-from bnnplan.planner.solvers.breakdown import breakdown, loads
-from bnnplan.planner.solvers.critical import Step, critical_path
-from bnnplan.planner.solvers.peaks import Peak, peaks
+from bnnplan.planner.solvers.insight.breakdown import breakdown, loads
+from bnnplan.planner.solvers.insight.critical import Step, critical_path
+from bnnplan.planner.solvers.insight.peaks import Peak, peaks
 
 WORTH_SHARE, PLACE_SHARE = 0.4, 0.4
 """Of the time limit; what is left is for the switches."""

@@ -10,7 +10,7 @@ from attrs import frozen
 from bnnplan.planner.explanation.change import Change, anew
 from bnnplan.planner.explanation.situation import Situation, option_name
 from bnnplan.planner.plan import PlannedLayer
-from bnnplan.planner.solvers.breakdown import TASKS
+from bnnplan.planner.solvers.insight.breakdown import TASKS
 
 
 @frozen

@@ -10,9 +10,9 @@ from bnnplan.planner.plan import Plan, PlanError
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.profile import PlacementCost, Profile
 from bnnplan.planner.solution import Solution
-from bnnplan.planner.solvers.checking import check
-from bnnplan.planner.solvers.evaluation import schedule
-from bnnplan.planner.solvers.solutions import solution_of
+from bnnplan.planner.solvers.checking.checker import check
+from bnnplan.planner.solvers.schedules.evaluation import schedule
+from bnnplan.planner.solvers.schedules.solutions import solution_of
 from bnnplan.planner.solvers.structure import Graph
 from bnnplan.planner.solving import encodings_of
 

@@ -8,7 +8,7 @@ from bnnplan.planner.explanation.constraints import Worths
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.report.tables import Rows
 from bnnplan.planner.report.units import amount
-from bnnplan.planner.solvers.worth import Worth
+from bnnplan.planner.solvers.insight.worth import Worth
 
 CONSTRAINTS = {
     "space": "memory of",

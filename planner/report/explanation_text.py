@@ -11,9 +11,9 @@ from bnnplan.planner.problem import Measure
 from bnnplan.planner.report.constraints_text import constraint_lines, margin_table
 from bnnplan.planner.report.tables import Rows
 from bnnplan.planner.report.units import amount, duration, percent, size
-from bnnplan.planner.solvers.breakdown import ENTRIES, EXPORTS, TASKS, TRANSFERS
-from bnnplan.planner.solvers.critical import Step
-from bnnplan.planner.solvers.peaks import Peak
+from bnnplan.planner.solvers.insight.breakdown import ENTRIES, EXPORTS, TASKS, TRANSFERS
+from bnnplan.planner.solvers.insight.critical import Step
+from bnnplan.planner.solvers.insight.peaks import Peak
 
 WORDS = {TASKS: "layers", ENTRIES: "launches", TRANSFERS: "transfers", EXPORTS: "exports"}
 """What parts are called in networks; the others have names that everybody knows."""

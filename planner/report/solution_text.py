@@ -12,7 +12,7 @@ from bnnplan.planner.report.tables import Rows
 from bnnplan.planner.report.units import amount, duration
 from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.base import SolverResult, proofs_of, told
-from bnnplan.planner.solvers.checking import measures
+from bnnplan.planner.solvers.checking.checker import measures
 
 
 def print_solution(

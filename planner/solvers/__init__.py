@@ -11,7 +11,8 @@ from attrs import evolve
 
 from bnnplan.planner.problem import Problem
 from bnnplan.planner.solvers.base import Solver, SolverError, SolverResult, Status, verified
-from bnnplan.planner.solvers.checking import check
+from bnnplan.planner.solvers.checking.checker import check
+from bnnplan.planner.solvers.heuristics.single import single_devices, single_groups
 from bnnplan.planner.solvers.interruption import is_asked
 from bnnplan.planner.solvers.methods import (
     METHODS,
@@ -22,9 +23,8 @@ from bnnplan.planner.solvers.methods import (
     run,
     supports,
 )
-from bnnplan.planner.solvers.single import single_devices, single_groups
+from bnnplan.planner.solvers.schedules.solutions import evaluate
 from bnnplan.planner.solvers.skipping import unsearched
-from bnnplan.planner.solvers.solutions import evaluate
 
 __all__ = [
     "METHODS",
@@ -79,7 +79,7 @@ def solve(
         return unsearched(problem, method_name)
     result = run(problem, method_name, time_limit=time_limit, workers=workers, seed=seed, hint=hint)
     if result.status is Status.INFEASIBLE:
-        from bnnplan.planner.solvers.confirming import confirmed
+        from bnnplan.planner.solvers.reasons.confirming import confirmed
 
         result = confirmed(problem, result, workers=workers, seed=seed)
     is_open = result.status in (Status.FEASIBLE, Status.UNKNOWN)

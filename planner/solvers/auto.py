@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from attrs import evolve
 
 from bnnplan.planner.problem import Problem
-from bnnplan.planner.solvers import dynamic_programming, elimination
 from bnnplan.planner.solvers.base import SolverResult, Status, verified
+from bnnplan.planner.solvers.exact import dynamic_programming, elimination
+from bnnplan.planner.solvers.exact.sums import TooWideError
 from bnnplan.planner.solvers.features import EVERYTHING
 from bnnplan.planner.solvers.presolve import undominated
 from bnnplan.planner.solvers.restriction import Restriction, everything
 from bnnplan.planner.solvers.structure import Graph, is_sum
-from bnnplan.planner.solvers.sums import TooWideError
 
 SUPPORTS = EVERYTHING
 COMPLETE = True
@@ -40,7 +40,7 @@ def solve(
     """
     started = time.perf_counter()
     if problem.is_pipeline:
-        from bnnplan.planner.solvers import throughput
+        from bnnplan.planner.solvers.pipelines import throughput
 
         return throughput.solve(
             problem, time_limit=time_limit, workers=workers, seed=seed, hint=hint
@@ -57,7 +57,7 @@ def solve(
             if result.solution is not None and hint is None:
                 hint = result.solution.choice
         if graph.capacity:
-            from bnnplan.planner.solvers.cpsat_start import start
+            from bnnplan.planner.solvers.cpsat.start import start
 
             found = start(
                 graph, undominated(graph), hint,
@@ -71,7 +71,7 @@ def solve(
                 restriction = Restriction(problem, useful)
     elif hint is None:
         hint = _least_sum(graph)
-    from bnnplan.planner.solvers import cpsat_latency
+    from bnnplan.planner.solvers.cpsat import latency as cpsat_latency
 
     result = cpsat_latency.solve(
         restriction.problem,

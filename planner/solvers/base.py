@@ -12,7 +12,7 @@ from bnnplan.models.errors import BnnplanError
 from bnnplan.planner.problem import Measure, Problem
 from bnnplan.planner.report.units import exact
 from bnnplan.planner.solution import Solution
-from bnnplan.planner.solvers.checking import check
+from bnnplan.planner.solvers.checking.checker import check
 
 
 class SolverError(BnnplanError):

@@ -16,7 +16,7 @@ from bnnplan.planner.problem import Limit, Measure, Problem
 from bnnplan.planner.problem_sums import horizon
 from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.base import Proven, Solver, SolverResult, Status
-from bnnplan.planner.solvers.checking import measures
+from bnnplan.planner.solvers.checking.checker import measures
 from bnnplan.planner.solvers.interruption import is_asked
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bnnplan.planner.solvers import load_fronts
-from bnnplan.planner.solvers.part_problem import part_problem
+from bnnplan.planner.solvers.pipelines import load_fronts
+from bnnplan.planner.solvers.pipelines.part_problem import part_problem
+from bnnplan.planner.solvers.pipelines.throughput import SMALL
 from bnnplan.planner.solvers.presolve import undominated
 from bnnplan.planner.solvers.structure import Graph, is_sum
-from bnnplan.planner.solvers.throughput import SMALL
 
 
 def methods_tried(graph: Graph) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 
 from bnnplan.planner.problem import Export, Measure, Problem, Transfer
 from bnnplan.planner.solution import ScheduledExport, ScheduledTransfer, Solution
-from bnnplan.planner.solvers.checking import check, measures
+from bnnplan.planner.solvers.checking.checker import check, measures
 from bnnplan.planner.solvers.structure import Graph
 
 

@@ -24,7 +24,7 @@ from bnnplan.planner.profile import Rejection, load_profile, save_profile
 from bnnplan.planner.report.explanation_text import overview_text
 from bnnplan.planner.report.layer_text import layer_text
 from bnnplan.planner.request import Request
-from bnnplan.planner.solvers.breakdown import ENTRIES, TASKS, TRANSFERS
+from bnnplan.planner.solvers.insight.breakdown import ENTRIES, TASKS, TRANSFERS
 from bnnplan.planner.verification import TrialOptions
 
 

@@ -29,18 +29,12 @@ from bnnplan.planner.problem import (
 )
 from bnnplan.planner.problem_format import problem_to_dict
 from bnnplan.planner.profile import save_profile
-from bnnplan.planner.solvers import (
-    Status,
-    check,
-    cpsat_engine,
-    exhaustive,
-    list_scheduling,
-    pareto,
-    skipping,
-    solve,
-)
+from bnnplan.planner.solvers import Status, check, pareto, skipping, solve
 from bnnplan.planner.solvers.base import SolverError, told
-from bnnplan.planner.solvers.checking import measures
+from bnnplan.planner.solvers.checking.checker import measures
+from bnnplan.planner.solvers.cpsat import engine as cpsat_engine
+from bnnplan.planner.solvers.exact import exhaustive
+from bnnplan.planner.solvers.heuristics import list_scheduling
 from bnnplan.planner.solvers.interruption import heeding, interruptible, is_asked, over
 from bnnplan.planner.solving import encodings_of
 
@@ -317,7 +311,7 @@ def test_command_ends_all_problems_of_a_network(
 MAIN = "from bnnplan.planner.cli import main\nmain()\n"
 SEARCHING = """\
 import sys
-from bnnplan.planner.solvers import cpsat_engine
+from bnnplan.planner.solvers.cpsat import engine as cpsat_engine
 real = cpsat_engine.interruptible
 def announced(*arguments):
     print("searching", file=sys.stderr, flush=True)

@@ -12,8 +12,8 @@ from dnn_rules import is_plan, largest_load, latency
 from bnnplan.models.errors import FileError
 from bnnplan.planner.problem import Measure, named_choice
 from bnnplan.planner.solvers import Status, solve
-from bnnplan.planner.solvers.checking import check, measures
-from bnnplan.planner.solvers.solutions import solution_of
+from bnnplan.planner.solvers.checking.checker import check, measures
+from bnnplan.planner.solvers.schedules.solutions import solution_of
 from bnnplan.planner.solvers.structure import Graph
 
 on_path(CONVERT)

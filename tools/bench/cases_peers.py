@@ -39,7 +39,7 @@ def cases() -> list[Case]:
 def _peer(name: str, way: str, quick: bool) -> Outcome:
     method = way
     if way == DEFAULTS:
-        from bnnplan.planner.solvers import cpsat_engine
+        from bnnplan.planner.solvers.cpsat import engine as cpsat_engine
 
         plain = cpsat_engine.Portfolio(level=1, added=())
         cpsat_engine.PORTFOLIOS = dict.fromkeys(cpsat_engine.Kind, plain)

@@ -19,7 +19,7 @@ from published import GUNTHER, GUNTHER_CYCLE_TIMES, MK01, MK01_MAKESPAN
 from bnnplan.planner.arena import Life, blocks_of, lay_out
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.solvers import solve
-from bnnplan.planner.solvers.solutions import evaluate
+from bnnplan.planner.solvers.schedules.solutions import evaluate
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "convert"))
 

@@ -5,8 +5,8 @@ import itertools
 from attrs import evolve
 
 from bnnplan.planner.solution import ScheduledExport, ScheduledTransfer, Solution
-from bnnplan.planner.solvers.checking import check, measures
-from bnnplan.planner.solvers.checking_choice import Chosen
+from bnnplan.planner.solvers.checking.checker import check, measures
+from bnnplan.planner.solvers.checking.choice import Chosen
 
 
 def optimum(problem):

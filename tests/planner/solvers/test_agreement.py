@@ -7,19 +7,11 @@ from random_problems import DEVICES, SHAPES, make_problem, problems, with_other_
 
 from bnnplan.planner.problem import Space
 from bnnplan.planner.problem_format import problem_from_dict, problem_to_dict
-from bnnplan.planner.solvers import (
-    Status,
-    check,
-    cpsat_latency,
-    dynamic_programming,
-    elimination,
-    evaluate,
-    exhaustive,
-    greedy,
-    list_scheduling,
-    solve,
-)
+from bnnplan.planner.solvers import Status, check, evaluate, solve
 from bnnplan.planner.solvers.bounds import lower_bound
+from bnnplan.planner.solvers.cpsat import latency as cpsat_latency
+from bnnplan.planner.solvers.exact import dynamic_programming, elimination, exhaustive
+from bnnplan.planner.solvers.heuristics import greedy, list_scheduling
 from bnnplan.planner.solvers.presolve import undominated
 from bnnplan.planner.solvers.structure import Graph, one_at_a_time
 

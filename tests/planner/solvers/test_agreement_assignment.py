@@ -12,21 +12,22 @@ from ortools.sat.python import cp_model
 from random_problems import make_problem, problems, wishful
 
 from bnnplan.planner.problem import Measure
-from bnnplan.planner.solvers import SolverError, Status, exhaustive, method
+from bnnplan.planner.solvers import SolverError, Status, method
 from bnnplan.planner.solvers.base import SolverResult
-from bnnplan.planner.solvers.cpsat_assignment import AssignmentModel, assign
-from bnnplan.planner.solvers.cpsat_engine import Effort, run
-from bnnplan.planner.solvers.cpsat_start import start
-from bnnplan.planner.solvers.elimination import Elimination, least_sum
-from bnnplan.planner.solvers.list_scheduling import fitting
-from bnnplan.planner.solvers.local_search import LocalSearch
-from bnnplan.planner.solvers.milp_engine import solve_as_milp
+from bnnplan.planner.solvers.cpsat.assignment import AssignmentModel, assign
+from bnnplan.planner.solvers.cpsat.engine import Effort, run
+from bnnplan.planner.solvers.cpsat.start import start
+from bnnplan.planner.solvers.exact import exhaustive
+from bnnplan.planner.solvers.exact.elimination import Elimination, least_sum
+from bnnplan.planner.solvers.exact.sums import Sum
+from bnnplan.planner.solvers.exact.tables import IMPOSSIBLE
+from bnnplan.planner.solvers.heuristics.list_scheduling import fitting
+from bnnplan.planner.solvers.milp.engine import solve_as_milp
 from bnnplan.planner.solvers.presolve import undominated
-from bnnplan.planner.solvers.pricing import Pricing
+from bnnplan.planner.solvers.prices.local_search import LocalSearch
+from bnnplan.planner.solvers.prices.pricing import Pricing
 from bnnplan.planner.solvers.restriction import Restriction
 from bnnplan.planner.solvers.structure import Graph, is_sum, one_at_a_time
-from bnnplan.planner.solvers.sums import Sum
-from bnnplan.planner.solvers.tables import IMPOSSIBLE
 
 SUMS = st.sampled_from([Measure.LATENCY, Measure.ENERGY])
 SEEDS = st.integers(0, 2**32)

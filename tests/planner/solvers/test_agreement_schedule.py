@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 from random_problems import DEVICES, SHAPES, make_problem, wishful
 
 from bnnplan.planner.problem import Measure
-from bnnplan.planner.solvers import Status, check, cpsat_latency, exhaustive
+from bnnplan.planner.solvers import Status, check
 from bnnplan.planner.solvers.bounds import least_objective
-from bnnplan.planner.solvers.contiguous_heuristic import cut_orders
-from bnnplan.planner.solvers.evaluation import schedule
-from bnnplan.planner.solvers.list_scheduling import fitting
-from bnnplan.planner.solvers.order_schedule import Orders, tables_of
-from bnnplan.planner.solvers.order_search import anneal, suits
+from bnnplan.planner.solvers.cpsat import latency as cpsat_latency
+from bnnplan.planner.solvers.exact import exhaustive
+from bnnplan.planner.solvers.heuristics.contiguous_heuristic import cut_orders
+from bnnplan.planner.solvers.heuristics.list_scheduling import fitting
+from bnnplan.planner.solvers.heuristics.order_schedule import Orders, tables_of
+from bnnplan.planner.solvers.heuristics.order_search import anneal, suits
 from bnnplan.planner.solvers.presolve import undominated
+from bnnplan.planner.solvers.schedules.evaluation import schedule
 from bnnplan.planner.solvers.structure import Graph, one_at_a_time
 
 MANY = settings(max_examples=150, deadline=None)

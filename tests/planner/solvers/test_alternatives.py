@@ -7,12 +7,13 @@ from random_problems import problems, wishful
 from small_problems import BRANCHES, FAST, branches
 
 from bnnplan.planner.problem import Limit, Measure
-from bnnplan.planner.solvers import Status, check, evaluate, exhaustive, solve
-from bnnplan.planner.solvers.alternatives import chosen_anew, kept
-from bnnplan.planner.solvers.relaxations import liberties, margins
+from bnnplan.planner.solvers import Status, check, evaluate, solve
+from bnnplan.planner.solvers.exact import exhaustive
+from bnnplan.planner.solvers.insight.alternatives import chosen_anew, kept
+from bnnplan.planner.solvers.insight.relaxations import liberties, margins
+from bnnplan.planner.solvers.insight.worth import worth
 from bnnplan.planner.solvers.restriction import Restriction, only
 from bnnplan.planner.solvers.structure import Graph
-from bnnplan.planner.solvers.worth import worth
 
 SOME = settings(max_examples=60, deadline=None)
 

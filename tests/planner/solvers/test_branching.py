@@ -19,10 +19,10 @@ from bnnplan.planner.problem import (
     TensorSize,
     Transfer,
 )
-from bnnplan.planner.solvers import exhaustive
-from bnnplan.planner.solvers.branching import Branching
+from bnnplan.planner.solvers.exact import exhaustive
 from bnnplan.planner.solvers.presolve import undominated
-from bnnplan.planner.solvers.pricing import Pricing
+from bnnplan.planner.solvers.prices.branching import Branching
+from bnnplan.planner.solvers.prices.pricing import Pricing
 from bnnplan.planner.solvers.structure import Graph
 
 MOST_STEPS = 200

@@ -9,7 +9,8 @@ from small_problems import BRANCHES, FAST, branches
 
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.solvers import evaluate
-from bnnplan.planner.solvers.breakdown import (
+from bnnplan.planner.solvers.checking.checker import measures, memory_peaks
+from bnnplan.planner.solvers.insight.breakdown import (
     TASKS,
     TRANSFERS,
     WAITING,
@@ -18,10 +19,9 @@ from bnnplan.planner.solvers.breakdown import (
     loads,
     uses,
 )
-from bnnplan.planner.solvers.checking import measures, memory_peaks
-from bnnplan.planner.solvers.critical import critical_path
-from bnnplan.planner.solvers.peaks import peaks
-from bnnplan.planner.solvers.solutions import solution_of
+from bnnplan.planner.solvers.insight.critical import critical_path
+from bnnplan.planner.solvers.insight.peaks import peaks
+from bnnplan.planner.solvers.schedules.solutions import solution_of
 from bnnplan.planner.solvers.structure import Graph
 
 MANY = settings(max_examples=100, deadline=None)

@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_problems import make_problem, problems, wishful
 
-from bnnplan.planner.solvers import check, exhaustive, solve
-from bnnplan.planner.solvers.candidates import best_first
-from bnnplan.planner.solvers.cpsat_cuts import Cuts, is_sum
-from bnnplan.planner.solvers.dividing import Division
-from bnnplan.planner.solvers.labels import Labels, differences
-from bnnplan.planner.solvers.ranking import Root, Search
+from bnnplan.planner.solvers import check, solve
+from bnnplan.planner.solvers.cpsat.cuts import Cuts, is_sum
+from bnnplan.planner.solvers.exact import exhaustive
+from bnnplan.planner.solvers.next_best.candidates import best_first
+from bnnplan.planner.solvers.next_best.dividing import Division
+from bnnplan.planner.solvers.next_best.labels import Labels, differences
+from bnnplan.planner.solvers.next_best.ranking import Root, Search
 from bnnplan.planner.solvers.restriction import Restriction, only
 
 

@@ -19,10 +19,11 @@ from bnnplan.planner.problem import (
     Transfer,
 )
 from bnnplan.planner.solution import ScheduledTransfer, ViolationCode
-from bnnplan.planner.solvers import check, evaluate, list_scheduling, solve
+from bnnplan.planner.solvers import check, evaluate, solve
 from bnnplan.planner.solvers.base import SolverError, SolverResult, Status, verified
-from bnnplan.planner.solvers.checking import measures, memory_peaks
-from bnnplan.planner.solvers.checking_choice import Chosen
+from bnnplan.planner.solvers.checking.checker import measures, memory_peaks
+from bnnplan.planner.solvers.checking.choice import Chosen
+from bnnplan.planner.solvers.heuristics import list_scheduling
 
 MANY = settings(max_examples=60, deadline=None)
 

@@ -24,7 +24,9 @@ from bnnplan.planner.problem import (
     TensorSize,
     Transfer,
 )
-from bnnplan.planner.solvers import Status, check, cpsat_latency, exhaustive
+from bnnplan.planner.solvers import Status, check
+from bnnplan.planner.solvers.cpsat import latency as cpsat_latency
+from bnnplan.planner.solvers.exact import exhaustive
 
 DATA = Path(os.environ.get("BNNPLAN_DATA", Path(__file__).parents[4] / "shared" / "data"))
 LATENCY = DATA / "planner" / "dnn-partitioning" / "latency"

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from random_problems import wishful, with_other_names
 
 from bnnplan.planner.problem import Limit
-from bnnplan.planner.solvers import Status, check, greedy, list_scheduling, single
-from bnnplan.planner.solvers.checking import measures
-from bnnplan.planner.solvers.exhaustive import solve
-from bnnplan.planner.solvers.solutions import solution_of
+from bnnplan.planner.solvers import Status, check
+from bnnplan.planner.solvers.checking.checker import measures
+from bnnplan.planner.solvers.exact.exhaustive import solve
+from bnnplan.planner.solvers.heuristics import greedy, list_scheduling, single
+from bnnplan.planner.solvers.schedules.solutions import solution_of
 from bnnplan.planner.solvers.structure import Graph
 
 MANY = settings(max_examples=100, deadline=None)

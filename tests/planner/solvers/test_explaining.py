@@ -20,10 +20,10 @@ from bnnplan.planner.problem import (
     TensorSize,
 )
 from bnnplan.planner.solvers import SolverError, Status, methods, solve
-from bnnplan.planner.solvers import exhaustive as oracle
 from bnnplan.planner.solvers.base import SolverResult
-from bnnplan.planner.solvers.confirming import confirmed
-from bnnplan.planner.solvers.conflicts import corrections, figure, relaxed
+from bnnplan.planner.solvers.exact import exhaustive as oracle
+from bnnplan.planner.solvers.reasons.confirming import confirmed
+from bnnplan.planner.solvers.reasons.conflicts import corrections, figure, relaxed
 
 
 def probe(problem, seconds):
@@ -148,7 +148,7 @@ def test_an_unconfirmed_infeasible_is_not_told(monkeypatch):
     def unsure(problem, name, **_):
         return SolverResult(Status.UNKNOWN, None, None, None, 0.0, name)
 
-    monkeypatch.setattr("bnnplan.planner.solvers.confirming.run", unsure)
+    monkeypatch.setattr("bnnplan.planner.solvers.reasons.confirming.run", unsure)
     result = confirmed(BRANCHES, wrong(BRANCHES))
     assert result.status is Status.UNKNOWN
     assert "no second method confirms it" in result.message

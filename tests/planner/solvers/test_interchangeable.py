@@ -7,7 +7,8 @@ from attrs import evolve
 from random_problems import make_problem
 
 from bnnplan.planner.problem import Device, Measure, Option, Problem, Space, Task
-from bnnplan.planner.solvers import cpsat, exhaustive
+from bnnplan.planner.solvers.cpsat import any_problem as cpsat
+from bnnplan.planner.solvers.exact import exhaustive
 from bnnplan.planner.solvers.interchangeable import families
 from bnnplan.planner.solvers.structure import Graph
 

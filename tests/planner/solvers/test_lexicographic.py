@@ -10,7 +10,7 @@ from small_problems import BRANCHES
 
 from bnnplan.planner.problem import Limit, Measure
 from bnnplan.planner.solvers import Status, check, solve
-from bnnplan.planner.solvers.checking import measures
+from bnnplan.planner.solvers.checking.checker import measures
 
 ORDERS = list(itertools.permutations((Measure.LATENCY, Measure.ENERGY, Measure.MEMORY), 2))
 

@@ -9,9 +9,11 @@ from random_problems import DEVICES, SHAPES, make_problem, wishful
 from small_problems import BRANCHES
 
 from bnnplan.planner.problem import Limit, Measure
-from bnnplan.planner.solvers import Status, cpsat_latency, exhaustive, solve
-from bnnplan.planner.solvers.cpsat_assignment import assign
-from bnnplan.planner.solvers.cpsat_engine import Effort
+from bnnplan.planner.solvers import Status, solve
+from bnnplan.planner.solvers.cpsat import latency as cpsat_latency
+from bnnplan.planner.solvers.cpsat.assignment import assign
+from bnnplan.planner.solvers.cpsat.engine import Effort
+from bnnplan.planner.solvers.exact import exhaustive
 from bnnplan.planner.solvers.presolve import undominated
 from bnnplan.planner.solvers.restriction import Restriction
 from bnnplan.planner.solvers.structure import Graph

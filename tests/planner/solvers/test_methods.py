@@ -28,18 +28,13 @@ from bnnplan.planner.problem import (
     TensorSize,
     Transfer,
 )
-from bnnplan.planner.solvers import (
-    SolverError,
-    Status,
-    cpsat_engine,
-    cpsat_latency,
-    cpsat_schedule_model,
-    evaluate,
-    exhaustive,
-    greedy,
-    single,
-)
-from bnnplan.planner.solvers.cpsat_engine import Answer
+from bnnplan.planner.solvers import SolverError, Status, evaluate
+from bnnplan.planner.solvers.cpsat import engine as cpsat_engine
+from bnnplan.planner.solvers.cpsat import latency as cpsat_latency
+from bnnplan.planner.solvers.cpsat import schedule_model as cpsat_schedule_model
+from bnnplan.planner.solvers.cpsat.engine import Answer
+from bnnplan.planner.solvers.exact import exhaustive
+from bnnplan.planner.solvers.heuristics import greedy, single
 from bnnplan.planner.solvers.presolve import undominated
 from bnnplan.planner.solvers.structure import Graph, one_at_a_time
 

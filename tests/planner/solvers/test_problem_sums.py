@@ -8,8 +8,8 @@ from small_problems import BRANCHES
 
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.problem_sums import horizon, most_bytes, most_energy
-from bnnplan.planner.solvers.checking import measures
-from bnnplan.planner.solvers.solutions import solution_of
+from bnnplan.planner.solvers.checking.checker import measures
+from bnnplan.planner.solvers.schedules.solutions import solution_of
 from bnnplan.planner.solvers.structure import Graph
 
 

@@ -22,8 +22,9 @@ from bnnplan.planner.problem import (
     TensorSize,
     Transfer,
 )
-from bnnplan.planner.solvers import check, exhaustive, solve
-from bnnplan.planner.solvers.insertion import earliest_finish
+from bnnplan.planner.solvers import check, solve
+from bnnplan.planner.solvers.exact import exhaustive
+from bnnplan.planner.solvers.heuristics.insertion import earliest_finish
 from bnnplan.planner.solvers.presolve import undominated
 from bnnplan.planner.solvers.structure import Graph
 

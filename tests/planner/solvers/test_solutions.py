@@ -12,12 +12,12 @@ from small_problems import BRANCHES, FAST, branches
 from bnnplan.planner.problem import Device, Export, Measure, ProblemError
 from bnnplan.planner.solution import ViolationCode
 from bnnplan.planner.solvers import check, evaluate
-from bnnplan.planner.solvers.checking import measures, memory_peaks
-from bnnplan.planner.solvers.checking_choice import Chosen
-from bnnplan.planner.solvers.joining import without_circles
-from bnnplan.planner.solvers.parts import in_circle
-from bnnplan.planner.solvers.pipelining import pipelined
-from bnnplan.planner.solvers.solutions import solution_of
+from bnnplan.planner.solvers.checking.checker import measures, memory_peaks
+from bnnplan.planner.solvers.checking.choice import Chosen
+from bnnplan.planner.solvers.heuristics.joining import without_circles
+from bnnplan.planner.solvers.schedules.parts import in_circle
+from bnnplan.planner.solvers.schedules.pipelining import pipelined
+from bnnplan.planner.solvers.schedules.solutions import solution_of
 from bnnplan.planner.solvers.structure import Graph
 
 MANY = settings(max_examples=150, deadline=None)

@@ -10,9 +10,11 @@ from random_problems import wishful
 from small_pipelines import line
 
 from bnnplan.planner.problem import Limit, Measure, Port, TensorSize, Transfer
-from bnnplan.planner.solvers import cpsat_throughput, exhaustive, load_fronts, throughput
-from bnnplan.planner.solvers.checking import check, measures
-from bnnplan.planner.solvers.pipelining import pipelined
+from bnnplan.planner.solvers.checking.checker import check, measures
+from bnnplan.planner.solvers.cpsat import throughput as cpsat_throughput
+from bnnplan.planner.solvers.exact import exhaustive
+from bnnplan.planner.solvers.pipelines import load_fronts, throughput
+from bnnplan.planner.solvers.schedules.pipelining import pipelined
 from bnnplan.planner.solvers.structure import Graph
 
 FRAMES = 3

@@ -15,27 +15,18 @@ from small_pipelines import line, make_parts
 
 from bnnplan.planner import solvers
 from bnnplan.planner.problem import Device, Limit, Measure, Space
-from bnnplan.planner.solvers import (
-    SolverError,
-    Status,
-    able,
-    check,
-    cpsat_throughput,
-    exhaustive,
-    fronts,
-    load_fronts,
-    part_splits,
-    pipe_it,
-    throughput,
-)
-from bnnplan.planner.solvers.fronts import Fronts, GivenUp, Most, front_of
+from bnnplan.planner.solvers import SolverError, Status, able, check
+from bnnplan.planner.solvers.cpsat import throughput as cpsat_throughput
+from bnnplan.planner.solvers.exact import exhaustive
 from bnnplan.planner.solvers.interchangeable import families
-from bnnplan.planner.solvers.loads import least_period
-from bnnplan.planner.solvers.part_problem import part_problem
-from bnnplan.planner.solvers.pipelining import pipelined
+from bnnplan.planner.solvers.pipelines import fronts, load_fronts, part_splits, pipe_it, throughput
+from bnnplan.planner.solvers.pipelines.fronts import Fronts, GivenUp, Most, front_of
+from bnnplan.planner.solvers.pipelines.part_problem import part_problem
+from bnnplan.planner.solvers.pipelines.units import units
 from bnnplan.planner.solvers.presolve import undominated
+from bnnplan.planner.solvers.schedules.loads import least_period
+from bnnplan.planner.solvers.schedules.pipelining import pipelined
 from bnnplan.planner.solvers.structure import Graph
-from bnnplan.planner.solvers.units import units
 
 KINDS = (((2, 1), (1, 3)), ((3, 2),), ((1, 1), (1, 2)), ((1, 1), (2, 2)))
 

@@ -1,0 +1,1 @@
+"""The independent checker of solutions, which shares no code with what makes them."""

@@ -1,0 +1,1 @@
+"""Models for CP-SAT. Importing them imports ortools, which takes a second."""

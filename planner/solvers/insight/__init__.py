@@ -1,0 +1,1 @@
+"""Why a solution is as it is, and what would change it."""

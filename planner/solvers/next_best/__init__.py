@@ -1,0 +1,1 @@
+"""The second best solution, the third, and so on."""

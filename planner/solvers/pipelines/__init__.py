@@ -1,0 +1,1 @@
+"""Methods for pipelines, and what they have in common."""

@@ -1,0 +1,1 @@
+"""From a choice of options to a solution: list schedules and pipelines."""
