@@ -39,7 +39,7 @@ class TrialOptions:
     budget : float
         Seconds after which no further round of correcting costs begins.
     seconds : float
-        Time to measure in each round.
+        Time to measure in each round, at the most.
     candidates : int
         How many plans are measured to find the one of least latency, once costs are right; 1
         trusts the solver.

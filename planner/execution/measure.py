@@ -22,7 +22,7 @@ MIN_RUNS = 20
 RUNS_A_TURN = 4
 TIMED_EVERY = 4
 PRECISION = 0.005
-LEAST_SECONDS = 0.3
+LEAST_SECONDS = 0.2
 """However precise the first runs are: clocks settle, and other programs come and go."""
 
 
