@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from attrs import evolve
 
 from bnnplan.planner.problem import Problem
-from bnnplan.planner.solvers.base import SolverResult, Status, verified
+from bnnplan.planner.solvers.base import SolverResult, Status, verified, with_bound
 from bnnplan.planner.solvers.exact import dynamic_programming, elimination
 from bnnplan.planner.solvers.exact.sums import TooWideError
 from bnnplan.planner.solvers.features import EVERYTHING
@@ -82,7 +82,7 @@ def solve(
     )
     if result.solution is not None:
         result = evolve(result, solution=restriction.back(result.solution))
-    return verified(problem, _with_bound(result, bound, time.perf_counter() - started))
+    return verified(problem, with_bound(result, bound, time.perf_counter() - started))
 
 
 def _unlimited(graph: Graph) -> SolverResult | None:
@@ -102,13 +102,3 @@ def _least_sum(graph: Graph) -> Sequence[int] | None:
     except TooWideError:
         return None
     return least[1] if least else None
-
-
-def _with_bound(result: SolverResult, bound: int, runtime_s: float) -> SolverResult:
-    """Add what is known besides to a result."""
-    if result.status is Status.INFEASIBLE:
-        return evolve(result, runtime_s=runtime_s)
-    bound = max(bound, result.bound or 0)
-    proven = result.objective is not None and result.objective <= bound
-    status = Status.OPTIMAL if proven else result.status
-    return evolve(result, bound=bound, status=status, runtime_s=runtime_s)

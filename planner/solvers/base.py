@@ -6,7 +6,7 @@ import enum
 from collections.abc import Sequence
 from typing import Protocol
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from bnnplan.models.errors import BnnplanError
 from bnnplan.planner.problem import Measure, Problem
@@ -151,3 +151,13 @@ def verified(problem: Problem, result: SolverResult) -> SolverResult:
             "this is a fault of the method, try another one"
         )
     return result
+
+
+def with_bound(result: SolverResult, bound: int, runtime_s: float) -> SolverResult:
+    """Add to a result what is known besides: a bound, and the time of everything."""
+    if result.status is Status.INFEASIBLE:
+        return evolve(result, runtime_s=runtime_s)
+    bound = max(bound, result.bound or 0)
+    proven = result.objective is not None and result.objective <= bound
+    status = Status.OPTIMAL if proven else result.status
+    return evolve(result, bound=bound, status=status, runtime_s=runtime_s)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from bnnplan.planner.problem import Measure, Problem
+from bnnplan.planner.problem import Problem
 from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.base import Status
 from bnnplan.planner.solvers.checking.checker import check
@@ -20,17 +20,7 @@ from bnnplan.planner.solvers.next_best.labels import Key, Labels, differences
 from bnnplan.planner.solvers.next_best.ranking import Candidate, Root, Search
 from bnnplan.planner.solvers.presolve import undominated
 from bnnplan.planner.solvers.schedules.solutions import solution_of
-from bnnplan.planner.solvers.structure import Graph, one_at_a_time
-
-
-def is_sum(problem: Problem) -> bool:
-    """Whether the first objective is a plain sum that an assignment model minimises."""
-    if problem.is_pipeline:
-        return False
-    first = problem.objectives[0]
-    if first is Measure.LATENCY:
-        return one_at_a_time(Graph(problem))
-    return first is Measure.ENERGY
+from bnnplan.planner.solvers.structure import Graph
 
 
 class Cuts:

@@ -12,6 +12,7 @@ from bnnplan.planner.solvers.base import Status
 from bnnplan.planner.solvers.next_best.dividing import Division
 from bnnplan.planner.solvers.next_best.labels import Labels
 from bnnplan.planner.solvers.next_best.ranking import Candidate, Root, Search
+from bnnplan.planner.solvers.structure import Graph, is_sum
 
 ROOT_SHARE = 0.5
 """Of the time limit, for the best solution; the others are found from there."""
@@ -86,8 +87,8 @@ def _roots(search: Search) -> tuple[list[Root], bool]:
 
 def _rest(roots: Sequence[Root], labels: Labels, search: Search) -> Rest:
     # Imported only here: ortools takes a second.
-    from bnnplan.planner.solvers.cpsat.cuts import Cuts, is_sum
+    from bnnplan.planner.solvers.cpsat.cuts import Cuts
 
-    if all(is_sum(problem) for problem in search.problems):
+    if all(not one.is_pipeline and is_sum(Graph(one)) for one in search.problems):
         return Cuts(roots, labels, search)
     return Division(roots, labels, search)

@@ -10,10 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from attrs import evolve
-
 from bnnplan.planner.problem import Problem
-from bnnplan.planner.solvers.base import SolverResult, Status, verified
+from bnnplan.planner.solvers.base import SolverResult, Status, verified, with_bound
 from bnnplan.planner.solvers.pipelines import load_fronts, part_splits
 from bnnplan.planner.solvers.pipelines.part_problem import part_problem
 from bnnplan.planner.solvers.presolve import undominated
@@ -51,13 +49,4 @@ def solve(
 
     left = max(0.1, time_limit - (time.perf_counter() - started))
     result = cpsat_throughput.solve(problem, time_limit=left, workers=workers, seed=seed, hint=hint)
-    return verified(problem, _with_bound(result, bound, time.perf_counter() - started))
-
-
-def _with_bound(result: SolverResult, bound: int, runtime_s: float) -> SolverResult:
-    if result.status is Status.INFEASIBLE or result.bound is None:
-        return evolve(result, runtime_s=runtime_s)
-    bound = max(bound, result.bound)
-    proven = result.objective is not None and result.objective <= bound
-    status = Status.OPTIMAL if proven else result.status
-    return evolve(result, bound=bound, status=status, runtime_s=runtime_s)
+    return verified(problem, with_bound(result, bound, time.perf_counter() - started))

@@ -20,6 +20,7 @@ from bnnplan.planner.problem import Limit, Problem
 from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.base import SolverResult, Status
 from bnnplan.planner.solvers.checking.checker import measures, memory_peaks
+from bnnplan.planner.solvers.heuristics.wishes import switches
 from bnnplan.planner.solvers.interruption import over
 from bnnplan.planner.solvers.lexicographic import with_objective
 from bnnplan.planner.solvers.reasons.groups import Group, groups_of, without
@@ -180,16 +181,7 @@ def needed(problem: Problem, group: Group, solution: Solution) -> int:
         return memory_peaks(problem, solution)[group.space]
     if group.measure is not None:
         return measures(problem, solution)[group.measure]
-    graph = Graph(problem)
-    devices = [
-        task.options[index].device for task, index in zip(graph.tasks, solution.choice, strict=True)
-    ]
-    return sum(
-        devices[link.source] != devices[link.target]
-        and bool(graph.resources[devices[link.source]])
-        and bool(graph.resources[devices[link.target]])
-        for link in graph.links
-    )
+    return switches(Graph(problem), solution.choice)
 
 
 def relaxed(problem: Problem, relaxation: Relaxation) -> Problem:

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from random_problems import make_problem, problems, wishful
 
 from bnnplan.planner.solvers import check, solve
-from bnnplan.planner.solvers.cpsat.cuts import Cuts, is_sum
+from bnnplan.planner.solvers.cpsat.cuts import Cuts
 from bnnplan.planner.solvers.exact import exhaustive
 from bnnplan.planner.solvers.next_best.candidates import best_first
 from bnnplan.planner.solvers.next_best.dividing import Division
 from bnnplan.planner.solvers.next_best.labels import Labels, differences
 from bnnplan.planner.solvers.next_best.ranking import Root, Search
 from bnnplan.planner.solvers.restriction import Restriction, only
+from bnnplan.planner.solvers.structure import Graph, is_sum
 
 
 def k_best(problems, count, **how):
@@ -138,7 +139,7 @@ def test_where_the_time_ends_the_best_so_far_are_given():
 )
 def test_cutting_and_dividing_give_the_same_values(way, problem, distance):
     """What runs one after the other is a sum, in which the models of cuts are exact."""
-    assert is_sum(problem)
+    assert is_sum(Graph(problem))
     result = solve(problem)
     if result.solution is None:
         return
