@@ -19,11 +19,11 @@ from attrs import evolve
 
 from bnnplan.planner.problem import Measure, Problem
 from bnnplan.planner.solution import Solution
-from bnnplan.planner.solvers.base import SolverResult, Status, verified
+from bnnplan.planner.solvers.base import SolverResult, verified
 from bnnplan.planner.solvers.bounds import Kept, least_objective, lower_bound
-from bnnplan.planner.solvers.checking.checker import check
 from bnnplan.planner.solvers.cpsat.assignment import assign
 from bnnplan.planner.solvers.cpsat.engine import Effort
+from bnnplan.planner.solvers.cpsat.incumbent import Incumbent
 from bnnplan.planner.solvers.cpsat.memory import weighs
 from bnnplan.planner.solvers.cpsat.schedule_model import ScheduleModel, latest
 from bnnplan.planner.solvers.features import EVERYTHING, Feature
@@ -90,7 +90,7 @@ def solve(
     return verified(problem, result)
 
 
-class _Search:
+class _Search(Incumbent):
     """The best solution and bound so far, while one model after the other improves them."""
 
     def __init__(
@@ -101,8 +101,7 @@ class _Search:
         seed: int,
         hint: Sequence[int] | None,
     ) -> None:
-        self.started = time.perf_counter()
-        self.problem = problem
+        super().__init__(problem, METHOD)
         # CP-SAT ends a little late, and what it finds has to be checked.
         self.effort = Effort(self.started + ENDING * time_limit, workers, seed)
         self.graph = Graph(problem)
@@ -110,67 +109,31 @@ class _Search:
         self.serial = one_at_a_time(self.graph)
         self.latency = lower_bound(self.graph, self.kept, serial=self.serial)
         self.bound = least_objective(self.graph, self.kept, serial=self.serial)
-        self.best: Solution | None = heuristic(
+        self.best = heuristic(
             self.graph,
             self.kept,
             deadline=self.started + HEURISTIC_SHARE * time_limit,
             hint=hint,
         )
-        self.infeasible = False
-        self.message = ""
 
     def result(self) -> SolverResult:
         """Search until the proof or the end of the time."""
-        if not self._proven() and is_sum(self.graph):
+        if not self.proven() and is_sum(self.graph):
             self._solve_placement(self.effort)
-        elif not self._proven() and self.problem.objectives[0] is Measure.MEMORY:
+        elif not self.proven() and self.problem.objectives[0] is Measure.MEMORY:
             self._solve_placement(self._slice(PLACEMENT_SHARE))
-        if not self._proven() and not self.infeasible and not self.effort.over:
+        if not self.proven() and not self.infeasible and not self.effort.over:
             self._solve_schedule()
-        if self.best is not None:
-            status = Status.OPTIMAL if self._proven() else Status.FEASIBLE
-        elif self.infeasible:
-            status = Status.INFEASIBLE
-        else:
-            status = Status.UNKNOWN
-            self.message = self.message or "no plan found within the time limit"
-        return SolverResult(
-            status=status,
-            solution=self.best,
-            objective=self.best.objective if self.best else None,
-            bound=None if status is Status.INFEASIBLE else self.bound,
-            runtime_s=time.perf_counter() - self.started,
-            method=METHOD,
-            message=self.message,
-        )
-
-    def _proven(self) -> bool:
-        return self.best is not None and self.best.objective <= self.bound
-
-    def _found(self, solution: Solution | None) -> None:
-        """Keep a solution if it is right and better."""
-        if solution is None or check(self.problem, solution):
-            return
-        if self.best is None or solution.objective < self.best.objective:
-            self.best = solution
-
-    def _told(self, status: Status, bound: int | None) -> None:
-        """Take over what a model proves: a bound, or that there is no solution."""
-        if status is Status.INFEASIBLE:
-            self.infeasible = self.best is None
-            if self.best is not None:
-                self.message = "CP-SAT wrongly told that there is no plan: the proof is missing"
-        elif bound is not None:
-            self.bound = max(self.bound, bound)
+        return self.stated()
 
     def _solve_placement(self, effort: Effort) -> None:
         """Find the best placement that no memory limit forbids outright."""
         assigned = assign(self.graph, self.kept, effort, self.best)
-        self._told(assigned.status, assigned.bound)
+        self.told(assigned.status, assigned.bound)
         for choice in assigned.choices[:TRIED]:
-            self._found(fitting(self.graph, choice))
-            if weighs(self.graph) and not self._proven():
-                self._found(fitting(self.graph, choice, self.graph.order))
+            self.found(fitting(self.graph, choice))
+            if weighs(self.graph) and not self.proven():
+                self.found(fitting(self.graph, choice, self.graph.order))
 
     def _solve_schedule(self) -> None:
         """Find start times as well."""
@@ -181,9 +144,9 @@ class _Search:
             self._solve_contiguous()
         elif self.best is not None and suits(self.graph):
             self._model(self._slice(FIRST_SHARE))
-            if not self._proven() and not self.effort.over:
+            if not self.proven() and not self.effort.over:
                 self._anneal()
-        if not self._proven() and not self.effort.over and not self._is_vast():
+        if not self.proven() and not self.effort.over and not self._is_vast():
             self._model(self.effort)
 
     def _is_vast(self) -> bool:
@@ -194,15 +157,15 @@ class _Search:
         """Solve what is easy; else look for a bound where devices need not be contiguous."""
         if not self._is_vast():
             self._model(self._slice(FIRST_CONTIGUOUS_SHARE))
-        if self._proven() or self.infeasible or self.effort.over:
+        if self.proven() or self.infeasible or self.effort.over:
             return
         plain = tuple(evolve(device, contiguous=False) for device in self.problem.devices)
         relaxed = Graph(evolve(self.problem, devices=plain))
         model = ScheduleModel(relaxed, self.kept, least=self.latency, best=self.best)
         status, bound, found = model.solve(self._slice(RELAXED_SHARE))
-        self._told(status, bound)
+        self.told(status, bound)
         for solution in found:
-            self._found(fitting(self.graph, solution.choice))
+            self.found(fitting(self.graph, solution.choice))
 
     def _slice(self, share: float) -> Effort:
         """Give an effort that ends when a share of what time is left now has passed."""
@@ -215,9 +178,9 @@ class _Search:
                 self.graph, self.kept, least=self.latency, best=self.best, ordered=ordered
             )
             status, bound, found = model.solve(effort)
-            self._told(status, bound)
+            self.told(status, bound)
             for solution in found:
-                self._found(solution)
+                self.found(solution)
             if not found or not self._in_circle(found[-1]):
                 return
 
@@ -247,13 +210,13 @@ class _Search:
                 choice, order = anneal(
                     self.graph, self.kept, self.best, progress=progress, seed=seed
                 )
-                self._found(schedule(self.graph, choice, order))
+                self.found(schedule(self.graph, choice, order))
             except BaseException:
                 # Else the pool would wait for the other thread.
                 effort.stopped.set()
                 raise
             if bounding is not None:
                 status, bound, found = bounding.result()
-                self._told(status, bound)
+                self.told(status, bound)
                 for solution in found:
-                    self._found(solution)
+                    self.found(solution)

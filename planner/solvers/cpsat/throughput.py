@@ -8,18 +8,16 @@ model proves is proven of the problem, and every value is that of the choice, ev
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from attrs import evolve
 
 from bnnplan.planner.problem import Measure, Problem
 from bnnplan.planner.problem_sums import horizon
-from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.base import SolverError, SolverResult, Status, verified
 from bnnplan.planner.solvers.bounds import Kept
-from bnnplan.planner.solvers.checking.checker import check
 from bnnplan.planner.solvers.cpsat.engine import Effort, Kind, run
+from bnnplan.planner.solvers.cpsat.incumbent import Incumbent
 from bnnplan.planner.solvers.cpsat.parts import PartModel
 from bnnplan.planner.solvers.cpsat.pipeline import Detail, PipelineModel
 from bnnplan.planner.solvers.features import EVERYTHING
@@ -60,7 +58,7 @@ def solve(
     return verified(problem, _Search(problem, time_limit, workers, seed, hint).result())
 
 
-class _Search:
+class _Search(Incumbent):
     """The best solution and bound so far, while one model after the other improves them."""
 
     def __init__(
@@ -71,20 +69,16 @@ class _Search:
         seed: int,
         hint: Sequence[int] | None,
     ) -> None:
-        self.started = time.perf_counter()
+        super().__init__(problem, METHOD)
         self.time_limit = time_limit
-        self.problem = problem
         self.effort = Effort(self.started + time_limit, workers, seed)
         self.graph = Graph(problem)
         self.kept: Kept = undominated(self.graph)
         self.measure = problem.objectives[0]
         self.least = least_period(self.graph, self.kept)
         self.bound = self._first_bound()
-        self.best: Solution | None = None
-        self.infeasible = False
-        self.message = ""
         if hint is not None:
-            self._found(pipelined(self.graph, hint))
+            self.found(pipelined(self.graph, hint))
 
     def _first_bound(self) -> int:
         """Give a value of the objective that no solution is below."""
@@ -107,42 +101,7 @@ class _Search:
             self._solve_parts(parts)
         else:
             self._solve_placement()
-        if self.best is not None:
-            status = Status.OPTIMAL if self._proven() else Status.FEASIBLE
-        elif self.infeasible:
-            status = Status.INFEASIBLE
-            self.message = "no pipeline keeps all limits"
-        else:
-            status = Status.UNKNOWN
-            self.message = self.message or "no plan found within the time limit"
-        return SolverResult(
-            status=status,
-            solution=self.best,
-            objective=self.best.objective if self.best else None,
-            bound=None if status is Status.INFEASIBLE else self.bound,
-            runtime_s=time.perf_counter() - self.started,
-            method=METHOD,
-            message=self.message,
-        )
-
-    def _proven(self) -> bool:
-        return self.best is not None and self.best.objective <= self.bound
-
-    def _found(self, solution: Solution | None) -> None:
-        """Keep a solution if it is right and better."""
-        if solution is None or check(self.problem, solution):
-            return
-        if self.best is None or solution.objective < self.best.objective:
-            self.best = solution
-
-    def _told(self, status: Status, bound: int | None) -> None:
-        """Take over what a model proves: a bound, or that there is no solution."""
-        if status is Status.INFEASIBLE:
-            self.infeasible = self.best is None
-            if self.best is not None:
-                self.message = "CP-SAT wrongly told that there is no plan: the proof is missing"
-        elif bound is not None:
-            self.bound = max(self.bound, bound)
+        return self.stated()
 
     def _worst(self) -> int:
         """Give the largest period that a solution worth finding can have."""
@@ -175,24 +134,24 @@ class _Search:
 
     def _solve_parts(self, problem: PartProblem) -> None:
         """Cut some orders at the best places; then find the best order, unless there is one."""
-        self._found(best_parts(self.graph, problem, self.effort.deadline))
-        if self._proven() or self.effort.over:
+        self.found(best_parts(self.graph, problem, self.effort.deadline))
+        if self.proven() or self.effort.over:
             return
         model = PartModel(problem, self.least, self._worst())
         if self.best is not None:
             model.hint(problem.parts(self.graph, self.best.choice), self.best.objective)
         answer = run(model.model, self.effort, Kind.PIPELINE)
-        self._told(answer.status, answer.bound)
+        self.told(answer.status, answer.bound)
         if answer.objective is not None:
             choice = problem.choice(self.graph, model.parts(answer))
-            self._found(pipelined(self.graph, choice))
+            self.found(pipelined(self.graph, choice))
 
     def _solve_placement(self) -> None:
         """Find the best placement, without the memory of tensors if that is enough."""
         self._start_with_parts()
         start = self.best.choice if self.best else None
         share = self.started + HEURISTIC_SHARE * self.time_limit
-        self._found(heuristic(self.graph, self.kept, deadline=share, hint=start))
+        self.found(heuristic(self.graph, self.kept, deadline=share, hint=start))
         equal = families(self.graph)
         details = [Detail.WEIGHTS]
         measured = {self.measure, *(limit.measure for limit in self.problem.limits)}
@@ -200,7 +159,7 @@ class _Search:
             details.append(Detail.IN_FLIGHT)
         for detail in details:
             last = detail is details[-1]
-            if not self._proven() and not self.infeasible and not self.effort.over:
+            if not self.proven() and not self.infeasible and not self.effort.over:
                 self._solve_in(detail, equal, until_proven=last)
 
     def _start_with_parts(self) -> None:
@@ -211,10 +170,10 @@ class _Search:
         parted = Graph(evolve(self.problem, devices=devices))
         parts = part_problem(parted, self.kept)
         if parts is not None:
-            self._found(best_parts(self.graph, parts, self.effort.deadline))
+            self.found(best_parts(self.graph, parts, self.effort.deadline))
         runs = balanced_runs(self.graph, self.kept)
         if runs is not None:
-            self._found(pipelined(self.graph, runs))
+            self.found(pipelined(self.graph, runs))
 
     def _solve_in(self, detail: Detail, equal: Sequence[Family], *, until_proven: bool) -> None:
         """Solve a model; where `until_proven`, again without choices that it was too kind to."""
@@ -237,12 +196,12 @@ class _Search:
             bound = answer.bound
             if forbidden and bound is not None and self.best is not None:
                 bound = min(bound, self.best.objective)
-            self._told(answer.status, bound)
+            self.told(answer.status, bound)
             if answer.objective is None:
                 return
             choice = model.placement.choice(answer)
-            self._found(pipelined(self.graph, choice))
-            if self._proven() or answer.status is not Status.OPTIMAL or not until_proven:
+            self.found(pipelined(self.graph, choice))
+            if self.proven() or answer.status is not Status.OPTIMAL or not until_proven:
                 return
             model.forbid(choice)
             forbidden = True
