@@ -80,7 +80,8 @@ def breakdown(graph: Graph, solution: Solution, measure: Measure) -> Parts:
         return dict(energies)
     value = measures(graph.problem, solution)[measure]
     if measure is Measure.PERIOD:
-        return loads(graph, solution)[bottleneck(graph, solution)]
+        # Nothing is, where no task lies on a device with resources.
+        return loads(graph, solution).get(bottleneck(graph, solution), {})
     parts = _durations(uses(graph, solution))
     return {**parts, WAITING: value - sum(parts.values())}
 

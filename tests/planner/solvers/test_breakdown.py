@@ -40,6 +40,14 @@ def test_the_parts_of_every_measure_add_up(problem):
                 assert sum(breakdown(graph, solution, measure).values()) == value
 
 
+def test_a_pipeline_that_occupies_nothing_has_no_busiest_resource():
+    host = tuple(evolve(device, resources=frozenset()) for device in BRANCHES.devices)
+    graph = Graph(evolve(BRANCHES, devices=host, objectives=(Measure.PERIOD,)))
+    solution = solution_of(graph, [0] * len(graph.tasks))
+    assert solution.period == 0
+    assert breakdown(graph, solution, Measure.PERIOD) == {}
+
+
 @MANY
 @given(wishful(tasks=4))
 def test_peaks_are_those_of_the_checker_and_begin_with_something(problem):
