@@ -34,7 +34,8 @@ def difference_text(found: Difference, *, verbose: bool = False) -> Iterator[str
     if found.recosted:
         yield from _recosted(found.recosted, verbose=verbose)
     if found.same:
-        yield f"{found.same} layers are the same in both"
+        layers = "1 layer is" if found.same == 1 else f"{found.same} layers are"
+        yield f"{layers} the same in both"
     for word, rows in (("gone", found.gone), ("new", found.new)):
         for row in rows:
             yield f"transfer {word}: {_transfer(row)}"
