@@ -19,8 +19,16 @@ from bnnplan.planner.solvers import SolverError, Status, able, check
 from bnnplan.planner.solvers.cpsat import throughput as cpsat_throughput
 from bnnplan.planner.solvers.exact import exhaustive
 from bnnplan.planner.solvers.interchangeable import families
-from bnnplan.planner.solvers.pipelines import fronts, load_fronts, part_splits, pipe_it, throughput
-from bnnplan.planner.solvers.pipelines.fronts import Fronts, GivenUp, Most, front_of
+from bnnplan.planner.solvers.pipelines import (
+    fronts,
+    load_fronts,
+    minimal_rows,
+    part_splits,
+    pipe_it,
+    throughput,
+)
+from bnnplan.planner.solvers.pipelines.fronts import Fronts, Most
+from bnnplan.planner.solvers.pipelines.minimal_rows import GivenUp, front_of
 from bnnplan.planner.solvers.pipelines.part_problem import part_problem
 from bnnplan.planner.solvers.pipelines.units import units
 from bnnplan.planner.solvers.presolve import undominated
@@ -377,7 +385,8 @@ def test_wide_fronts_end_as_soon_as_time_is_over(monkeypatch, asked, exact):
         answers.append(len(answers) + 1 >= asked)
         return answers[-1]
 
-    monkeypatch.setattr(fronts, "over", over)
+    for module in (fronts, minimal_rows):
+        monkeypatch.setattr(module, "over", over)
     most = Most(10**6, None, None, None)
     search = Fronts(graph, undominated(graph))
     found = search.search(10_000, most, exact=exact, deadline=0.0)
