@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -47,6 +47,7 @@ __all__ = [
     "DeviceError",
     "Kernel",
     "MemorySpace",
+    "NativeProgram",
     "Program",
     "Step",
     "Unavailable",
@@ -196,11 +197,35 @@ class Step:
     outputs: tuple[Buffer, ...] = field(converter=_buffers)
 
 
+@frozen
+class NativeProgram:
+    """A program as native threads run it, without the interpreter.
+
+    Parameters
+    ----------
+    function : int
+        Address of ``int function(void *context)``, which returns 0 when the last output is
+        complete.
+    context : int
+    pointers : mapping of (int, int, bool) to int
+        By step, position, and whether it is an output: the address of the pointer (``void **``)
+        to that buffer, which may be set anew between runs.
+    cores : tuple of int
+        That the calling thread should be kept on.
+    """
+
+    function: int
+    context: int
+    pointers: Mapping[tuple[int, int, bool], int]
+    cores: tuple[int, ...] = ()
+
+
 class Program:
     """A segment, linked: runs its steps in order on one device.
 
     This default runs kernel by kernel. Backends override `run` to make one native call or one
-    enqueue of it, and `run_timed` to read the device's own clocks.
+    enqueue of it, `run_timed` to read the device's own clocks, and `native` where pipelines can
+    run it without the interpreter.
     """
 
     def __init__(self, steps: Sequence[Step]) -> None:
@@ -210,6 +235,11 @@ class Program:
     def workspace_bytes(self) -> int:
         """Memory that the program holds besides its buffers and its kernels' weights."""
         return max((step.kernel.workspace_bytes for step in self.steps), default=0)
+
+    @property
+    def native(self) -> NativeProgram | None:
+        """How native threads run it; None, the default, where only the interpreter can."""
+        return None
 
     def run(self) -> None:
         """Run all steps and return when the last output is complete."""

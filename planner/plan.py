@@ -11,8 +11,11 @@ from bnnplan.planner.board import Board
 from bnnplan.planner.plan_errors import InfeasibleError, NoPlanError, PlanError
 from bnnplan.planner.plan_parts import (
     Measured,
+    MeasuredPipeline,
+    MeasuredStage,
     MemoryUse,
     PlannedLayer,
+    PlannedStream,
     PlannedTransfer,
     Ratio,
 )
@@ -30,11 +33,14 @@ __all__ = [
     "InfeasibleError",
     "Measured",
     "MeasuredCandidate",
+    "MeasuredPipeline",
+    "MeasuredStage",
     "MemoryUse",
     "NoPlanError",
     "Plan",
     "PlanError",
     "PlannedLayer",
+    "PlannedStream",
     "PlannedTransfer",
     "Predicted",
     "Proof",
@@ -81,6 +87,11 @@ class Plan:
     costs : str
         Digest of the costs that it was made with (`Profile.costs_digest`), as corrected on the
         board; empty in plans that do not state it.
+    replicas : tuple of PlannedStream
+        In a pipeline: the streams beside the one that `layers` and `transfers` state, which is the
+        fastest. Each computes the whole network on devices of its own; frames are dealt out.
+    pipeline : MeasuredPipeline or None
+        How it ran as a pipeline; None where it did not.
     """
 
     source: str
@@ -103,6 +114,8 @@ class Plan:
     agreement: Agreement | None = None
     candidates: Candidates | None = None
     costs: str = ""
+    replicas: tuple[PlannedStream, ...] = field(default=(), converter=as_tuple)
+    pipeline: MeasuredPipeline | None = None
 
     def __attrs_post_init__(self) -> None:
         check_figures("launches in nanoseconds", self.launches_ns)
@@ -122,6 +135,17 @@ class Plan:
     def assignment(self) -> dict[str, tuple[str, Configuration]]:
         """Device and configuration by name of layer."""
         return {layer.name: (layer.device, layer.configuration) for layer in self.layers}
+
+    @property
+    def streams(self) -> tuple[PlannedStream, ...]:
+        """Of a pipeline: all its streams, the fastest first; else one, of the latency alone."""
+        first = PlannedStream(
+            self.layers,
+            self.transfers,
+            self.predicted.period_ns or self.predicted.latency_ns,
+            self.predicted.latency_ns,
+        )
+        return (first, *self.replicas)
 
     @property
     def order(self) -> list[str]:

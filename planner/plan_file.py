@@ -9,7 +9,7 @@ from bnnplan.models.files import Migrations, converter, read_json, structure, wr
 from bnnplan.planner.plan import Plan
 
 SCHEMA = "bnnplan.plan"
-VERSION = 3
+VERSION = 4
 
 
 def _from_2(content: dict[str, Any]) -> dict[str, Any]:
@@ -39,8 +39,9 @@ def _latency(latency: int) -> dict[str, Any]:
     return {"latency_ns": latency, "alone_ns": latency}
 
 
-MIGRATIONS: Migrations = {1: lambda content: content, 2: _from_2}
-"""Version 2 added memory[], and what version 2 of a board added; all of it may be missing."""
+MIGRATIONS: Migrations = {1: lambda content: content, 2: _from_2, 3: lambda content: content}
+"""Version 2 added memory[], and what version 2 of a board added; version 4 replicas[] and pipeline.
+All of it may be missing."""
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:

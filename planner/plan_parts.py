@@ -1,10 +1,11 @@
-"""What a plan is made of: layers, transfers, memory, and what was measured of them."""
+"""What a plan is made of: layers, transfers, streams, memory, and what was measured of them."""
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 from bnnplan.backends.interface import Configuration
+from bnnplan.models.converters import as_tuple
 from bnnplan.planner.plan_errors import PlanError
 from bnnplan.planner.profile import MOST, Time, check_configuration, check_figures
 
@@ -57,6 +58,84 @@ class PlannedTransfer:
     def __attrs_post_init__(self) -> None:
         figures = (self.nbytes, self.predicted_ns, self.measured_ns or 0)
         check_figures(f"transfer of {self.tensor!r}: bytes and nanoseconds", *figures)
+
+
+@frozen
+class PlannedStream:
+    """A stream of a plan: the whole network on devices that no other stream uses.
+
+    Parameters
+    ----------
+    layers : tuple of PlannedLayer
+        In the order of the schedule.
+    transfers : tuple of PlannedTransfer
+    period_ns : int
+        Predicted, from batch to batch of this stream.
+    latency_ns : int
+        Predicted: its stages times its period.
+    """
+
+    layers: tuple[PlannedLayer, ...] = field(converter=as_tuple)
+    transfers: tuple[PlannedTransfer, ...] = field(converter=as_tuple)
+    period_ns: int
+    latency_ns: int
+
+    def __attrs_post_init__(self) -> None:
+        check_figures("period and latency of a stream", self.period_ns, self.latency_ns)
+
+
+@frozen
+class MeasuredStage:
+    """A stage as it worked in the running pipeline.
+
+    Parameters
+    ----------
+    stream, stage : int
+    devices : tuple of str
+        That its layers run on, one after the other.
+    layers : tuple of str
+    busy_ns : int
+        Mean for one batch.
+    busy : float
+        Share of the time in which it worked.
+    """
+
+    stream: int
+    stage: int
+    devices: tuple[str, ...] = field(converter=as_tuple)
+    layers: tuple[str, ...] = field(converter=as_tuple)
+    busy_ns: int
+    busy: float
+
+    def __attrs_post_init__(self) -> None:
+        check_figures("figures of a stage", self.stream, self.stage, self.busy_ns, self.busy)
+
+
+@frozen
+class MeasuredPipeline:
+    """A pipeline as it ran on the board.
+
+    Parameters
+    ----------
+    period : Time
+        From batch to batch, over all streams: the median of windows of many batches.
+    batches : int
+        That were timed.
+    latency_p50_ns, latency_p90_ns, latency_p99_ns : int
+        Of a batch, from when its first stage begins to when its last ends.
+    stages : tuple of MeasuredStage
+    """
+
+    period: Time
+    batches: int
+    latency_p50_ns: int
+    latency_p90_ns: int
+    latency_p99_ns: int
+    stages: tuple[MeasuredStage, ...] = field(converter=as_tuple)
+
+    def __attrs_post_init__(self) -> None:
+        latencies = (self.latency_p50_ns, self.latency_p90_ns, self.latency_p99_ns)
+        check_figures("batches and latencies of a pipeline", self.batches, *latencies)
 
 
 @frozen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
@@ -19,10 +20,10 @@ from bnnplan.models.graph import Network
 from bnnplan.planner.board import MOST_THREADS, Board
 
 SCHEMA = "bnnplan.profile"
-VERSION = 3
-MIGRATIONS: Migrations = {1: lambda content: content, 2: lambda content: content}
+VERSION = 4
+MIGRATIONS: Migrations = dict.fromkeys((1, 2, 3), lambda content: content)
 """Versions 2 and 3 are those of the board, which it holds; version 3 added layers{}.placements[]
-.loaded as well. All that was added may be missing."""
+.loaded as well, version 4 layers{}.placements[].origin. All that was added may be missing."""
 MOST = 10**15
 """Nanoseconds (eleven days) and bytes above this are no measurement."""
 MOST_IMAGES = 65536
@@ -79,6 +80,16 @@ class Time:
         check_figures("the number of runs", self.runs)
 
 
+class Origin(StrEnum):
+    """How a cost is known."""
+
+    MEASURED = "measured"
+    PREDICTED = "predicted"
+    """By a model that was fitted to measurements of the board."""
+    MODELLED = "modelled"
+    """From published figures of a board that was never measured."""
+
+
 @frozen
 class PlacementCost:
     """What a layer costs on one device in one configuration.
@@ -95,6 +106,9 @@ class PlacementCost:
     loaded : Time or None
         The same while all devices that could work at the same time do; None where that was not
         measured.
+    origin : Origin
+        Of the time. What is not measured has no runs, and an interval in which its model's own
+        errors lay in 95 of 100 cases.
     """
 
     device: str
@@ -105,6 +119,7 @@ class PlacementCost:
     input_formats: tuple[str, ...] = field(converter=as_tuple)
     output_formats: tuple[str, ...] = field(converter=as_tuple)
     loaded: Time | None = None
+    origin: Origin = Origin.MEASURED
 
     def __attrs_post_init__(self) -> None:
         check_figures("memory in bytes", self.weight_bytes, self.workspace_bytes)

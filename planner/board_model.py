@@ -1,0 +1,100 @@
+"""The board model: what layers of any shape cost on a board, as sums of terms a person can read.
+
+A model of an operator family in a kernel variant is ``time = Σ coefficient · term``. Terms are what
+the loop nests really do (:mod:`bnnplan.planner.descriptors`); coefficients are nanoseconds a unit,
+never negative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+from bnnplan.models.converters import as_dict, as_tuple
+from bnnplan.models.errors import BnnplanError
+from bnnplan.planner.board import Board
+from bnnplan.planner.profile import Conditions, LaunchCost, Origin, TransferCost
+
+SCHEMA = "bnnplan.board-model"
+VERSION = 1
+
+
+class BoardModelError(BnnplanError):
+    """A board model that cannot be, or that does not cover what is asked of it."""
+
+
+@frozen
+class FittedError:
+    """How far a model is off on layers that it was not fitted to, in shares of the measured time.
+
+    Parameters
+    ----------
+    mean, median : float
+        Of the absolute errors.
+    low, high : float
+        Predicted times these give the interval in which 95 of 100 measured times lay.
+    samples : int
+        Layers; 0 where nothing was measured.
+    """
+
+    mean: float
+    median: float
+    low: float
+    high: float
+    samples: int
+
+
+@frozen
+class FamilyModel:
+    """What one operator family costs on one device in one kernel variant.
+
+    Parameters
+    ----------
+    family : str
+        Of :func:`bnnplan.planner.descriptors.family_of`.
+    device : str
+    variant : str
+        Of the configurations; threads and axes are in the terms.
+    nanoseconds : mapping of str to float
+        By term, at least 0; terms that are not named cost nothing.
+    weight_bytes, workspace_bytes : mapping of str to float
+        By term of sizes, in the same way.
+    error : FittedError
+    """
+
+    family: str
+    device: str
+    variant: str
+    nanoseconds: Mapping[str, float] = field(converter=as_dict)
+    weight_bytes: Mapping[str, float] = field(converter=as_dict)
+    workspace_bytes: Mapping[str, float] = field(converter=as_dict)
+    error: FittedError
+
+
+@frozen
+class BoardModel:
+    """What layers, transfers and launches cost on a board.
+
+    Parameters
+    ----------
+    board : Board
+    origin : Origin
+        ``predicted`` where it was fitted to measurements, ``modelled`` where it was made from
+        published figures.
+    families : tuple of FamilyModel
+    transfers : tuple of TransferCost
+    launches : tuple of LaunchCost
+    conditions : Conditions or None
+        When and how it was measured; None where it was not.
+    sources : tuple of str
+        Where published figures come from.
+    """
+
+    board: Board
+    origin: Origin
+    families: tuple[FamilyModel, ...] = field(converter=as_tuple)
+    transfers: tuple[TransferCost, ...] = field(converter=as_tuple)
+    launches: tuple[LaunchCost, ...] = field(converter=as_tuple)
+    conditions: Conditions | None = None
+    sources: tuple[str, ...] = field(default=(), converter=as_tuple)

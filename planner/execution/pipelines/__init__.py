@@ -1,0 +1,1 @@
+"""Runs plans as pipelines: streams of stages, each on a thread of its own."""
