@@ -111,18 +111,19 @@ class _Layers:
     def correct(self, name: str, cost: PlacementCost) -> PlacementCost:
         taken = self.own.get((name, cost.device, cost.configuration))
         if taken is None:
-            time = _scaled(cost.time, self.drift.get(cost.device, 1.0))
+            time = scaled(cost.time, self.drift.get(cost.device, 1.0))
         else:
             # What was predicted to take no time at all cannot be scaled.
-            time = _scaled(cost.time, taken / max(cost.time.median, 1))
+            time = scaled(cost.time, taken / max(cost.time.median, 1))
             time = attrs.evolve(time, median=taken)
         if cost.loaded is None:
             return attrs.evolve(cost, time=time)
-        loaded = _scaled(cost.loaded, time.median / max(cost.time.median, 1))
+        loaded = scaled(cost.loaded, time.median / max(cost.time.median, 1))
         return attrs.evolve(cost, time=time, loaded=loaded)
 
 
-def _scaled(time: Time, factor: float) -> Time:
+def scaled(time: Time, factor: float) -> Time:
+    """A time, all of its figures times a factor."""
     return attrs.evolve(
         time,
         median=round(time.median * factor),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from bnnplan.models.tensors import encode
@@ -9,6 +12,9 @@ from bnnplan.planner.execution.runner import Runner, check_feeds
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.plan import Plan, PlanError
 from bnnplan.planner.profiling.oracle import difference, reference_values
+
+if TYPE_CHECKING:
+    from bnnplan.planner.execution.pipelines import Pipeline
 
 
 def make_runner(bench: Workbench, plan: Plan) -> Runner:
@@ -50,8 +56,27 @@ class Reference:
         PlanError
             If integers or bits differ at all, or floats beyond their tolerance.
         """
-        network = runner.network
-        got = runner.run(self._feeds)
+        self._compare(runner.run(self._feeds))
+
+    def compare_frames(self, pipeline: Pipeline) -> None:
+        """Compare the results of a pipeline that runs, image by image, with those wanted.
+
+        Raises
+        ------
+        PlanError
+            As for `compare`.
+        """
+        images = range(self.bench.batch)
+        frames = ({name: array[i] for name, array in self._feeds.items()} for i in images)
+        outputs = self.bench.network.outputs
+        made = [
+            result if isinstance(result, Mapping) else {outputs[0]: result}
+            for result in pipeline.map(frames)
+        ]
+        self._compare({name: np.stack([result[name] for result in made]) for name in outputs})
+
+    def _compare(self, got: Mapping[str, np.ndarray]) -> None:
+        network = self.bench.network
         for name in network.outputs:
             kind = network.types[name]
             fault = difference(encode(got[name], kind), encode(self._wanted[name], kind), kind)

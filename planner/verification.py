@@ -6,15 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 
 import attrs
-from attrs import frozen
 
 from bnnplan.models.graph import Network
-from bnnplan.planner.baselines import SINGLE_DEVICE
-from bnnplan.planner.correction import Ran, corrected
-from bnnplan.planner.delivery import PLAN, Fallback, delivered, fallback_of, is_slower
-from bnnplan.planner.exactness import Reference, make_runner
-from bnnplan.planner.execution.measure import Measurement, measure
+from bnnplan.planner.exactness import Reference
 from bnnplan.planner.execution.workbench import Workbench
+from bnnplan.planner.latency_trial import try_latency
 from bnnplan.planner.measured_candidates import with_best_candidate
 from bnnplan.planner.plan import Agreement, InfeasibleError, NoPlanError, Plan
 from bnnplan.planner.planning import find_plan
@@ -23,35 +19,10 @@ from bnnplan.planner.report.request_text import limits_text
 from bnnplan.planner.request import Request
 from bnnplan.planner.solvers.interruption import is_asked
 from bnnplan.planner.solving import SolveOptions
+from bnnplan.planner.trial import Trial, TrialOptions
 
 NONE_FOUND = "no plan was found in time with the costs as measured"
 NONE_LEFT = "no plan keeps the limits with the costs as measured"
-
-
-@frozen
-class TrialOptions:
-    """How a plan is tried on the board.
-
-    Parameters
-    ----------
-    tolerance : float
-        Predicted and measured latency agree within this share, or the costs are corrected.
-    budget : float
-        Seconds after which no further round of correcting costs begins.
-    seconds : float
-        Time to measure in each round, at the most.
-    candidates : int
-        How many plans are measured to find the one of least latency, once costs are right; 1
-        trusts the solver.
-    seed : int
-        Of the input images.
-    """
-
-    tolerance: float = 0.05
-    budget: float = 30.0
-    seconds: float = 2.0
-    candidates: int = 1
-    seed: int = 0
 
 
 def solve_on_board(
@@ -72,8 +43,9 @@ def solve_on_board(
     program, and all other costs of a device are scaled by the drift that its layers showed (a
     machine's clock and load change between profiling and planning); then it is solved again. So
     it is where the plan measures slower than the single device. At the end the better of the two
-    is the plan: for the least latency the one that measures faster, for other objectives the one
-    of the better predicted value. A pipeline is run one batch after the other.
+    is the plan: for the least latency, or the most throughput, the one that measures faster, for
+    other objectives the one of the better predicted value. Plans for throughput are run as
+    pipelines, and are right if their periods agree.
 
     Parameters
     ----------
@@ -141,27 +113,27 @@ def solve_on_board(
             bench = Workbench(network, profile.board, plan.batch)
             tests[plan.batch] = Reference(bench, how.seed)
         test = tests[plan.batch]
-        fallback = fallback_of(plan, network, profile)
-        measured = _measured(test, plan, fallback, how.seconds)
-        error = _error(plan, fallback, measured)
-        must_change = fallback is not None and not fallback.faults and is_slower(plan, measured)
-        agreed = error <= how.tolerance and not must_change
+        attempt: Trial
+        if plan.request.is_pipeline:
+            from bnnplan.planner.pipeline_trial import try_pipeline
+
+            attempt = try_pipeline(plan, network, profile, test, seconds=how.seconds)
+        else:
+            attempt = try_latency(plan, network, profile, test, seconds=how.seconds)
+        agreed = attempt.error <= how.tolerance and not attempt.must_change
         if agreed or is_asked() or time.monotonic() - begin + how.seconds > how.budget:
             break
-        ran = [Ran.of(plan, measured[PLAN])]
-        if fallback is not None:
-            ran.append(Ran.of(fallback.plan, measured[SINGLE_DEVICE]))
-        known[plan.batch] = corrected(profile, plan.transfers, ran)
+        known[plan.batch] = attempt.corrected()
     is_lost = isinstance(fault, InfeasibleError)
     ended = Agreement(
         turn,
-        round(error, 6),
+        round(attempt.error, 6),
         how.tolerance,
         agreed,
         interrupted=not agreed and is_asked(),
         note="" if fault is None else NONE_LEFT if is_lost else NONE_FOUND,
     )
-    found = attrs.evolve(delivered(plan, fallback, measured), agreement=ended)
+    found = attrs.evolve(attempt.delivered(), agreement=ended)
     is_uncertain = found.concurrent and profile.is_loaded
     is_compared = how.candidates > 1 or is_uncertain
     if found.request.is_measurable and is_compared and not is_asked():
@@ -180,28 +152,3 @@ def solve_on_board(
         found = attrs.evolve(found, verdict=f"{found.verdict}; {unkept}")
     tell(1.0, "done")
     return found, profile
-
-
-def _measured(
-    test: Reference, plan: Plan, fallback: Fallback | None, seconds: float
-) -> dict[str, Measurement]:
-    """Run a plan and the best single device in turns; both must compute what is right."""
-    runners = {PLAN: make_runner(test.bench, plan)}
-    if fallback is not None:
-        runners[SINGLE_DEVICE] = make_runner(test.bench, fallback.plan)
-    for runner in runners.values():
-        test.compare(runner)
-    return measure(runners, test.arrays, seconds=seconds)
-
-
-def _error(plan: Plan, fallback: Fallback | None, measured: dict[str, Measurement]) -> float:
-    """By what share predicted and measured latency differ at most.
-
-    Costs that are bounds of a confidence are expected to be above what is measured.
-    """
-    predicted = {PLAN: plan.predicted_ns}
-    if fallback is not None:
-        predicted[SINGLE_DEVICE] = fallback.plan.predicted_ns
-    errors = [predicted[name] / one.time().median - 1 for name, one in measured.items()]
-    is_bound = plan.request.confidence is not None
-    return max(max(0.0, -error) if is_bound else abs(error) for error in errors)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import attrs
 import typer
 
 from bnnplan.models.errors import BnnplanError, FileError
 from bnnplan.models.graph import Network
 from bnnplan.models.zoo import ZOO
 from bnnplan.planner.board import Board
-from bnnplan.planner.cache import cached_profile
+from bnnplan.planner.cache import cached_profile, keep_profile
 from bnnplan.planner.ceilings import keep_stated
 from bnnplan.planner.cli import INTERRUPTED
 from bnnplan.planner.cli.common import board_of, notes, open_board, open_lowered, progress_bar
@@ -22,7 +23,7 @@ from bnnplan.planner.plan import Plan
 from bnnplan.planner.plan_file import load_plan
 from bnnplan.planner.planning import find_plan
 from bnnplan.planner.profile import Profile
-from bnnplan.planner.profiling import Options
+from bnnplan.planner.profiling import Options, profile_under_load
 from bnnplan.planner.solving import SolveOptions
 
 
@@ -115,6 +116,25 @@ def whole_profile(
             "interrupted; what was measured is kept, the same command goes on"
         )
     return keep_stated(profile, board), kept
+
+
+def loaded_profile(
+    network: Network, profile: Profile, *, budget: float, seed: int, quiet: bool
+) -> Profile:
+    """The profile with costs under load, measured with a progress bar if they are not there yet.
+
+    Raises
+    ------
+    ProfileError
+        If nothing of its board can work at the same time.
+    """
+    if profile.is_loaded:
+        return profile
+    with progress_bar(f"profiling {network.name} under load", enabled=not quiet) as tell:
+        found = profile_under_load(network, profile, budget=budget, seed=seed, progress=tell)
+    # Stated ceilings and power are those of one board file, and others share the kept profile.
+    keep_profile(network, attrs.evolve(found, board=found.board.bare))
+    return found
 
 
 def source_of(text: str) -> str:

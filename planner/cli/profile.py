@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import attrs
 import typer
 
 from bnnplan.models.files import converter
@@ -34,9 +33,9 @@ from bnnplan.planner.cli.common import (
     require_writable,
     table,
 )
-from bnnplan.planner.cli.planned import whole_profile
+from bnnplan.planner.cli.planned import loaded_profile, whole_profile
 from bnnplan.planner.profile import SCHEMA, VERSION, Profile, Rejection, save_profile
-from bnnplan.planner.profiling import Options, profile_under_load
+from bnnplan.planner.profiling import Options
 from bnnplan.planner.report.ceilings import EXPLANATION, share_of_ceiling
 from bnnplan.planner.report.units import duration
 from bnnplan.planner.roofline import least_time
@@ -55,7 +54,7 @@ def profile(
         bool,
         typer.Option(
             "--under-load",
-            help="Also measure every layer while the devices that can work at the same time do.",
+            help="Also measure every layer while all other cores and devices work.",
         ),
     ] = False,
     output: Annotated[
@@ -82,13 +81,8 @@ def profile(
     )
     with progress_bar("measuring ceilings", enabled=not json):
         measured, unknown = profile_ceilings(profiled, detected)
-    if under_load and (fresh or not measured.is_loaded):
-        with progress_bar(f"profiling {network.name} under load", enabled=not json) as tell:
-            measured = profile_under_load(
-                network, measured, budget=budget, seed=seed, progress=tell
-            )
-        # Stated ceilings and power are those of one board file, and others share the kept profile.
-        keep_profile(network, attrs.evolve(measured, board=measured.board.bare))
+    if under_load:
+        measured = loaded_profile(network, measured, budget=budget, seed=seed, quiet=json)
     if not any(device.ceilings for device in detected.devices):
         keep_profile(network, measured)
     if output is not None:

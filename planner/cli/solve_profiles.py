@@ -11,9 +11,10 @@ import typer
 from bnnplan.models.graph import Network
 from bnnplan.planner.board import Board
 from bnnplan.planner.cli.common import notes
-from bnnplan.planner.cli.planned import whole_profile
+from bnnplan.planner.cli.planned import loaded_profile, whole_profile
 from bnnplan.planner.profile import Profile, load_profile
 from bnnplan.planner.profiling import Options
+from bnnplan.planner.profiling.loading import situations
 
 
 def read_profiles(
@@ -47,10 +48,14 @@ def measured_profiles(
     batches: list[int] | None,
     *,
     options: Options,
+    under_load: bool,
     fresh: bool,
     quiet: bool,
 ) -> list[Profile]:
-    """The profiles of all batches that are asked for (1 if none is), kept ones or measured now."""
+    """The profiles of all batches that are asked for (1 if none is), kept ones or measured now.
+
+    Costs under load are measured as well if they are wanted, and anything can work beside a layer.
+    """
     found = [
         whole_profile(network, board, batch=size, options=options, quiet=quiet, fresh=fresh)
         for size in batches or [1]
@@ -58,7 +63,13 @@ def measured_profiles(
     cached = [profile for profile, is_kept in found if is_kept]
     if cached and not quiet:
         notes.print(cache_text(cached, datetime.datetime.now(datetime.UTC)), style="dim")
-    return [profile for profile, _ in found]
+    profiles = [profile for profile, _ in found]
+    if not under_load or not situations(profiles[0]):
+        return profiles
+    return [
+        loaded_profile(network, one, budget=options.budget, seed=options.seed, quiet=quiet)
+        for one in profiles
+    ]
 
 
 def cache_text(profiles: Sequence[Profile], now: datetime.datetime) -> str:

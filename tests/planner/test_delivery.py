@@ -6,7 +6,7 @@ from made_up import board_where, made_up_profile, ran
 from networks import chain, everywhere
 
 from bnnplan.backends.interface import MemorySpace
-from bnnplan.planner import measured_candidates, verification
+from bnnplan.planner import latency_trial, measured_candidates, verification
 from bnnplan.planner.baselines import SINGLE_DEVICE
 from bnnplan.planner.delivery import PLAN, delivered, fallback_of, with_measurements
 from bnnplan.planner.exactness import Reference, make_runner
@@ -107,7 +107,7 @@ def test_a_wrong_plan_is_never_delivered(profile, two_references):
 
 
 def tried(monkeypatch, profile, measure, **trial):
-    monkeypatch.setattr(verification, "measure", measure)
+    monkeypatch.setattr(latency_trial, "measure", measure)
     monkeypatch.setattr(measured_candidates, "measure", measure)
     return solve_on_board(
         chain(), profile, source="chain", trial=TrialOptions(seconds=0.0, **trial)
@@ -129,7 +129,7 @@ def test_costs_are_corrected_until_predicted_and_measured_agree(monkeypatch, pro
 
 def test_batches_whose_costs_were_corrected_are_marked(monkeypatch, profile):
     larger = attrs.evolve(profile, batch=64)
-    monkeypatch.setattr(verification, "measure", board_where({"a": 400, "b": 1500}))
+    monkeypatch.setattr(latency_trial, "measure", board_where({"a": 400, "b": 1500}))
     trial = TrialOptions(seconds=0.0)
     plan, _ = solve_on_board(chain(), [profile, larger], source="chain", trial=trial)
     assert {row.batch: row.corrected for row in plan.batches} == {1: False, 64: True}
@@ -184,7 +184,7 @@ def test_a_plan_is_delivered_although_no_other_keeps_the_deadline_as_measured(
 ):
     """Predicted are 3.2 µs, and the board takes three times as long, whatever the plan."""
     request = Request(limits=(Limit(Measure.LATENCY, 4000),))
-    monkeypatch.setattr(verification, "measure", board_where({"a": 3000, "b": 1500}))
+    monkeypatch.setattr(latency_trial, "measure", board_where({"a": 3000, "b": 1500}))
     trial = TrialOptions(seconds=0.0)
     plan, used = solve_on_board(chain(), profile, request=request, source="chain", trial=trial)
     assert plan.verdict.endswith(

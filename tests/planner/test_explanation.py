@@ -10,7 +10,7 @@ from networks import chain
 
 from bnnplan.models.load import open_network
 from bnnplan.models.lowering import lower
-from bnnplan.planner import verification
+from bnnplan.planner import latency_trial
 from bnnplan.planner.cache import keep_costs, keep_profile
 from bnnplan.planner.cli import solve_trial
 from bnnplan.planner.explanation.change import LAYER
@@ -215,7 +215,7 @@ def test_explain_takes_the_costs_that_the_plan_was_made_with(bnnplan, files, net
 
 def test_explain_of_a_plan_that_has_run_has_its_costs(bnnplan, net, tmp_path, monkeypatch):
     """On the board every layer takes a second, which no profile says."""
-    monkeypatch.setattr(verification, "measure", board_where({"reference0": 10**9}))
+    monkeypatch.setattr(latency_trial, "measure", board_where({"reference0": 10**9}))
     monkeypatch.setattr(solve_trial, "TrialOptions", partial(TrialOptions, seconds=0.0))
     file = tmp_path / "plan.json"
     alone = ("--devices", "reference0", "--budget", "0.5")

@@ -8,7 +8,7 @@ import pytest
 from made_up import board_where, made_up_profile
 from networks import branches, chain
 
-from bnnplan.planner import measured_candidates, verification
+from bnnplan.planner import latency_trial, measured_candidates
 from bnnplan.planner.encoding import encode_problem
 from bnnplan.planner.offers import planned_duration
 from bnnplan.planner.planning import find_plan
@@ -76,7 +76,7 @@ def test_a_profile_of_before_has_no_costs_under_load(profile, tmp_path):
 def test_devices_that_share_cores_are_never_busy_together(profile):
     devices = [attrs.evolve(d, resources={"core:0"}) for d in profile.board.devices]
     shared = attrs.evolve(profile, board=attrs.evolve(profile.board, devices=devices))
-    with pytest.raises(ProfileError, match=r"no two devices .* at the same time"):
+    with pytest.raises(ProfileError, match=r"no two devices or cores .* at the same time"):
         profile_under_load(chain(), shared)
 
 
@@ -127,7 +127,7 @@ def test_a_concurrent_plan_is_measured_beside_the_one_for_load(monkeypatch, two_
     costs = attrs.evolve(costs, layers=even)
     assert find_plan(network, costs, source="branches").concurrent
     board = board_where({"a": 9000, "b": 5000})
-    monkeypatch.setattr(verification, "measure", board)
+    monkeypatch.setattr(latency_trial, "measure", board)
     monkeypatch.setattr(measured_candidates, "measure", board)
     trial = TrialOptions(seconds=0.0, tolerance=1.0)
     plan, _ = solve_on_board(network, costs, source="branches", trial=trial)
@@ -140,4 +140,4 @@ def test_a_concurrent_plan_is_measured_beside_the_one_for_load(monkeypatch, two_
 def test_profile_under_load_on_the_command_line(bnnplan, net, tmp_path, two_references):
     code, out, err = bnnplan("profile", net, "--devices", "reference0", "--under-load")
     assert (code, out) == (1, "")
-    assert "no two devices of board" in err
+    assert "no two devices or cores of board" in err

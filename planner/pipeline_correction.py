@@ -1,0 +1,104 @@
+"""Corrects a profile by what the stages of running pipelines have shown."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import attrs
+from attrs import frozen
+
+from bnnplan.planner.cores import cluster_of
+from bnnplan.planner.correction import Placement, scaled
+from bnnplan.planner.plan import MeasuredPipeline, MeasuredStage, Plan
+from bnnplan.planner.profile import PlacementCost, Profile
+
+
+@frozen
+class RanPipeline:
+    """A plan and what was measured when it ran as a pipeline."""
+
+    plan: Plan
+    measured: MeasuredPipeline
+
+
+def corrected_by_stages(profile: Profile, ran: Sequence[RanPipeline]) -> Profile:
+    """The profile with costs under load by which the stages take what they took.
+
+    Of a stage only the whole is timed. So the costs of its layers are scaled by one factor, and
+    those of other layers on its devices by the mean factor of these. The busiest stage of a stream
+    accounts for all of the period: what passes between batches counts as work of its layers.
+
+    Parameters
+    ----------
+    profile : Profile
+        That the plans were made from.
+    ran : sequence of RanPipeline
+        Where two of them share a placement, the later one counts.
+    """
+    own: dict[Placement, float] = {}
+    sums: dict[str, list[float]] = defaultdict(list)
+    for one in ran:
+        for stage, taken in _effective(one.measured.stages):
+            costs = _costs(profile, one.plan, stage)
+            before = sum(_loaded(cost) for cost in costs.values()) + _launches(profile, costs)
+            factor = taken / max(before, 1)
+            for (name, device), cost in costs.items():
+                own[name, device, cost.configuration] = factor
+                sums[device].append(factor)
+    drift = {device: sum(factors) / len(factors) for device, factors in sums.items()}
+
+    def correct(name: str, cost: PlacementCost) -> PlacementCost:
+        key = name, cost.device, cost.configuration
+        factor = own.get(key, drift.get(cost.device))
+        if factor is None:
+            return cost
+        return attrs.evolve(cost, loaded=scaled(cost.loaded or cost.time, factor))
+
+    return attrs.evolve(
+        profile,
+        layers={
+            name: attrs.evolve(costs, placements=[correct(name, c) for c in costs.placements])
+            for name, costs in profile.layers.items()
+        },
+        launches=[
+            attrs.evolve(cost, ns=round(cost.ns * drift.get(cost.device, 1.0)))
+            for cost in profile.launches
+        ],
+    )
+
+
+def _effective(stages: Iterable[MeasuredStage]) -> list[tuple[MeasuredStage, float]]:
+    """Nanoseconds that each stage took, if the busiest of its stream is never idle."""
+    rows = list(stages)
+    most: dict[int, float] = {}
+    for row in rows:
+        most[row.stream] = max(row.busy, most.get(row.stream, 0.0))
+    return [(row, row.busy_ns / (most[row.stream] or 1.0)) for row in rows]
+
+
+def _costs(
+    profile: Profile, plan: Plan, stage: MeasuredStage
+) -> Mapping[tuple[str, str], PlacementCost]:
+    """What the layers of a stage cost by the profile, by layer and device of the profile."""
+    rows = {row.name: row for row in plan.streams[stage.stream].layers}
+    found = {}
+    for name in stage.layers:
+        row = rows[name]
+        device = cluster_of(row.device)
+        for cost in profile.layers[name].placements:
+            if (cost.device, cost.configuration) == (device, row.configuration):
+                found[name, device] = cost
+    return found
+
+
+def _loaded(cost: PlacementCost) -> int:
+    return (cost.loaded or cost.time).median
+
+
+def _launches(profile: Profile, costs: Mapping[tuple[str, str], PlacementCost]) -> int:
+    """What starting the stage's programs was planned to take, once a device."""
+    widest: dict[str, int] = {}
+    for (_, device), cost in costs.items():
+        widest[device] = max(widest.get(device, 1), cost.configuration.threads)
+    return sum(profile.launch(device, threads) for device, threads in widest.items())

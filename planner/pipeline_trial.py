@@ -1,0 +1,181 @@
+"""Tries plans as pipelines: what counts is the period, from batch to batch."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+
+import attrs
+from attrs import field, frozen
+
+from bnnplan.models.graph import Network
+from bnnplan.planner.baselines import SINGLE_DEVICE
+from bnnplan.planner.cores import by_cores
+from bnnplan.planner.delivery import PLAN, Fallback, fallback_of
+from bnnplan.planner.exactness import Reference
+from bnnplan.planner.execution.measure import Measurement, ratio_interval
+from bnnplan.planner.execution.pipelines import Pipeline
+from bnnplan.planner.pipeline_correction import RanPipeline, corrected_by_stages
+from bnnplan.planner.plan import MeasuredPipeline, MeasuredStage, Plan
+from bnnplan.planner.problem import Measure
+from bnnplan.planner.profile import Profile
+from bnnplan.planner.report.units import amount, interval_text, times
+from bnnplan.planner.solvers.interruption import is_asked
+from bnnplan.planner.statistics import summarize
+
+TURNS = 12
+LEAST_BATCHES = 8
+"""In a turn: fewer would measure filling and emptying the pipeline."""
+
+
+@frozen
+class PipelineTrial:
+    """A plan that ran as a pipeline, and the best single device if that is another one.
+
+    Parameters
+    ----------
+    plan : Plan
+    profile : Profile
+        That it was made from.
+    fallback : Fallback or None
+    measured : mapping of str to sequence of MeasuredPipeline
+        One a turn; they took turns.
+    """
+
+    plan: Plan
+    profile: Profile
+    fallback: Fallback | None
+    measured: Mapping[str, Sequence[MeasuredPipeline]]
+    error: float = field(init=False)
+    must_change: bool = field(init=False)
+
+    @error.default
+    def _largest_error(self) -> float:
+        """Costs that are bounds of a confidence are expected to be above what is measured."""
+        plans = {PLAN: self.plan}
+        if self.fallback is not None:
+            plans[SINGLE_DEVICE] = self.fallback.plan
+        errors = [
+            (plan.predicted.period_ns or 0) / max(self._periods(name).time().median, 1) - 1
+            for name, plan in plans.items()
+        ]
+        is_bound = self.plan.request.confidence is not None
+        return max(max(0.0, -error) if is_bound else abs(error) for error in errors)
+
+    @must_change.default
+    def _is_slower(self) -> bool:
+        other = self.fallback
+        return other is not None and not other.faults and self._is_beaten()
+
+    def _periods(self, name: str) -> Measurement:
+        return Measurement([turn.period.median for turn in self.measured[name]], [])
+
+    def _is_beaten(self) -> bool:
+        """Whether a plan of the most throughput has less than one device, beyond doubt."""
+        if self.fallback is None or self.plan.objective is not Measure.PERIOD:
+            return False
+        return ratio_interval(self._periods(SINGLE_DEVICE), self._periods(PLAN)).high < 1.0
+
+    def corrected(self) -> Profile:
+        """The profile, with the costs under load that running has shown."""
+        ran = [RanPipeline(self.plan, together(self.measured[PLAN]))]
+        if self.fallback is not None:
+            ran.append(RanPipeline(self.fallback.plan, together(self.measured[SINGLE_DEVICE])))
+        return corrected_by_stages(self.profile, ran)
+
+    def delivered(self) -> Plan:
+        """The better of the two, with what was measured and the verdict."""
+        filled = _filled(self.plan, self.measured[PLAN])
+        if self.fallback is None:
+            single = self.plan.baseline(SINGLE_DEVICE)
+            what = "no single device can hold the whole network"
+            if single is not None:
+                what = "the plan is the best single device itself"
+            return attrs.evolve(filled, verdict=what)
+        if self.plan.objective is not Measure.PERIOD:
+            return attrs.evolve(filled, verdict=self._predictions())
+        ratio = ratio_interval(self._periods(SINGLE_DEVICE), self._periods(PLAN))
+        shown = f"{times(ratio.median)} ({interval_text(ratio)})"
+        if not self._is_beaten():
+            text = f"measured interleaved, the best single device's period is {shown} the plan's"
+            certain = f"{text}: no difference is certain" if ratio.is_one else text
+            return attrs.evolve(filled, verdict=certain)
+        text = f"the plan measured slower than the best single device, whose period is {shown} its"
+        if self.fallback.faults:
+            verdict = f"{text}, but it breaks the request: {self.fallback.faults[0]}"
+            return attrs.evolve(filled, verdict=verdict)
+        other = _filled(self.fallback.plan, self.measured[SINGLE_DEVICE])
+        return attrs.evolve(other, verdict=f"{text}, so that is delivered instead")
+
+    def _predictions(self) -> str:
+        assert self.fallback is not None
+        measure = self.plan.objective
+        mine, other = self.plan.proof.value, self.fallback.plan.proof.value
+        return (
+            f"predicted {amount(measure, mine)} of {measure} against {amount(measure, other)} on "
+            "the best single device"
+        )
+
+
+def try_pipeline(
+    plan: Plan, network: Network, profile: Profile, test: Reference, *, seconds: float
+) -> PipelineTrial:
+    """Run a plan and the best single device as pipelines, in turns.
+
+    Both must compute what is right.
+
+    Raises
+    ------
+    PlanError
+        If one of them does not.
+    DeviceError
+        If a device fails.
+    """
+    fallback = fallback_of(plan, network, by_cores(profile))
+    plans = {PLAN: plan} if fallback is None else {PLAN: plan, SINGLE_DEVICE: fallback.plan}
+    measured: dict[str, list[MeasuredPipeline]] = {name: [] for name in plans}
+    for one in plans.values():
+        with Pipeline(one, network) as pipeline:
+            test.compare_frames(pipeline)
+    counts = {
+        name: max(LEAST_BATCHES, round(1e9 * seconds / TURNS / len(plans) / _period(one)))
+        for name, one in plans.items()
+    }
+    begin = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        running = {name: stack.enter_context(Pipeline(one, network)) for name, one in plans.items()}
+        for turn in range(TURNS + 1):
+            for name in list(running)[:: 1 if turn % 2 else -1]:
+                found = running[name].run_batches(test.arrays, counts[name])
+                # The first turn wakes threads and fills caches.
+                if turn:
+                    measured[name].append(found)
+            late = time.monotonic() - begin > 2 * seconds
+            if turn > 2 and (late or is_asked()):
+                break
+    return PipelineTrial(plan, profile, fallback, measured)
+
+
+def _period(plan: Plan) -> int:
+    return max(plan.predicted.period_ns or 1, 1)
+
+
+def _filled(plan: Plan, measured: Sequence[MeasuredPipeline]) -> Plan:
+    return attrs.evolve(plan, pipeline=together(measured))
+
+
+def together(turns: Sequence[MeasuredPipeline]) -> MeasuredPipeline:
+    """What several turns of one pipeline say together: the middle of each figure."""
+    middle = sorted(turns, key=lambda turn: turn.period.median)[len(turns) // 2]
+    return attrs.evolve(
+        middle,
+        period=summarize([turn.period.median for turn in turns], tolerance=0.03),
+        batches=sum(turn.batches for turn in turns),
+        stages=tuple(_stage([turn.stages[i] for turn in turns]) for i in range(len(middle.stages))),
+    )
+
+
+def _stage(rows: Sequence[MeasuredStage]) -> MeasuredStage:
+    by_time = sorted(rows, key=lambda row: row.busy_ns)
+    return by_time[len(by_time) // 2]
