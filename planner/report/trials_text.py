@@ -12,7 +12,8 @@ from bnnplan.planner.report.units import duration, interval_text, percent, times
 def trial_text(plan: Plan) -> Iterator[str | Rows]:
     """Give how correcting costs has ended, and the table of candidates, if there are any."""
     if plan.agreement is not None:
-        yield agreement_text(plan.agreement)
+        what = "period" if plan.request.is_pipeline else "latency"
+        yield agreement_text(plan.agreement, what)
     if plan.candidates is None:
         return
     rows = Rows("candidate", "predicted", "measured", "its time by the plan's", "95 %")
@@ -31,27 +32,27 @@ def trial_text(plan: Plan) -> Iterator[str | Rows]:
         yield f"rank correlation of predicted and measured: {correlation:.2f}"
 
 
-def agreement_text(found: Agreement) -> str:
-    """How correcting costs by what was measured has ended."""
+def agreement_text(found: Agreement, what: str) -> str:
+    """How correcting costs by what was measured (latency or period) has ended."""
     rounds = "1 round" if found.rounds == 1 else f"{found.rounds} rounds"
     asked = f"(tolerance {percent(found.tolerance)})"
     if found.agreed:
         return (
-            f"predicted and measured latency agree within {percent(found.error)} after {rounds} "
+            f"predicted and measured {what} agree within {percent(found.error)} after {rounds} "
             f"{asked}"
         )
     if found.interrupted:
         return (
-            f"interrupted after {rounds}, with predicted and measured latency "
+            f"interrupted after {rounds}, with predicted and measured {what} "
             f"{percent(found.error)} apart {asked}"
         )
     if found.note:
         return (
             f"{found.note}: the plan is that of round {found.rounds}, with predicted and measured "
-            f"latency {percent(found.error)} apart {asked}"
+            f"{what} {percent(found.error)} apart {asked}"
         )
     return (
-        f"the budget ended after {rounds} with predicted and measured latency "
+        f"the budget ended after {rounds} with predicted and measured {what} "
         f"{percent(found.error)} apart {asked}: the machine may be too busy to be planned for, "
         "solve again when it is quiet, or with a larger --budget"
     )
