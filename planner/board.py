@@ -270,6 +270,19 @@ def dumped_board(root: Path) -> Board:
     return Board(root.resolve().name or "dump", dumped_devices(root))
 
 
+def hwloc_board(path: Path) -> Board:
+    """The clusters of another machine, from an XML file of hwloc (``lstopo FILE.xml``).
+
+    Raises
+    ------
+    FileError
+        If it is no such file.
+    """
+    from bnnplan.backends.cpu.devices import hwloc_devices
+
+    return Board(path.stem or "hwloc", hwloc_devices(path))
+
+
 def save_board(board: Board, path: Path) -> None:
     """Write a board file (schema ``bnnplan.board``)."""
     write_json(path, SCHEMA, VERSION, converter().unstructure(board))

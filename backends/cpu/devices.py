@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from bnnplan.backends.cpu.clusters import Cluster
+from bnnplan.backends.cpu.hwloc import read_hwloc
 from bnnplan.backends.cpu.memory import memory
-from bnnplan.backends.cpu.topology import Cluster, clusters
+from bnnplan.backends.cpu.topology import clusters
 from bnnplan.backends.host import HOST
 from bnnplan.backends.interface import Device, MemorySpace
 
@@ -52,3 +54,15 @@ def dumped_devices(root: Path) -> list[Device]:
     size = memory(root)
     space = MemorySpace(HOST, size.total if size else None)
     return cluster_devices(clusters(root), space, {})
+
+
+def hwloc_devices(path: Path) -> list[Device]:
+    """The clusters of the machine that an hwloc XML file describes.
+
+    Raises
+    ------
+    FileError
+        If the file is no such file.
+    """
+    found = read_hwloc(path)
+    return cluster_devices(found.clusters, MemorySpace(HOST, found.memory), {})

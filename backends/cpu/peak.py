@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from attrs import frozen
 
+from bnnplan.backends.cpu.clusters import Cache
 from bnnplan.backends.cpu.memory import memory
 from bnnplan.backends.cpu.native import ISAS, LOOKUPS, best_variant, check, ffi, lib
 from bnnplan.backends.cpu.program import Team
-from bnnplan.backends.cpu.topology import Cache
 from bnnplan.backends.interface import Ceiling, Work
 from bnnplan.models.errors import UnsupportedError
 

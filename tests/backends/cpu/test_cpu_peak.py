@@ -10,9 +10,9 @@ import pytest
 from cpu_harness import available_isas, available_variants
 
 from bnnplan.backends.cpu import CpuBackend, peak
+from bnnplan.backends.cpu.clusters import Cache
 from bnnplan.backends.cpu.native import ISAS, LOOKUPS, lib
 from bnnplan.backends.cpu.program import Team
-from bnnplan.backends.cpu.topology import Cache
 from bnnplan.backends.interface import Work
 from bnnplan.models.errors import InputError
 
