@@ -3,8 +3,8 @@
 A backend is one class that derives from :class:`Backend`, named by one entry point in the group
 ``bnnplan.backends``. Seven methods must be written: `devices`, `supports`, `configurations`,
 `prepare`, `allocate`, `upload` and `download` (the last three come with
-:class:`bnnplan.backends.host.HostMemory` if the device computes in ordinary memory); `convert`,
-`formats`, `allocate_arena`, `alignment`, `link` and `ceilings` have defaults.
+:class:`bnnplan.backends.host.HostMemory` if the device computes in ordinary memory); `foresee`,
+`convert`, `formats`, `allocate_arena`, `alignment`, `link` and `ceilings` have defaults.
 
 The rules behind the types:
 
@@ -50,6 +50,7 @@ __all__ = [
     "NativeProgram",
     "Program",
     "Step",
+    "StoppedError",
     "Unavailable",
     "Work",
 ]
@@ -65,6 +66,10 @@ def _integers(values: Iterable[int]) -> tuple[int, ...]:
 
 class DeviceError(BnnplanError):
     """A device that is missing, was lost, or failed while running; says which and what to do."""
+
+
+class StoppedError(DeviceError):
+    """Something was asked of what has been stopped before."""
 
 
 @frozen(order=True)
@@ -270,10 +275,14 @@ class Backend(ABC):
     float_tolerance : float
         How far float32 results may be off those of `reference`, as a share of the largest
         magnitude in the tensor (at least 1); 0 for a backend that keeps the defined order.
+    divisible : bool
+        Whether some of the cores that a device names are a device as well, as fast as any others
+        of them: kernels run on just the cores in the device's resources.
     """
 
     name: ClassVar[str]
     float_tolerance: ClassVar[float] = 0.0
+    divisible: ClassVar[bool] = False
 
     @abstractmethod
     def devices(self) -> tuple[list[Device], list[Unavailable]]:
@@ -286,6 +295,14 @@ class Backend(ABC):
     @abstractmethod
     def configurations(self, bound: BoundLayer, device: Device) -> list[Configuration]:
         """Configurations worth measuring, for a layer that is supported; never empty."""
+
+    def foresee(self, bound: BoundLayer, device: Device) -> list[Configuration]:
+        """What `configurations` would say on the machine of a device, which may be another one.
+
+        Only the description of the device counts; the default takes `configurations` to look at
+        nothing else.
+        """
+        return self.configurations(bound, device)
 
     @abstractmethod
     def prepare(self, bound: BoundLayer, device: Device, configuration: Configuration) -> Kernel:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import ClassVar
+from weakref import WeakValueDictionary
 
 import bnnplan.backends.cpu.numbers  # noqa: F401
 from bnnplan.backends.cpu.binary import product_variants
 from bnnplan.backends.cpu.configurations import worth_measuring
 from bnnplan.backends.cpu.devices import BACKEND, cluster_devices
-from bnnplan.backends.cpu.native import best_variant
+from bnnplan.backends.cpu.native import CData, best_variant
 from bnnplan.backends.cpu.peak import ceilings
 from bnnplan.backends.cpu.program import CpuKernel, CpuProgram, Team
 from bnnplan.backends.cpu.table import lookup
@@ -38,9 +39,11 @@ class CpuBackend(HostMemory, Backend):
     """
 
     name: ClassVar[str] = BACKEND
+    divisible: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._teams: dict[tuple[int, ...], Team] = {}
+        self._packed: WeakValueDictionary[Hashable, CData] = WeakValueDictionary()
 
     def devices(self) -> tuple[list[Device], list[Unavailable]]:
         """One device a cluster, of the cores that this process may use."""
@@ -61,14 +64,18 @@ class CpuBackend(HostMemory, Backend):
 
         All of that for every way there is to compute the layer's products.
         """
-        return [
-            configuration
-            for variant in product_variants(bound, best_variant())
-            for configuration in worth_measuring(bound, device.threads, variant)
-        ]
+        return _configurations(bound, device, best_variant())
+
+    def foresee(self, bound: BoundLayer, device: Device) -> list[Configuration]:
+        """The same with the instruction set that the device states."""
+        return _configurations(bound, device, device.properties.get("isa") or best_variant())
 
     def prepare(self, bound: BoundLayer, device: Device, configuration: Configuration) -> Kernel:
-        """Pack the weights for the instruction set and threads of a configuration."""
+        """Pack the weights for the instruction set and threads of a configuration.
+
+        Blocks of cores of one cluster share them, so that streams that compute the same network
+        find each other's in the cache.
+        """
         function = lookup(bound)
         if function is None:
             raise UnsupportedError(str(self.supports(bound, device)))
@@ -77,7 +84,12 @@ class CpuBackend(HostMemory, Backend):
                 f"{configuration.threads} threads are asked of device {device.name}, which has "
                 f"{device.threads}"
             )
-        handle = function(bound, configuration)
+        # While anyone holds the kernel, the layer lives, and no other has its identity.
+        cluster, layer = device.name.partition(":")[0], id(bound.layer)
+        key = (cluster, layer, bound.inputs, bound.batch, configuration, best_variant())
+        handle = self._packed.get(key)
+        if handle is None:
+            handle = self._packed[key] = function(bound, configuration)
         return CpuKernel(bound, device, configuration, handle, self._team(device))
 
     def link(self, steps: Sequence[Step]) -> Program:
@@ -95,6 +107,14 @@ class CpuBackend(HostMemory, Backend):
         if cores not in self._teams:
             self._teams[cores] = Team(cores)
         return self._teams[cores]
+
+
+def _configurations(bound: BoundLayer, device: Device, isa: str) -> list[Configuration]:
+    return [
+        configuration
+        for variant in product_variants(bound, isa)
+        for configuration in worth_measuring(bound, device.threads, variant)
+    ]
 
 
 def _cores(device: Device) -> tuple[int, ...]:

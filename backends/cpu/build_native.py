@@ -14,7 +14,16 @@ from cffi import FFI
 
 FOR_CPP = re.compile(r"^#ifdef __cplusplus$.*?^#endif$", re.MULTILINE | re.DOTALL)
 MODULE = "bnnplan.backends.cpu._native"
-HEADERS = ("kernel.h", "isa.h", "team.h", "program.h", "peak.h", "binary.h", "numbers.h")
+HEADERS = (
+    "kernel.h",
+    "isa.h",
+    "team.h",
+    "program.h",
+    "pipeline.h",
+    "peak.h",
+    "binary.h",
+    "numbers.h",
+)
 """In the order of their dependencies."""
 
 

@@ -12,6 +12,7 @@ from bnnplan.backends.interface import (
     Device,
     DeviceError,
     Kernel,
+    NativeProgram,
     Program,
     Step,
 )
@@ -21,6 +22,7 @@ from bnnplan.models.tensors import TensorType
 
 # Looked up once: a small network takes a microsecond.
 _RUN, _NULL = lib.bnn_program_run, ffi.NULL
+_CALL = int(ffi.cast("uintptr_t", ffi.addressof(lib, "bnn_program_call")))
 
 
 class Team:
@@ -32,8 +34,12 @@ class Team:
         The calling thread is kept on them while a program runs.
     """
 
+    cores: tuple[int, ...] = ()
+    """Where its threads are kept; empty: anywhere."""
+
     def __init__(self, cores: Sequence[int]) -> None:
         self.threads = len(cores)
+        self.cores = tuple(cores)
         made = ffi.new("bnn_team **")
         check(lib.bnn_team_create(list(cores), len(cores), made))
         self.handle: CData = ffi.gc(made[0], lib.bnn_team_destroy)
@@ -120,6 +126,20 @@ class CpuProgram(Program):
         """Memory that the program holds besides its buffers and its kernels' weights."""
         return int(lib.bnn_program_workspace_bytes(self._handle)) if self.steps else 0
 
+    @property
+    def native(self) -> NativeProgram | None:
+        """The program as threads of a pipeline run it; None if it has no steps."""
+        if not self.steps:
+            return None
+        pointers = {
+            (index, position, output): _address(self._handle, index, position, output)
+            for index, step in enumerate(self.steps)
+            for output in (False, True)
+            for position in range(len(step.outputs if output else step.inputs))
+        }
+        context = int(ffi.cast("uintptr_t", self._handle))
+        return NativeProgram(_CALL, context, pointers, self._team.cores)
+
     def run(self) -> None:
         """Run all steps and return when the last output is complete."""
         if self.steps and (status := _RUN(self._handle, _NULL)):
@@ -131,6 +151,10 @@ class CpuProgram(Program):
             return []
         check(lib.bnn_program_run(self._handle, self._nanoseconds))
         return list(self._nanoseconds)
+
+
+def _address(handle: CData, step: int, position: int, output: bool) -> int:
+    return int(ffi.cast("uintptr_t", lib.bnn_program_pointer(handle, step, position, output)))
 
 
 def _native_kernel(step: Step) -> CpuKernel:

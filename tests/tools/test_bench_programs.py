@@ -84,6 +84,14 @@ def test_a_layer_against_an_engine_and_one_that_cannot(tmp_path):
     assert refused["peer"].partition(": ")[2]
 
 
+def test_hand_over_between_stages(tmp_path):
+    document, _ = run("pipeline.py", tmp_path, "--only", "hand-over")
+    names = ["hand-over, spinning", "hand-over, asleep"]
+    assert [row["name"] for row in document["results"]] == names
+    if document["machine"]["cores"] > 1:
+        assert all(row["ours"] > 0 and row["peer_value"] > 0 for row in document["results"])
+
+
 def test_a_network_against_an_engine(tmp_path):
     pytest.importorskip("onnxruntime")
     options = ["--only", "fashion", "--threads", "1", "--batch", "1"]

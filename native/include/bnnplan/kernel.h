@@ -18,7 +18,8 @@ typedef enum {
     BNN_BAD_ARGUMENT = 1, /* a size, pointer or code that cannot be */
     BNN_NO_MEMORY = 2,
     BNN_UNSUPPORTED = 3, /* this build or machine lacks what was asked for */
-    BNN_STOPPED = 4      /* what was asked of has been stopped, or has failed */
+    BNN_STOPPED = 4,     /* what was asked has been stopped */
+    BNN_FAILED = 5       /* something that was run on the way has failed */
 } bnn_status;
 
 typedef enum { BNN_BIT = 0, BNN_UINT8 = 1, BNN_INT8 = 2, BNN_INT32 = 3, BNN_FLOAT32 = 4 } bnn_element;

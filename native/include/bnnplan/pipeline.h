@@ -15,6 +15,7 @@
 #define BNNPLAN_PIPELINE_H
 
 #include <bnnplan/kernel.h>
+#include <stdbool.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -22,7 +23,7 @@ extern "C" {
 
 typedef struct bnn_pipeline bnn_pipeline;
 
-/* Something that a stage runs, such as a program; not BNN_OK: it has failed. */
+/* Something that a stage runs, such as bnn_program_call; not BNN_OK: it has failed. */
 typedef bnn_status (*bnn_task)(void *context);
 
 typedef struct {
@@ -52,7 +53,7 @@ typedef struct {
     size_t binding_count;
     const bnn_wait *waits;
     size_t wait_count;
-    const int *cores; /* that its thread is kept on; NULL: anywhere */
+    const int *cores; /* that its thread is kept on; none: anywhere */
     size_t core_count;
     bool spins; /* whether its thread may spin while it waits: not where stages share a core */
 } bnn_stage;
@@ -68,25 +69,32 @@ typedef struct {
     uint64_t busy_ns;
 } bnn_stage_use;
 
-/* Make a pipeline; all arrays are copied, what they point to must outlive it. A first stage waits
- * for no other with lag 0. `window` is at least 1. */
+/* Make a pipeline; all arrays are copied, what they point to must outlive it. The first stage of a
+ * stream begins every frame of it, and waits for no other with lag 0; nor may stages wait for each
+ * other with lag 0. A stage that waits for none in its turn begins it with the first stage.
+ * `window` is at least 1. */
 bnn_status bnn_pipeline_create(const bnn_stream *streams, size_t stream_count, uint32_t window,
                                bnn_pipeline **pipeline);
 
-/* Start the threads of all stages that have work. */
+/* Start the threads of all stages that have work; once. Fails if the calling thread may not use a
+ * core of theirs; then the pipeline is stopped. A stage that loses a core later on fails. */
 bnn_status bnn_pipeline_start(bnn_pipeline *pipeline);
 
-/* Wait until at least `least` slots are free, or the timeout is over; tells how many are. Fails once
- * the pipeline has failed or was stopped. */
+/* One thread at a time puts frames: it calls the next two. One takes them: it calls the three after
+ * them. It may be the same. */
+
+/* Wait until at least `least` slots are free, or the timeout is over; tells how many are.
+ * BNN_STOPPED once the pipeline has failed or was stopped. A timeout of UINT64_MAX is never over. */
 bnn_status bnn_pipeline_room(bnn_pipeline *pipeline, uint32_t least, uint64_t timeout_ns,
                              uint32_t *count);
 
 /* The next `count` frames are in their slots. */
 bnn_status bnn_pipeline_put(bnn_pipeline *pipeline, uint32_t count);
 
-/* Wait until at least `least` of the next frames in order are computed, or the timeout is over; tells
- * how many are. After a failure the frames before the failed one are still given; then it fails,
- * with the message of the failure. */
+/* Wait until at least `least` of the next frames in order are computed, counted from the first one
+ * that is not released, or the timeout is over; tells how many are. If so many will never be, it
+ * fails, and tells how many are all the same: after a failure with BNN_FAILED and the message of the
+ * failure, all frames before the failed one being computed; after a stop with BNN_STOPPED. */
 bnn_status bnn_pipeline_take(bnn_pipeline *pipeline, uint32_t least, uint64_t timeout_ns,
                              uint32_t *count);
 
@@ -98,21 +106,23 @@ bnn_status bnn_pipeline_span(const bnn_pipeline *pipeline, uint64_t number, uint
 /* The slots of the next `count` computed frames are free again. */
 bnn_status bnn_pipeline_release(bnn_pipeline *pipeline, uint32_t count);
 
-/* A thread of the caller that runs a stage: wait for its next turn. BNN_STOPPED: there is none. */
+/* A thread of the caller that runs a stage: wait for its next turn, and set its pointers.
+ * BNN_STOPPED: there is none. One thread at a time runs a stage; on which cores is its affair. */
 bnn_status bnn_pipeline_begin(bnn_pipeline *pipeline, uint32_t stream, uint32_t stage,
                               uint64_t *turn, uint64_t *number);
 
 /* It has run the turn; `failed`: in vain. */
 bnn_status bnn_pipeline_end(bnn_pipeline *pipeline, uint32_t stream, uint32_t stage, bool failed);
 
-/* Where it failed: BNN_OK if it did, else BNN_BAD_ARGUMENT. */
+/* Where it failed, at the first frame of all that failed: BNN_OK if it did, else
+ * BNN_BAD_ARGUMENT. */
 bnn_status bnn_pipeline_failure(const bnn_pipeline *pipeline, uint32_t *stream, uint32_t *stage,
                                 uint64_t *number);
 
 bnn_status bnn_pipeline_use(const bnn_pipeline *pipeline, uint32_t stream, uint32_t stage,
                             bnn_stage_use *use);
 
-/* No more frames are begun; what waits returns. */
+/* No more turns are begun; what waits returns. Any thread may call it. */
 void bnn_pipeline_stop(bnn_pipeline *pipeline);
 
 /* Stop, and wait for the threads of all stages. NULL is allowed. No thread of the caller may be in

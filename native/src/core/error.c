@@ -14,6 +14,11 @@ bnn_status bnn_fail(bnn_status status, const char *format, ...)
     return status;
 }
 
+void bnn_forget_error(void)
+{
+    last_error[0] = 0;
+}
+
 const char *bnn_last_error(void)
 {
     return last_error;

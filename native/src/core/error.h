@@ -8,4 +8,7 @@
 __attribute__((format(printf, 2, 3))) bnn_status bnn_fail(bnn_status status, const char *format,
                                                           ...);
 
+/* Forget the line that the calling thread kept. */
+void bnn_forget_error(void);
+
 #endif

@@ -1,12 +1,11 @@
-#define _POSIX_C_SOURCE 200809L
 #include <bnnplan/program.h>
 
+#include "core/clock.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/team_internal.h"
 
 #include <stdatomic.h>
-#include <time.h>
 
 /* Affinities are changed and restored in 2 or 3 % of this. */
 enum { BRIEF = 200000 };
@@ -15,7 +14,7 @@ enum { BRIEF = 200000 };
 typedef struct {
     const bnn_kernel *kernel;
     bnn_call call; /* all but the thread */
-    size_t step;
+    size_t step, input_count, output_count;
     bool barrier; /* whether all members meet after it */
 } item;
 
@@ -37,13 +36,6 @@ typedef struct {
     uint64_t *nanoseconds;
 } run;
 
-static uint64_t clock_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static void walk(void *context, int thread)
 {
     const run *self = context;
@@ -53,7 +45,7 @@ static void walk(void *context, int thread)
     /* Other threads must not touch `self` after the last barrier: its owner may be gone. */
     uint64_t *const nanoseconds = thread == 0 ? self->nanoseconds : NULL;
     const item *const end = program->items + program->item_count;
-    uint64_t before = nanoseconds != NULL ? clock_now() : 0;
+    uint64_t before = nanoseconds != NULL ? bnn_clock() : 0;
     for (const item *at = program->items; at != end;) {
         if (thread < at->call.threads) {
             bnn_call call = at->call;
@@ -66,7 +58,7 @@ static void walk(void *context, int thread)
         if (barrier)
             bnn_team_barrier(team, members);
         if (nanoseconds != NULL) {
-            uint64_t now = clock_now();
+            uint64_t now = bnn_clock();
             nanoseconds[step] += now - before;
             before = now;
         }
@@ -81,12 +73,17 @@ bnn_status bnn_program_run(bnn_program *program, uint64_t *nanoseconds)
         memset(nanoseconds, 0, program->step_count * sizeof *nanoseconds);
     run self = {program, nanoseconds};
     const bool brief = atomic_load_explicit(&program->brief, memory_order_relaxed);
-    const uint64_t before = brief ? 0 : clock_now();
+    const uint64_t before = brief ? 0 : bnn_clock();
     const bnn_status status =
         bnn_team_run(program->team, program->members, brief, walk, &self);
-    if (!brief && clock_now() - before < BRIEF)
+    if (!brief && bnn_clock() - before < BRIEF)
         atomic_store_explicit(&program->brief, true, memory_order_relaxed);
     return status;
+}
+
+bnn_status bnn_program_call(void *program)
+{
+    return bnn_program_run(program, NULL);
 }
 
 static bnn_status check_buffer(const void *buffer, const char *which, size_t number, size_t step)
@@ -150,6 +147,8 @@ static void fill(bnn_program *program, const bnn_step *steps)
         for (int phase = 0; phase < step->kernel->phases; phase++, at++) {
             at->kernel = step->kernel;
             at->step = i;
+            at->input_count = step->input_count;
+            at->output_count = step->output_count;
             at->call.inputs = inputs;
             at->call.outputs = outputs;
             at->call.workspace = program->workspace;
@@ -201,6 +200,19 @@ bnn_status bnn_program_create(const bnn_step *steps, size_t count, bnn_team *tea
     fill(program, steps);
     *result = program;
     return BNN_OK;
+}
+
+void **bnn_program_pointer(bnn_program *program, size_t step, size_t index, bool output)
+{
+    for (size_t i = 0; program != NULL && i < program->item_count; i++) {
+        const item *at = &program->items[i];
+        if (at->step != step)
+            continue;
+        if (output)
+            return index < at->output_count ? (void **)&at->call.outputs[index] : NULL;
+        return index < at->input_count ? (void **)&at->call.inputs[index] : NULL;
+    }
+    return NULL;
 }
 
 size_t bnn_program_workspace_bytes(const bnn_program *program)

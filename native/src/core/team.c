@@ -1,12 +1,13 @@
 #define _GNU_SOURCE
 #include "core/team_internal.h"
 
+#include "core/cores.h"
 #include "core/error.h"
+#include "core/fork.h"
 #include "core/memory.h"
 #include "core/wait.h"
 
 #include <pthread.h>
-#include <sched.h>
 
 enum { MOST_THREADS = 1024 };
 
@@ -31,20 +32,6 @@ struct bnn_team {
     cpu_set_t cores;  /* all of them */
     worker *workers;  /* one a core: the caller takes the place of any of them */
 };
-
-/* Threads do not survive fork(); a team is only good in the process that made it. */
-static _Atomic uint32_t forks;
-static pthread_once_t watch_once = PTHREAD_ONCE_INIT;
-
-static void count_fork(void)
-{
-    atomic_fetch_add(&forks, 1);
-}
-
-static void watch_forks(void)
-{
-    pthread_atfork(NULL, NULL, count_fork);
-}
 
 static void *work(void *argument)
 {
@@ -103,7 +90,7 @@ static int place_of_caller(const bnn_team *team)
 
 bnn_status bnn_team_run(bnn_team *team, int members, bool brief, bnn_job job, void *context)
 {
-    if (team->forks != atomic_load(&forks))
+    if (team->forks != bnn_forks())
         return bnn_fail(BNN_UNSUPPORTED,
                         "a thread team made before fork() cannot run in the child process");
     pthread_mutex_lock(&team->busy);
@@ -126,24 +113,15 @@ bnn_status bnn_team_run(bnn_team *team, int members, bool brief, bnn_job job, vo
 
 static bnn_status read_cores(bnn_team *team, const int *cores)
 {
-    cpu_set_t allowed;
     if (cores == NULL)
         return BNN_OK;
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
-        return bnn_fail(BNN_UNSUPPORTED, "the cores that this process may use cannot be read");
     team->pinned = true;
-    CPU_ZERO(&team->cores);
     for (int i = 0; i < team->threads; i++) {
-        if (cores[i] < 0 || cores[i] >= CPU_SETSIZE || !CPU_ISSET(cores[i], &allowed))
-            return bnn_fail(BNN_BAD_ARGUMENT, "core %d is none that this process may use",
-                            cores[i]);
-        if (CPU_ISSET(cores[i], &team->cores))
-            return bnn_fail(BNN_BAD_ARGUMENT, "core %d stands twice in a team", cores[i]);
-        CPU_SET(cores[i], &team->cores);
         CPU_ZERO(&team->masks[i]);
-        CPU_SET(cores[i], &team->masks[i]);
+        if (cores[i] >= 0 && cores[i] < CPU_SETSIZE)
+            CPU_SET(cores[i], &team->masks[i]);
     }
-    return BNN_OK;
+    return bnn_read_cores(cores, (size_t)team->threads, "team", &team->cores);
 }
 
 static bnn_status start_worker(bnn_team *team, int index)
@@ -167,7 +145,7 @@ static void dismiss(bnn_team *team)
 {
     team->job = NULL;
     /* The threads of a team made before fork() are not in this process. */
-    if (team->forks == atomic_load(&forks))
+    if (team->forks == bnn_forks())
         for (int i = 0; i < team->started; i++) {
             bnn_signal_raise(&team->workers[i].call);
             pthread_join(team->workers[i].thread, NULL);
@@ -183,13 +161,12 @@ bnn_status bnn_team_create(const int *cores, int threads, bnn_team **result)
     if (result == NULL || threads < 1 || threads > MOST_THREADS)
         return bnn_fail(BNN_BAD_ARGUMENT, "a team has 1 to %d threads, not %d", MOST_THREADS,
                         threads);
-    pthread_once(&watch_once, watch_forks);
     bnn_team *team = bnn_allocate(sizeof *team);
     if (team == NULL)
         return bnn_fail(BNN_NO_MEMORY, "no memory for a team of threads");
     pthread_mutex_init(&team->busy, NULL);
     team->threads = threads;
-    team->forks = atomic_load(&forks);
+    team->forks = bnn_forks();
     team->masks = bnn_allocate((size_t)threads * sizeof *team->masks);
     team->workers = bnn_allocate((size_t)threads * sizeof *team->workers);
     bnn_status status = BNN_OK;

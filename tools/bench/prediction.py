@@ -1,0 +1,175 @@
+"""How far predicted times are from measured ones: of layers by family, and of whole networks.
+
+The board is characterized first, then predicted: layers with products above 20 µs by fits to the
+other nine tenths of all layers, networks by the whole model, which has seen none of them. Ours is
+the mean error of a family, or the predicted time of a network, whose peer is the measured one.
+Measured are lower quartiles of runs in calm moments, as they are fitted to.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from bench import Result, arguments, report, spread
+
+from bnnplan.backends.interface import Configuration, Program
+from bnnplan.models.graph import Network
+from bnnplan.models.load import open_network
+from bnnplan.models.lowering import lower
+from bnnplan.models.zoo import ZOO
+from bnnplan.planner.board import Board, detect_board
+from bnnplan.planner.board_model import BoardModel
+from bnnplan.planner.characterizing.chains import MEASURED, Material, chain_of
+from bnnplan.planner.characterizing.measuring import CALM, PROBE, QUIET, Measurements
+from bnnplan.planner.characterizing.session import (
+    Options,
+    by_family,
+    fitted_families,
+    launches_of,
+    measure_board,
+)
+from bnnplan.planner.descriptors import descriptors
+from bnnplan.planner.descriptors.families import COMPUTE
+from bnnplan.planner.execution.workbench import Workbench
+from bnnplan.planner.fitting import error_of, fit_terms
+from bnnplan.planner.predicting import predict_profile
+from bnnplan.planner.profile import Origin, Profile
+from bnnplan.planner.profiling.programs import Programs
+
+DATA = Path(os.environ.get("BNNPLAN_DATA", Path(__file__).parents[3] / "shared" / "data"))
+QUICK_NETWORKS = ("fashion", "hep-cifar", "btc-resnet14-cifar")
+LONG = 20_000
+"""Nanoseconds: shorter layers are not judged."""
+FEWEST, MOST, SECONDS = 15, 2000, 4.0
+"""Calm runs of a network, runs in all, and how long to go on at most."""
+
+
+def main() -> None:
+    options = arguments(__doc__)
+    board = detect_board().board.only(["cpu0"])
+    found = Measurements()
+    budget = 15.0 if options.quick else 180.0
+    measure_board(board, Options(budget=budget), found, lambda share, text: None)
+    report(results(board, found, quick=options.quick), options.json)
+
+
+def results(board: Board, found: Measurements, *, quick: bool) -> Iterator[list[Result]]:
+    """Families, then networks, then what is typical of them."""
+    samples = found.calm()
+    yield list(family_errors(board, samples))
+    families = fitted_families(board, samples)
+    model = BoardModel(board, Origin.PREDICTED, families, (), launches_of(found))
+    errors: dict[int, list[float]] = {}
+    files = () if quick else sorted((DATA / "models").glob("*/*.onnx*"))
+    for name in QUICK_NETWORKS if quick else (*ZOO, *map(str, files)):
+        network = lower(open_network(name))
+        title = name if name in ZOO else "/".join(Path(name).parts[-2:])
+        for threads in sorted({launch.threads for launch in model.launches}):
+            row = network_error(title, network, model, threads)
+            errors.setdefault(threads, []).append(abs(row.ratio - 1))
+            yield [row]
+    for threads, mine in errors.items():
+        for what, of in (("median", statistics.median), ("largest", max)):
+            value = 100 * of(mine)
+            yield [Result(f"error of networks, {what}", threads, value, "%", runs=len(mine))]
+
+
+def family_errors(board: Board, samples: list) -> Iterator[Result]:
+    """Of every family with products: the mean error on layers that were left out of the fit."""
+    for (device, family, variant), mine in by_family(samples).items():
+        if family not in COMPUTE:
+            continue
+        where = board.device(device)
+        terms = [descriptors(s.bound, where, s.configuration) for s in mine]
+        ratios = fit_terms(terms, [s.ns for s in mine]).ratios
+        for threads in sorted({s.configuration.threads for s in mine}):
+            chosen = [s.ns >= LONG and s.configuration.threads == threads for s in mine]
+            error = error_of(ratios[np.array(chosen)])
+            if error.samples:
+                name = f"{family} {variant}: mean error"
+                yield Result(name, threads, 100 * error.mean, "%", runs=error.samples)
+
+
+def network_error(name: str, network: Network, model: BoardModel, threads: int) -> Result:
+    """A network as it is predicted to be fastest with so many threads, predicted and measured."""
+    (device,) = model.board.devices
+    profile = predict_profile(network, model)
+    chosen = {node.name: fastest(profile, node.name, threads) for node in network.nodes}
+    predicted = sum(ns for _, ns in chosen.values()) + profile.launch(device.name, threads)
+    bench = Workbench(network, model.board)
+    programs = Programs(Material(bench, 0))
+    layers = [
+        (node, bench.kernel(node, device.name, chosen[node.name][0])) for node in network.nodes
+    ]
+    times = calm_times(programs.link(device.name, layers), probe_of(bench, device.name, threads))
+    measured = float(np.quantile(times, QUIET))
+    return Result(
+        name,
+        threads,
+        predicted / 1e3,
+        "µs",
+        "measured",
+        measured / 1e3,
+        predicted / measured,
+        spread(times),
+        len(times),
+    )
+
+
+def fastest(profile: Profile, node: str, threads: int) -> tuple[Configuration, int]:
+    """The configuration of up to so many threads that is predicted to be the fastest."""
+    costs = [
+        (cost.time.median, cost.configuration)
+        for cost in profile.layers[node].placements
+        if cost.configuration.threads <= threads
+    ]
+    ns, configuration = min(costs, key=lambda cost: cost[0])
+    return configuration, ns
+
+
+def probe_of(bench: Workbench, device: str, threads: int) -> Program:
+    """The probe on the threads of another program."""
+    own = Workbench(chain_of([PROBE]), bench.board)
+    own.backends = bench.backends
+    node = next(node for node in own.network.nodes if node.name.startswith(MEASURED))
+    offered = own.backends[device].configurations(own.network.bind(node), bench.device(device))
+    configuration = next(c for c in offered if c.threads == threads)
+    programs = Programs(Material(own, 0))
+    return programs.link(device, [(node, own.kernel(node, device, configuration))])
+
+
+def calm_times(program: Program, probe: Program) -> list[int]:
+    """What a program takes in moments in which the probe before and after it was at its best."""
+    runs: list[tuple[int, int]] = []
+    measure = partial(timed, program), partial(timed, probe)
+    for one in measure:
+        one()
+    end = time.monotonic() + SECONDS
+    before = timed(probe)
+    while time.monotonic() < end and len(runs) < MOST:
+        taken, after = timed(program), timed(probe)
+        runs.append((max(before, after), taken))
+        before = after
+        if sum(slow <= CALM * min(runs)[0] for slow, _ in runs) >= FEWEST and len(runs) % 8 == 0:
+            break
+    best = min(runs)[0]
+    calm = [taken for slow, taken in runs if slow <= CALM * best]
+    # So few are calm only where all of the machine is busy.
+    return calm if len(calm) >= 5 else [taken for _, taken in sorted(runs)[:5]]
+
+
+def timed(program: Program) -> int:
+    """Nanoseconds of one run."""
+    start = time.perf_counter_ns()
+    program.run()
+    return time.perf_counter_ns() - start
+
+
+if __name__ == "__main__":
+    main()
