@@ -1,0 +1,147 @@
+"""What a simulation says, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bnnplan.planner.report.tables import Rows
+from bnnplan.planner.report.units import duration, per_second, percent, share, size, times
+from bnnplan.planner.simulation.simulated import Simulated, SimulatedUse
+
+BUSY = 0.97
+"""Share of the time from which something is as busy as it can be."""
+NO_NEWS = 0.001
+
+
+def simulation_text(found: Simulated, *, verbose: bool = False) -> Iterator[str | Rows]:
+    """Give the lines and tables of a simulation, the most important first.
+
+    Parameters
+    ----------
+    found : Simulated
+    verbose : bool
+        Whether to list cores, queues and links too.
+    """
+    images = "1 image" if found.batch == 1 else f"{found.batch} images"
+    yield (
+        f"simulated {found.network} on {found.board}: {found.batches:,} batches of {images}, "
+        + (
+            f"{found.streams} {'stream' if found.streams == 1 else 'streams'}, at most "
+            f"{found.window} batches at once"
+            if found.pipelined
+            else "one after the other"
+        )
+    )
+    yield f"durations: {found.costs}; jitter: {found.jitter}"
+    speed = per_second(found.images_per_second, " images")
+    yield (
+        f"a batch every {duration(found.period_ns)} ({speed})"
+        + (_against(found.period_ns, found.predicted_period_ns) if found.rate is None else "")
+    )
+    if found.interval is not None:
+        yield (
+            f"  {found.interval.uncertain} costs are not measured: between "
+            f"{duration(found.interval.low)} and {duration(found.interval.high)} with 95 of 100 "
+            "draws of them, without jitter"
+        )
+    taken = found.latency
+    since = "from its begin" if found.rate is None else "from when its last image arrives"
+    yield (
+        f"latency of a batch {since}: p50 {duration(taken.p50_ns)}, p90 {duration(taken.p90_ns)}, "
+        f"p99 {duration(taken.p99_ns)}, most {duration(taken.most_ns)}"
+        + (_against(taken.p50_ns, found.predicted_latency_ns) if found.rate is None else "")
+    )
+    if found.rate is not None:
+        yield _arriving(found)
+    yield _limit(found)
+    yield _stages(found)
+    if len(found.devices) > 1 or verbose:
+        yield _uses("device", found.devices)
+    if verbose:
+        yield _uses("core, queue or link", found.resources)
+    if found.rings:
+        yield _rings(found)
+
+
+def _against(value: float, predicted: int | None) -> str:
+    """What the plan predicts, and how far that is off."""
+    if not predicted:
+        return ""
+    off = value / predicted - 1
+    if abs(off) < NO_NEWS:
+        return ", as the plan predicts"
+    shown = times(1 + off) if off >= 1 else f"{'+' if off > 0 else '−'}{percent(abs(off))}"
+    return f"; the plan predicts {duration(predicted)} ({shown})"
+
+
+def _arriving(found: Simulated) -> str:
+    assert found.rate is not None
+    if found.images_per_second < 0.98 * found.rate:
+        return (
+            f"arriving: {per_second(found.rate, ' images')}, more than are computed: batches wait "
+            f"ever longer, at the end {found.waiting:,} of them"
+        )
+    count = "1 batch" if found.waiting == 1 else f"{found.waiting:,} batches"
+    return f"arriving: {per_second(found.rate, ' images')}; {count} waiting at the most"
+
+
+def _limit(found: Simulated) -> str:
+    busiest = f"{found.bottleneck}, busy {share(found.bottleneck_busy)} of the time"
+    if found.bottleneck_busy >= BUSY or not found.pipelined:
+        return f"bottleneck: {busiest}"
+    if found.rate is not None:
+        return f"no bottleneck: images arrive more slowly; busiest is {busiest}"
+    return (
+        f"no bottleneck: stages wait for each other, since durations scatter; busiest is {busiest}"
+    )
+
+
+def _stages(found: Simulated) -> Rows:
+    rows = Rows(
+        "stage",
+        "devices",
+        "layers",
+        "a batch",
+        "busy",
+        "starved",
+        "blocked",
+        "contending",
+        left=3,
+        optional=("contending",),
+        wrapped="layers",
+    )
+    for stage in found.stages:
+        number = f"{stage.stage}" if found.streams == 1 else f"{stage.stream}.{stage.stage}"
+        names = stage.layers
+        if len(names) > 2:
+            names = (f"{names[0]} … {names[-1]} ({len(names)})",)
+        rows.add_row(
+            number,
+            ", ".join(stage.devices),
+            ", ".join(names),
+            duration(stage.busy_ns),
+            share(stage.busy),
+            share(stage.starved),
+            share(stage.blocked),
+            share(stage.contending),
+        )
+    return rows
+
+
+def _uses(title: str, uses: tuple[SimulatedUse, ...]) -> Rows:
+    rows = Rows(title, "a batch", "busy")
+    for use in uses:
+        rows.add_row(use.name, duration(use.busy_ns), share(use.busy))
+    return rows
+
+
+def _rings(found: Simulated) -> Rows:
+    rows = Rows(
+        "tensor between stages", "memory", "of each", "copies", "used", "on average", left=2
+    )
+    for ring in found.rings:
+        name = ring.tensor if found.streams == 1 else f"{ring.tensor} (stream {ring.stream})"
+        rows.add_row(
+            name, ring.space, size(ring.nbytes), f"{ring.count}", f"{ring.most}", f"{ring.mean:.1f}"
+        )
+    return rows

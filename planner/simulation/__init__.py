@@ -1,0 +1,1 @@
+"""Simulates plans: every batch, stage, link and queue as events, without any device."""

@@ -1,0 +1,121 @@
+"""``bnnplan simulate``: what it prints, writes and refuses."""
+
+import json
+
+import attrs
+import pytest
+from made_up import made_up_profile
+from networks import chain
+
+from bnnplan.models.load import open_network
+from bnnplan.models.lowering import lower
+from bnnplan.models.network_file import save_network
+from bnnplan.planner.plan_file import save_plan
+from bnnplan.planner.planning import find_plan
+from bnnplan.planner.problem import Measure
+from bnnplan.planner.profile import Origin, Time, save_profile
+from bnnplan.planner.request import Request
+
+
+@pytest.fixture(scope="module")
+def folder(two_references, tmp_path_factory):
+    """A network, its profile with spread, and a plan of it as a pipeline of both devices."""
+    path = tmp_path_factory.mktemp("simulated")
+    save_network(chain(), path / "chain.bnn")
+    network = lower(open_network(str(path / "chain.bnn")))
+    time = Time(100_000, 98_000, 103_000, 120_000, 100)
+    profile = made_up_profile(two_references, network)
+    profile = with_costs(profile, time, Origin.MEASURED)
+    first, *_, last = (node.name for node in network.nodes)
+    request = Request(objectives=[Measure.PERIOD], pins={first: "b", last: "a"})
+    plan = find_plan(network, profile, request=request, source=str(path / "chain.bnn"))
+    save_plan(plan, path / "plan.json")
+    save_profile(profile, path / "profile.json")
+    guessed = with_costs(profile, attrs.evolve(time, runs=0), Origin.MODELLED)
+    save_profile(guessed, path / "modelled.json")
+    return path
+
+
+def with_costs(profile, time, origin):
+    layers = {
+        name: attrs.evolve(
+            costs,
+            placements=[attrs.evolve(c, time=time, origin=origin) for c in costs.placements],
+        )
+        for name, costs in profile.layers.items()
+    }
+    return attrs.evolve(profile, layers=layers)
+
+
+def test_it_tells_rate_latency_and_what_limits_them(bnnplan, folder):
+    code, out, err = bnnplan("simulate", folder / "plan.json", "--jitter", "none")
+    assert code == 0, err
+    assert "10,000 batches of 1 image" in out
+    assert "as the plan predicts" in out
+    assert "latency of a batch from its begin: p50" in out
+    assert ", busy 100 % of the time" in out
+    assert "tensor between stages" in out
+    again = bnnplan("simulate", folder / "plan.json", "--jitter", "none")
+    assert again[1] == out
+
+
+def test_what_is_not_known_is_told(bnnplan, folder):
+    _, out, _ = bnnplan("simulate", folder / "plan.json", "--frames", "500")
+    assert "durations: as the plan states them; jitter: none: no spread was measured" in out
+    profile = ("--profile", folder / "profile.json")
+    _, out, _ = bnnplan("simulate", folder / "plan.json", "--frames", "500", *profile)
+    assert "durations: of the profile; jitter: of each layer" in out
+    profile = ("--profile", folder / "modelled.json")
+    _, out, _ = bnnplan("simulate", folder / "plan.json", "--frames", "500", *profile)
+    assert "costs are not measured: between" in out
+    assert "durations: of the profile, modelled for " in out
+
+
+def test_arrivals_are_waited_for(bnnplan, folder):
+    plan = folder / "plan.json"
+    _, out, _ = bnnplan("simulate", plan, "--frames", "500", "--rate", "100")
+    assert "from when its last image arrives" in out
+    assert "no bottleneck: images arrive more slowly" in out
+    _, out, _ = bnnplan("simulate", plan, "--frames", "500", "--rate", "1e6", "--verbose")
+    assert "more than are computed" in out
+    assert "core, queue or link" in out
+
+
+def test_json_has_every_figure(bnnplan, folder):
+    code, out, err = bnnplan(
+        "simulate", folder / "plan.json", "--frames", 400, "--jitter", "10%", "--json"
+    )
+    assert code == 0, err
+    document = json.loads(out)
+    assert (document["schema"], document["version"]) == ("bnnplan.simulation", 1)
+    assert document["batches"] == 400
+    assert document["latency"]["p50_ns"] <= document["latency"]["p99_ns"]
+    assert {stage["devices"][0] for stage in document["stages"]} == {"a", "b"}
+    assert document["interval"] is None
+    assert "1.1 × the median" in document["jitter"]
+
+
+def test_a_trace_is_written(bnnplan, folder, tmp_path):
+    trace = tmp_path / "trace.json"
+    code, out, err = bnnplan("simulate", folder / "plan.json", "--frames", 50, "--trace", trace)
+    assert code == 0, err
+    assert "ui.perfetto.dev" in out
+    assert len(json.loads(trace.read_text())["traceEvents"]) > 50 * len(chain().nodes)
+
+
+def test_misuse_is_told_in_one_line(bnnplan, folder):
+    plan = folder / "plan.json"
+    for arguments, code, text in (
+        (("fashion",), 2, "fashion: is no plan file (.json)"),
+        ((plan, "--jitter", "much"), 2, "--jitter much: must be measured, none, or a share"),
+        ((plan, "--jitter", "-1"), 1, "a share of jitter must be from 0 to 10"),
+        ((plan, "--jitter", "nan"), 1, "a share of jitter must be from 0 to 10"),
+        ((plan, "--rate", "0"), 2, "--rate 0: must be at least 0.001"),
+        ((plan, "--frames", "0"), 2, "--frames 0: must be at least 1"),
+        ((plan, "--measured"), 1, "the plan does not state what its stages took"),
+        ((plan, "--trace", plan), 2, "is read by this command, and would be overwritten"),
+        ((folder / "gone.json",), 1, "gone.json"),
+    ):
+        found, _, err = bnnplan("simulate", *arguments)
+        assert (found, err.count("\n")) == (code, 1), err
+        assert text in err
