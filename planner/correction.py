@@ -11,10 +11,10 @@ from attrs import frozen
 from bnnplan.backends.interface import Configuration
 from bnnplan.planner.encoding import widest_teams
 from bnnplan.planner.execution.measure import Measurement
-from bnnplan.planner.execution.runner import transfer_label
+from bnnplan.planner.execution.ready import transfer_label
 from bnnplan.planner.execution.trace import EventKind
 from bnnplan.planner.plan import Plan, PlannedTransfer
-from bnnplan.planner.profile import LaunchCost, PlacementCost, Profile, Time, TransferCost
+from bnnplan.planner.profile import LaunchCost, Origin, PlacementCost, Profile, Time, TransferCost
 
 Placement = tuple[str, str, Configuration]
 
@@ -116,6 +116,7 @@ class _Layers:
             # What was predicted to take no time at all cannot be scaled.
             time = scaled(cost.time, taken / max(cost.time.median, 1))
             time = attrs.evolve(time, median=taken)
+            cost = attrs.evolve(cost, origin=Origin.MEASURED)
         if cost.loaded is None:
             return attrs.evolve(cost, time=time)
         loaded = scaled(cost.loaded, time.median / max(cost.time.median, 1))

@@ -12,7 +12,7 @@ from bnnplan.models.graph import Network
 from bnnplan.planner.baselines import SINGLE_DEVICE
 from bnnplan.planner.encoding import encode_problem, widest_teams
 from bnnplan.planner.execution.measure import Measurement, ratio_interval
-from bnnplan.planner.execution.runner import transfer_label
+from bnnplan.planner.execution.ready import transfer_label
 from bnnplan.planner.execution.trace import EventKind
 from bnnplan.planner.plan import Baseline, Plan, Proof
 from bnnplan.planner.plan_building import build_plan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 from attrs import frozen
@@ -39,7 +39,7 @@ def corrected_by_stages(profile: Profile, ran: Sequence[RanPipeline]) -> Profile
     own: dict[Placement, float] = {}
     sums: dict[str, list[float]] = defaultdict(list)
     for one in ran:
-        for stage, taken in _effective(one.measured.stages):
+        for stage, taken in _effective(one.measured):
             costs = _costs(profile, one.plan, stage)
             before = sum(_loaded(cost) for cost in costs.values()) + _launches(profile, costs)
             factor = taken / max(before, 1)
@@ -68,13 +68,20 @@ def corrected_by_stages(profile: Profile, ran: Sequence[RanPipeline]) -> Profile
     )
 
 
-def _effective(stages: Iterable[MeasuredStage]) -> list[tuple[MeasuredStage, float]]:
-    """Nanoseconds that each stage took, if the busiest of its stream is never idle."""
-    rows = list(stages)
-    most: dict[int, float] = {}
-    for row in rows:
-        most[row.stream] = max(row.busy, most.get(row.stream, 0.0))
-    return [(row, row.busy_ns / (most[row.stream] or 1.0)) for row in rows]
+def _effective(measured: MeasuredPipeline) -> list[tuple[MeasuredStage, float]]:
+    """Nanoseconds that each stage took, if the busiest of its stream is never idle.
+
+    Stages state means, in which every interruption of the machine counts. They are scaled to the
+    median period of the whole.
+    """
+    busiest: dict[int, MeasuredStage] = {}
+    for row in measured.stages:
+        if row.stream not in busiest or row.busy > busiest[row.stream].busy:
+            busiest[row.stream] = row
+    most = {stream: row.busy or 1.0 for stream, row in busiest.items()}
+    rate = sum(most[stream] / max(row.busy_ns, 1) for stream, row in busiest.items())
+    scale = measured.period.median * rate
+    return [(row, scale * row.busy_ns / most[row.stream]) for row in measured.stages]
 
 
 def _costs(

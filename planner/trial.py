@@ -38,18 +38,15 @@ class TrialOptions:
 
 
 class Trial(Protocol):
-    """A plan, run on the board beside the best single device.
+    """A plan, run on the board beside the best single device."""
 
-    Attributes
-    ----------
-    error : float
-        By what share predicted and measured figures differ at most.
-    must_change : bool
-        Whether the plan is worse than the best single device, so that other costs are needed.
-    """
+    @property
+    def error(self) -> float:
+        """By what share predicted and measured figures differ at most."""
 
-    error: float
-    must_change: bool
+    @property
+    def must_change(self) -> bool:
+        """Whether the plan is worse than the best single device, so that other costs are needed."""
 
     def corrected(self) -> Profile:
         """The profile, with the costs that running has shown."""

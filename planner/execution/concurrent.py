@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bnnplan.planner.execution.runner import Stage
+    from bnnplan.planner.execution.ready import Stage
 
 
 @cache

@@ -6,10 +6,8 @@ import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from attrs import field, frozen
 
-from bnnplan.backends.host import HostBuffer
-from bnnplan.backends.interface import Backend, Buffer, Kernel, Program, Step
+from bnnplan.backends.interface import Kernel
 from bnnplan.models import feeds as feeding
 from bnnplan.models.graph import Network, Node
 from bnnplan.models.tensors import decode, encode
@@ -17,81 +15,10 @@ from bnnplan.planner.board import USER
 from bnnplan.planner.execution.arenas import room_for_tensors
 from bnnplan.planner.execution.buffers import allocate
 from bnnplan.planner.execution.lifetimes import Lifetimes
-from bnnplan.planner.execution.segments import Segment
-from bnnplan.planner.execution.staging import Place, StagedSegment, Staging
+from bnnplan.planner.execution.ready import End, Stage, make_end, make_ready, transfer_label
+from bnnplan.planner.execution.staging import Place, Staging
 from bnnplan.planner.execution.trace import Event, EventKind, Trace
 from bnnplan.planner.execution.workbench import Assignment, Workbench
-
-
-@frozen(eq=False)
-class Copy:
-    """One tensor moved between two buffers."""
-
-    tensor: str
-    source: Buffer
-    target: Buffer
-    source_backend: Backend
-    target_backend: Backend
-
-    @property
-    def label(self) -> str:
-        """What traces call it."""
-        return transfer_label(self.tensor, self.source.space.name, self.target.space.name)
-
-    def run(self) -> None:
-        """Copy, by way of the shared format if the formats differ."""
-        source, target = self.source, self.target
-        # A host buffer is read in place: its backend would only make a copy to copy from.
-        direct = isinstance(source, HostBuffer)
-        array = source.array if direct else self.source_backend.download(source)  # type: ignore[attr-defined]
-        kind = source.type
-        shared = self.source_backend.convert(array, kind, source.format, kind.format)
-        self.target_backend.upload(
-            self.target_backend.convert(shared, kind, kind.format, target.format), target
-        )
-
-
-def transfer_label(tensor: str, source: str, target: str) -> str:
-    """Name of a transfer in traces and plans."""
-    return f"{tensor}: {source} → {target}"
-
-
-@frozen(eq=False)
-class End:
-    """Where arrays of the caller enter or leave: what small networks need, looked up once."""
-
-    tensor: str
-    space: str
-    owner: Backend
-    buffer: Buffer
-    shared: bool
-    """Whether the buffer has the shared format, which callers' arrays have."""
-
-    def put(self, array: np.ndarray) -> None:
-        """Upload an array in the shared format."""
-        if not self.shared:
-            kind = self.buffer.type
-            array = self.owner.convert(array, kind, kind.format, self.buffer.format)
-        self.owner.upload(array, self.buffer)
-
-    def take(self) -> np.ndarray:
-        """Download an array in the shared format."""
-        array = self.owner.download(self.buffer)
-        if self.shared:
-            return array
-        kind = self.buffer.type
-        return self.owner.convert(array, kind, self.buffer.format, kind.format)
-
-
-@frozen(eq=False)
-class Stage:
-    """A segment made ready: what must be copied first, and the program that runs it."""
-
-    segment: Segment
-    copies: tuple[Copy, ...]
-    program: Program
-    waits: tuple[int, ...] = field(default=())
-    """Indices of the stages that make what this one reads, or that use the same cores."""
 
 
 class Runner:
@@ -139,10 +66,19 @@ class Runner:
         self.buffers = buffers.at
         self.owners = {place: bench.backends[name] for place, name in staging.owners.items()}
         self._outputs = staging.outputs
-        self._entries = [self._end(place) for place in staging.uploads]
-        self._exits = [self._end(place) for _, place in staging.outputs if place]
+        self._entries = [
+            make_end(place, self.buffers[place], self.owners[place]) for place in staging.uploads
+        ]
+        self._exits = [
+            make_end(place, self.buffers[place], self.owners[place])
+            for _, place in staging.outputs
+            if place
+        ]
         self.held = buffers.held
-        self.stages = [self._prepare(stage) for stage in staging.stages]
+        self.stages = [
+            make_ready(stage, bench, self._kernel, self.buffers, self.owners)
+            for stage in staging.stages
+        ]
 
     @property
     def network(self) -> Network:
@@ -153,31 +89,11 @@ class Runner:
         return self.bench.kernel(node, *self.assignment[node.name])
 
     def _end(self, place: Place) -> End:
-        buffer = self.buffers[place]
-        shared = buffer.format == buffer.type.format
-        return End(place[0], place[1], self.owners[place], buffer, shared)
+        return make_end(place, self.buffers[place], self.owners[place])
 
     def _formats(self, node: Node) -> tuple[tuple[str, ...], tuple[str, ...]]:
         kernel = self._kernel(node)
         return kernel.input_formats, kernel.output_formats
-
-    def _prepare(self, stage: StagedSegment) -> Stage:
-        """Link a stage's program, on the buffers of its places."""
-        at, owners = self.buffers, self.owners
-        copies = [
-            Copy(source[0], at[source], at[target], owners[source], owners[target])
-            for source, target in stage.copies
-        ]
-        steps = [
-            Step(
-                self._kernel(layer.node),
-                [at[place] for place in layer.inputs],
-                [at[place] for place in layer.outputs],
-            )
-            for layer in stage.layers
-        ]
-        program = self.bench.backends[stage.segment.device].link(steps)
-        return Stage(stage.segment, tuple(copies), program, stage.waits)
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Compute the network's outputs.

@@ -65,6 +65,8 @@ class Staging:
         Names of nodes in the order of the plan's schedule.
     concurrent : bool
         Whether the plan runs devices at the same time.
+    segments : sequence of Segment, optional
+        In an order in which they can run; by default the maximal ones.
 
     Attributes
     ----------
@@ -87,6 +89,7 @@ class Staging:
         order: Sequence[str] | None = None,
         *,
         concurrent: bool = False,
+        segments: Sequence[Segment] | None = None,
     ) -> None:
         self.network = network
         self.board = board
@@ -96,7 +99,7 @@ class Staging:
         self.owners: dict[Place, str] = {}
         self._homes: dict[str, Place] = {}
         self._makers: dict[Place, int] = {}
-        for segment in cut(network, assignment, order, concurrent=concurrent):
+        for segment in segments or cut(network, assignment, order, concurrent=concurrent):
             self.stages.append(self._stage(segment, formats))
         self.outputs = [(name, self._homes.get(name)) for name in network.outputs]
 

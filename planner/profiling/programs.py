@@ -3,35 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from bnnplan.backends.interface import Buffer, Kernel, Program, Step
 from bnnplan.models.graph import Node
 from bnnplan.planner.arena import Blocks, Life, blocks_of
 from bnnplan.planner.execution.buffers import allocate
 from bnnplan.planner.execution.staging import Place
-from bnnplan.planner.profiling.oracle import Oracle
+from bnnplan.planner.execution.workbench import Workbench
 
 Layers = Sequence[tuple[Node, Kernel]]
 """In a topological order."""
 
 
+class Contents(Protocol):
+    """What tensors hold: the right values, or whatever will do."""
+
+    bench: Workbench
+
+    def restore(self, tensor: str, device: str, buffer: Buffer) -> None:
+        """Upload what a tensor holds."""
+
+
 class Programs:
     """Links programs of layers of one network, and keeps their buffers.
 
-    What no layer of a program makes holds the right values, and keeps them.
+    What no layer of a program makes holds what it is given, and keeps it.
 
     Parameters
     ----------
-    oracle : Oracle
+    contents : Contents
+        Such as an oracle.
     """
 
-    def __init__(self, oracle: Oracle) -> None:
-        self.oracle = oracle
+    def __init__(self, contents: Contents) -> None:
+        self.contents = contents
         self._buffers: dict[tuple[str, tuple[Place, ...]], dict[Place, Buffer]] = {}
 
     def link(self, device: str, layers: Layers) -> Program:
         """A program of layers on a device."""
-        bench = self.oracle.bench
+        bench = self.contents.bench
         space = bench.device(device).space.name
         wires = []
         for node, kernel in layers:
@@ -63,9 +74,9 @@ class Programs:
             def lives(sizes: Mapping[Place, int]) -> Blocks:
                 return blocks_of([Life(sizes[p], first.get(p, 0), last[p]) for p in sizes])
 
-            buffers = allocate(self.oracle.bench, dict.fromkeys(everywhere, device), lives).at
+            buffers = allocate(self.contents.bench, dict.fromkeys(everywhere, device), lives).at
             for place, buffer in buffers.items():
                 if place not in first:
-                    self.oracle.restore(place[0], device, buffer)
+                    self.contents.restore(place[0], device, buffer)
             self._buffers[key] = buffers
         return self._buffers[key]

@@ -11,7 +11,7 @@ import numpy as np
 from bnnplan.backends.interface import Buffer
 from bnnplan.models.tensors import ElementType, TensorType
 from bnnplan.planner.board import USER
-from bnnplan.planner.execution.runner import Copy
+from bnnplan.planner.execution.ready import Copy
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.profile import TransferCost
 
@@ -22,12 +22,18 @@ SECOND = 1e9
 """In nanoseconds."""
 
 
-def measure_transfers(bench: Workbench) -> tuple[TransferCost, ...]:
+def measure_transfers(bench: Workbench, largest: int = 0) -> tuple[TransferCost, ...]:
     """Measure every pair of places over sizes up to the largest tensor of the network.
 
     Pairs whose figures the board declares are not measured.
+
+    Parameters
+    ----------
+    bench : Workbench
+    largest : int
+        Bytes up to which sizes go at least.
     """
-    largest = max(kind.nbytes(bench.batch) for kind in bench.network.types.values())
+    largest = max(largest, *(kind.nbytes(bench.batch) for kind in bench.network.types.values()))
     sizes = np.geomspace(SMALLEST, max(largest, 2 * SMALLEST), SIZES).astype(int).tolist()
     owners = {device.space.name: device.name for device in reversed(bench.board.devices)}
     declared = {(link.source, link.target): link for link in bench.board.links}

@@ -97,6 +97,13 @@ def branches(seed=0, channels=16):
     )
 
 
+def skips(channels=16):
+    """The branches, and what the first layer makes read once more at the end."""
+    network = branches(channels=channels)
+    again = attrs.evolve(network.nodes[2], name="again", outputs=["more"])
+    return network.replace([*network.nodes, again], name="skips", outputs=("total", "more"))
+
+
 def everywhere(network, device):
     return {node.name: (device, Configuration()) for node in network.nodes}
 
