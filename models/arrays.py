@@ -14,8 +14,8 @@ _BROKEN = (OSError, ValueError, EOFError, MemoryError, NotImplementedError, zlib
 _NPY, _ZIP = b"\x93NUMPY", b"PK"
 
 
-def read_npy(path: Path) -> np.ndarray:
-    """The array of a .npy file.
+def read_npy(path: Path, *, mapped: bool = False) -> np.ndarray:
+    """The array of a .npy file; if mapped, it stays in the file, and is read where it is used.
 
     Raises
     ------
@@ -28,7 +28,7 @@ def read_npy(path: Path) -> np.ndarray:
     if start != _NPY:
         raise FileError(f"{path}: cannot be read: it is no .npy file, as numpy.save writes")
     try:
-        loaded: np.ndarray = np.load(path, allow_pickle=False)
+        loaded: np.ndarray = np.load(path, allow_pickle=False, mmap_mode="r" if mapped else None)
     except _BROKEN as error:
         raise FileError(f"{path}: cannot be read as a .npy array: {_reason(error)}") from error
     return loaded

@@ -32,6 +32,15 @@ def check_feeds(network: Network, feeds: Mapping[str, np.ndarray], batch: int | 
         If an input is missing, unknown, or of a wrong shape, element type or range, or if inputs
         differ in the number of images.
     """
+    count = check_form(network, feeds, batch)
+    for name, type in network.inputs.items():
+        if type.element is ElementType.BIT and not (np.abs(feeds[name]) == 1).all():
+            raise InputError(f"input {name!r} consists of bits: every element must be +1 or -1")
+    return count
+
+
+def check_form(network: Network, feeds: Mapping[str, np.ndarray], batch: int | None = None) -> int:
+    """:func:`check_feeds` without a look at the values, which may lie in a file."""
     if unknown := [name for name in feeds if name not in network.inputs]:
         known = ", ".join(network.inputs)
         raise InputError(f"network {network.name!r} has no input {unknown[0]!r}; it has {known}")
@@ -48,8 +57,6 @@ def check_feeds(network: Network, feeds: Mapping[str, np.ndarray], batch: int | 
             raise InputError(f"input {name!r} holds no images: its shape is {array.shape}")
         if array.dtype != wanted:
             raise InputError(f"input {name!r} must be of type {wanted}, not {array.dtype}")
-        if type.element is ElementType.BIT and not (np.abs(array) == 1).all():
-            raise InputError(f"input {name!r} consists of bits: every element must be +1 or -1")
         batches.add(len(array))
     if len(batches) > 1:
         raise InputError(f"inputs differ in batch size: {sorted(batches)}")

@@ -11,14 +11,15 @@ import json
 import math
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 from bnnplan.models.errors import FileError
 from bnnplan.models.structuring import converter, structure
 
 __all__ = [
+    "atomically",
     "converter",
     "dump_json",
     "parse_json",
@@ -27,6 +28,7 @@ __all__ = [
     "structure",
     "write_atomically",
     "write_json",
+    "writing",
 ]
 
 Migrations = Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]
@@ -38,31 +40,54 @@ PathLike = str | os.PathLike[str]
 def write_atomically(path: PathLike, data: bytes) -> None:
     """Write a file so that readers see the old contents or all of the new ones.
 
-    The data goes to a temporary file in the same folder, is flushed to the disk, and takes the
-    place of the file by renaming.
+    Raises
+    ------
+    FileError
+        See :func:`atomically`.
+    """
+    with writing(path), atomically(path) as stream:
+        stream.write(data)
+
+
+@contextlib.contextmanager
+def atomically(path: PathLike) -> Iterator[BinaryIO]:
+    """A file to write, which readers see as a whole or not at all.
+
+    What is written goes to a temporary file in the same folder, is flushed to the disk, and takes
+    the place of the file by renaming; an exception leaves things as they were.
 
     Raises
     ------
     FileError
-        If the folder is missing or read-only, the disk is full, or `path` is something else
-        than an ordinary file. Nothing is left behind.
+        If the folder is missing or read-only, or `path` is something else than an ordinary file.
+        Nothing is left behind.
     """
     if os.path.exists(path) and not os.path.isfile(path):
         raise FileError(f"cannot write {path}: it exists and is not an ordinary file")
-    try:
+    with writing(path):
         target = Path(os.path.realpath(path))
         temporary = target.with_name(f".bnnplan-{secrets.token_hex(8)}.tmp")
-        try:
-            with open(temporary, "xb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
+        stream = open(temporary, "xb")  # noqa: SIM115
+    try:
+        yield stream
+        with writing(path):
+            stream.flush()
+            os.fsync(stream.fileno())
+            stream.close()
             if target.exists():
                 os.chmod(temporary, target.stat().st_mode & 0o777)
             os.replace(temporary, target)
-        finally:
+    finally:
+        for clean in (stream.close, temporary.unlink):
             with contextlib.suppress(OSError):
-                temporary.unlink()
+                clean()
+
+
+@contextlib.contextmanager
+def writing(path: PathLike) -> Iterator[None]:
+    """Raise FileError where a file cannot be written, such as on a full disk."""
+    try:
+        yield
     except (OSError, ValueError) as error:
         raise FileError(f"cannot write {path}: {_reason(error)}") from error
 

@@ -8,6 +8,8 @@ import typer
 
 from bnnplan.planner.cli import (
     backends,
+    boards,
+    characterize,
     compare,
     devices,
     diff,
@@ -15,8 +17,10 @@ from bnnplan.planner.cli import (
     explain,
     importing,
     inspect,
+    predict,
     profile,
     run,
+    simulate,
     solve,
 )
 
@@ -50,11 +54,15 @@ def options(
 
 
 app.command("devices")(devices.devices)
+app.command("boards")(boards.boards)
 app.command("import")(importing.import_network)
 app.command("inspect")(inspect.inspect)
 app.command("profile")(profile.profile)
+app.command("characterize")(characterize.characterize)
+app.command("predict")(predict.predict)
 app.command("solve")(solve.solve)
 app.command("run")(run.run)
+app.command("simulate")(simulate.simulate)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("explain")(explain.explain)

@@ -66,6 +66,15 @@ BoardFile = Annotated[
     Path | None,
     typer.Option("--board", metavar="FILE", help="Board file; default: this machine, detected."),
 ]
+BoardModelFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--board-model",
+        metavar="FILE|BOARD",
+        help="What layers cost on a board, by which costs are predicted instead of measured: a "
+        "file, or a name of 'bnnplan boards'.",
+    ),
+]
 DeviceNames = Annotated[
     str | None,
     typer.Option("--devices", metavar="A,B", help="Use only these devices of the board."),

@@ -94,6 +94,8 @@ def explain(
     from bnnplan.planner.explanation.situation import situate
     from bnnplan.planner.report.explanation_text import overview_text, value_text
     from bnnplan.planner.report.layer_text import layer_text
+    from bnnplan.planner.report.origin_text import origin_lines
+    from bnnplan.planner.report.pipeline_text import stream_devices
 
     situation = situate(net, opened, costs)
     with progress_bar(f"explaining {net.name}", enabled=not json) as tell:
@@ -108,13 +110,20 @@ def explain(
             )
             content = converter().unstructure(alternatives)
             parts = layer_text(situation.measure, alternatives, verbose=verbose)
-    value, stated = situation.present.objective, opened.proof.value
+    value, stated = situation.present.objective, situation.stated
     if json:
         print_json("bnnplan.explanation", {**content, "value": value, "stated": stated})
         return
     if layer is not None:
         for line in value_text(situation.measure, value, stated):
             console.print(line)
+    if opened.replicas:
+        console.print(
+            f"{len(opened.streams)} streams; all of this is about the fastest one, on "
+            f"{stream_devices(opened.streams[0])}"
+        )
+    for line in origin_lines(opened):
+        console.print(line)
     for part in parts:
         console.print(part)
 

@@ -85,6 +85,7 @@ def whole_profile(
     options: Options,
     quiet: bool,
     fresh: bool = False,
+    expected: Profile | None = None,
 ) -> tuple[Profile, bool]:
     """The cached profile, measured with a progress bar; ends the command if interrupted.
 
@@ -106,6 +107,7 @@ def whole_profile(
                 progress=progress,
                 fresh=fresh,
                 tell=notes.print,
+                expected=expected,
             )
     except KeyboardInterrupt:
         raise InterruptedByUserError(

@@ -10,12 +10,14 @@ import typer
 from bnnplan.models.files import converter
 from bnnplan.models.graph import Network
 from bnnplan.models.load import DEFAULT
+from bnnplan.planner.boards import open_board_model
 from bnnplan.planner.cache import keep_profile
 from bnnplan.planner.ceilings import profile_ceilings
 from bnnplan.planner.cli.common import (
     BUDGET,
     Batch,
     BoardFile,
+    BoardModelFile,
     Budget,
     DeviceNames,
     Fresh,
@@ -34,11 +36,15 @@ from bnnplan.planner.cli.common import (
     table,
 )
 from bnnplan.planner.cli.planned import loaded_profile, whole_profile
-from bnnplan.planner.profile import SCHEMA, VERSION, Profile, Rejection, save_profile
+from bnnplan.planner.predicting import expected_costs
+from bnnplan.planner.profile import SCHEMA, VERSION, Profile, save_profile
 from bnnplan.planner.profiling import Options
 from bnnplan.planner.report.ceilings import EXPLANATION, share_of_ceiling
+from bnnplan.planner.report.origin_text import cost_text, eliminated_text
+from bnnplan.planner.report.rejections import rejection_lines
 from bnnplan.planner.report.units import duration
 from bnnplan.planner.roofline import least_time
+from bnnplan.planner.uncertainty import origins_text
 
 
 def profile(
@@ -60,6 +66,14 @@ def profile(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the profile to a file.")
     ] = None,
+    eliminate: Annotated[
+        bool,
+        typer.Option(
+            "--eliminate",
+            help="Measure only placements that could still win in a plan of least latency.",
+        ),
+    ] = False,
+    board_model: BoardModelFile = None,
     fresh: Fresh = False,
     seed: Seed = 0,
     verbose: Verbose = False,
@@ -70,14 +84,26 @@ def profile(
     "of ceiling" is the share of a layer's time that its products, or its bytes, would take at the
     most that its device can do, which is measured as well (2 seconds a device) unless the board
     file states it; "set by" says which ceiling that is. 100 % cannot be passed but by noise.
+
+    With --board-model, elimination begins from predicted costs: what they rule out is never run,
+    keeps its predicted cost, and is marked as predicted.
     """
-    refuse_overwriting(output, net, board)
+    if board_model is not None and not eliminate:
+        raise typer.BadParameter("--board-model tells where elimination begins: add --eliminate")
+    model = open_board_model(str(board_model)) if board_model else None
+    refuse_overwriting(output, net, board, board_model)
     require_writable(output)
     network = open_lowered(net)
     detected = board_of(open_board(board, devices), quiet=json)
-    options = Options(tolerance=tolerance, budget=budget, seed=seed)
+    options = Options(tolerance=tolerance, budget=budget, seed=seed, eliminate=eliminate)
+    expected = expected_costs(network, detected, model, batch) if model is not None else None
     profiled, kept = whole_profile(
-        network, detected, batch=batch, options=options, quiet=json, fresh=fresh
+        *(network, detected),
+        batch=batch,
+        options=options,
+        quiet=json,
+        fresh=fresh,
+        expected=expected,
     )
     with progress_bar("measuring ceilings", enabled=not json):
         measured, unknown = profile_ceilings(profiled, detected)
@@ -138,7 +164,7 @@ def print_profile(profile: Profile, network: Network, *, verbose: bool) -> None:
                 "" if shown else node.name,
                 cost.device,
                 cost.configuration.label,
-                duration(cost.time.median) + ("" if cost.time.stable else "*"),
+                cost_text(cost.time.median, cost.origin) + ("" if cost.time.stable else "*"),
                 *(duration(cost.loaded.median if cost.loaded else None) for _ in loaded),
                 duration(cost.time.low),
                 duration(cost.time.high),
@@ -156,7 +182,8 @@ def print_profile(profile: Profile, network: Network, *, verbose: bool) -> None:
             "* not stable: half the 95 % interval is more than "
             f"{profile.conditions.tolerance:.1%} of the median"
         )
-    _print_rejections(profile)
+    for line in rejection_lines(profile):
+        console.print(line)
     for move in profile.transfers:
         speed = f"+ bytes at {1 / move.ns_per_byte:.2f} GB/s" if move.ns_per_byte else "of any size"
         console.print(
@@ -170,19 +197,12 @@ def print_profile(profile: Profile, network: Network, *, verbose: bool) -> None:
             f"{duration(launch.ns)}"
         )
     how = profile.conditions
+    if how.elimination is not None:
+        console.print(eliminated_text(how.elimination, how.seconds))
+    if how.model:
+        origins = origins_text(cost.origin for cost in every)
+        console.print(f"placements: {origins}; by {how.model}")
     console.print(
         f"measured {how.date} in {how.seconds:.1f} s, load {how.load:.2f}, "
         f"governor {how.governor}, bnnplan {how.bnnplan}"
     )
-
-
-def _print_rejections(profile: Profile) -> None:
-    """Print each reason why layers are not offered somewhere once, with the layers' number."""
-    layers: dict[Rejection, list[str]] = {}
-    for name, costs in profile.layers.items():
-        for rejection in costs.rejections:
-            layers.setdefault(rejection, []).append(name)
-    for rejection, names in layers.items():
-        where = f"{rejection.device} {rejection.configuration}".strip()
-        what = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more layers"
-        console.print(f"not offered on {where}: {what}: {rejection.reason}")

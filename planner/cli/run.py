@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 import typer
 
-from bnnplan.models.describe import Answer, answer
+from bnnplan.models.describe import answer
 from bnnplan.models.files import write_atomically
 from bnnplan.models.graph import Network
 from bnnplan.models.load import DEFAULT
@@ -22,22 +22,24 @@ from bnnplan.planner.cli.common import (
     Seed,
     complete_plan,
     console,
+    notes,
     print_json,
     refuse_overwriting,
     require_writable,
 )
-from bnnplan.planner.cli.inputs import RANDOM, read_feeds
 from bnnplan.planner.cli.planned import open_plan, open_runner
+from bnnplan.planner.cli.run_answers import TOP, print_outputs, top_document
+from bnnplan.planner.cli.run_frames import Wanted, check_streamed, is_streamed, run_frames
 from bnnplan.planner.cli.untrained import warn_of_random_weights
 from bnnplan.planner.execution.measure import Measurement, Runnable, measure
 from bnnplan.planner.execution.memory import footprint
 from bnnplan.planner.execution.runner import check_feeds, run_arrays
 from bnnplan.planner.execution.trace import EventKind, Trace, perfetto
+from bnnplan.planner.inputs import RANDOM, read_feeds
 from bnnplan.planner.plan import MemoryUse
 from bnnplan.planner.report.plan_text import memory_line
 from bnnplan.planner.report.units import duration
 
-TOP = 5
 TRACED = 7
 """Runs of which one is traced: the first ones are slower than those that follow."""
 
@@ -57,7 +59,8 @@ def run(
             "--input",
             "-i",
             metavar="FILE",
-            help=".npy (images, height, width, channels), .npz or image file, or 'random'.",
+            help=".npy (images, height, width, channels), .npz or image file, a folder of images, "
+            "'-' (frames from standard input), or 'random'.",
             show_default=RANDOM,
         ),
     ] = None,
@@ -67,6 +70,29 @@ def run(
     board: BoardFile = None,
     devices: DeviceNames = None,
     batch: Batch = 1,
+    frames: Annotated[
+        int | None,
+        typer.Option(min=1, help="Run as a pipeline, over so many images; prints frames/s."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Run as a pipeline; write results to a .npy (.npz) file.",
+        ),
+    ] = None,
+    window: Annotated[
+        int | None,
+        typer.Option(min=1, help="Run as a pipeline that holds so many batches at most."),
+    ] = None,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Classes to print; of a pipeline, of every frame.", show_default=str(TOP)
+        ),
+    ] = None,
     repeat: Annotated[
         int, typer.Option(min=0, help="Run so many times more and print percentiles.")
     ] = 0,
@@ -76,16 +102,27 @@ def run(
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Run a plan; prints the top classes of each image, and latency with --repeat."""
+    """Run a plan; prints the top classes of each image, and latency with --repeat.
+
+    With --frames it runs as a pipeline, and prints its rate, and what every stage does.
+    """
     if input and len(input) > 1:
         raise typer.BadParameter("--input: only one is run; put several images into one .npy file")
+    (source,) = input or [RANDOM]
+    wanted = Wanted(frames, output, top, window, json)
+    streamed = is_streamed(source, wanted)
+    if streamed:
+        check_streamed(source, wanted, repeat=bool(repeat), trace=trace is not None)
     refuse_overwriting(trace, plan, network, board, *(input or ()))
-    require_writable(trace)
+    refuse_overwriting(output, plan, network, board, *(input or ()))
+    require_writable(trace, output)
     opened, net = open_plan(
         plan, network=network, board=board, devices=devices, batch=batch, seed=seed, quiet=json
     )
-    (source,) = input or [RANDOM]
-    feeds = read_feeds(net, source, batch=opened.batch, seed=seed)
+    if streamed:
+        run_frames(opened, net, source, seed, wanted)
+        return
+    feeds = read_feeds(net, source, batch=opened.batch, seed=seed, tell=notes.print)
     warn_of_random_weights(net)
     runner = open_runner(opened, net)
     outputs = run_arrays(runner, feeds)
@@ -98,9 +135,9 @@ def run(
     if trace is not None:
         write_atomically(trace, perfetto([_warm_trace(runner, arrays)]).encode())
     if json:
-        print_json("bnnplan.run", _document(net, outputs, timing, memory))
+        print_json("bnnplan.run", _document(net, outputs, timing, memory, top or TOP))
         return
-    _print_outputs(net, outputs)
+    print_outputs(net, outputs, top or TOP)
     for row in memory:
         console.print(memory_line(row))
     if timing is not None:
@@ -115,35 +152,19 @@ def _warm_trace(runner: Runnable, arrays: dict[str, np.ndarray]) -> Trace:
     return sorted(traces, key=lambda trace: trace.total)[TRACED // 2]
 
 
-def _top(network: Network, scores: np.ndarray) -> list[tuple[str, float]]:
-    """The best classes, by name or number, with their scores; NaN stands last."""
-    best = np.argsort(-scores, kind="stable")[:TOP]
-    names = network.classes
-    return [(names[i] if i < len(names) else str(i), float(scores[i])) for i in best]
-
-
-def _top_documents(network: Network, array: np.ndarray) -> list[list[dict[str, object]]]:
-    return [
-        [
-            {"class": label, "score": score if np.isfinite(score) else None}
-            for label, score in _top(network, scores)
-        ]
-        for scores in array
-    ]
-
-
 def _document(
     network: Network,
     outputs: dict[str, np.ndarray],
     timing: Measurement | None,
     memory: Sequence[MemoryUse],
+    top: int,
 ) -> dict[str, object]:
     document: dict[str, object] = {
         "network": network.name,
         "outputs": {name: _plain(array) for name, array in outputs.items()},
         "scores": {name: answer(network, name).value for name in outputs},
         "top": {
-            name: _top_documents(network, array)
+            name: [top_document(network, scores, top) for scores in array]
             for name, array in outputs.items()
             if array.ndim == 2
         },
@@ -167,24 +188,6 @@ def _plain(array: np.ndarray) -> object:
     plain = array.astype(object)
     plain[~finite] = None
     return plain.tolist()
-
-
-_MEANING = {
-    Answer.PROBABILITIES: "probabilities, from 0 to 1",
-    Answer.LOG_PROBABILITIES: "natural logarithms of probabilities, 0 for a sure class",
-    Answer.LOGITS: "logits (plain scores): the largest wins, no probabilities",
-}
-
-
-def _print_outputs(network: Network, outputs: dict[str, np.ndarray]) -> None:
-    for name, array in outputs.items():
-        if array.ndim != 2:
-            console.print(f"{name}: shape {array.shape}, {array.dtype}")
-            continue
-        for index, scores in enumerate(array):
-            listed = ", ".join(f"{label} ({score:.4g})" for label, score in _top(network, scores))
-            console.print(f"image {index}: {listed}")
-        console.print(f"numbers: {_MEANING[answer(network, name)]}")
 
 
 def _print_timing(timing: Measurement, batch: int) -> None:

@@ -9,11 +9,13 @@ import typer
 
 from bnnplan.models.graph import Network
 from bnnplan.models.load import DEFAULT
+from bnnplan.planner.boards import open_board_model
 from bnnplan.planner.cache import keep_costs
 from bnnplan.planner.cli import solve_options as asked
 from bnnplan.planner.cli.common import (
     BUDGET,
     BoardFile,
+    BoardModelFile,
     DeviceNames,
     Fresh,
     Json,
@@ -21,6 +23,7 @@ from bnnplan.planner.cli.common import (
     Verbose,
     board_of,
     console,
+    notes,
     open_board,
     open_lowered,
     print_json,
@@ -33,7 +36,11 @@ from bnnplan.planner.cli.power import powers_of, with_power
 from bnnplan.planner.cli.put import Put
 from bnnplan.planner.cli.solve_front import print_front, two_measures
 from bnnplan.planner.cli.solve_problem import solve_problem
-from bnnplan.planner.cli.solve_profiles import measured_profiles, read_profiles
+from bnnplan.planner.cli.solve_profiles import (
+    measured_profiles,
+    predicted_profiles,
+    read_profiles,
+)
 from bnnplan.planner.cli.solve_rules import refuse_contradictions
 from bnnplan.planner.cli.solve_size import print_size
 from bnnplan.planner.cli.solve_trial import trial_of
@@ -70,6 +77,7 @@ def solve(
     devices: DeviceNames = None,
     power: asked.Powers = None,
     profile: asked.Profiles = None,
+    board_model: BoardModelFile = None,
     problem: asked.ProblemFile = None,
     run: asked.Run = None,
     dry_run: asked.DryRun = False,
@@ -79,6 +87,7 @@ def solve(
     time_limit: asked.TimeLimit = 60.0,
     workers: asked.Workers = 2,
     budget: asked.Budget = None,
+    eliminate: asked.Eliminate = False,
     output: asked.Output = None,
     fresh: Fresh = False,
     seed: Seed = 0,
@@ -109,6 +118,8 @@ def solve(
             "--power": power or None,
             "--batch": batch,
             "--profile": profile,
+            "--board-model": board_model,
+            "--eliminate": eliminate,
             "--problem": problem,
             "--fresh": fresh,
             "--pareto": pareto,
@@ -126,7 +137,7 @@ def solve(
     powers = powers_of(power or [])
     if measures is not None and len(batches or profile or ()) > 1:
         raise typer.BadParameter("--pareto finds the front of one batch: name one")
-    refuse_overwriting(output, net, problem, board, *(profile or ()))
+    refuse_overwriting(output, net, problem, board, board_model, *(profile or ()))
     require_writable(output)
     options = SolveOptions(method=method, time_limit=time_limit, workers=workers, seed=seed)
     put = Put(output, json)
@@ -142,21 +153,29 @@ def solve(
     network, source = open_lowered(text), source_of(text)
     request = wishes.request(Names([node.name for node in network.nodes]))
     seconds = BUDGET if budget is None else budget
-    is_run = run is not False and not profile and not dry_run and measures is None
+    is_wanted = run is True if board_model else run is not False and not profile
+    is_run = is_wanted and not dry_run and measures is None
     trial = trial_of(
         request, candidates, is_run=is_run, tolerance=tolerance, budget=seconds, seed=seed
     )
-    if profile:
-        profiles = [
-            attrs.evolve(one, board=with_power(one.board, powers))
-            for one in read_profiles(profile, network, batches)
-        ]
+    model = open_board_model(str(board_model)) if board_model else None
+    if profile or model is not None:
+        if profile:
+            found = read_profiles(profile, network, batches, model)
+        else:
+            assert model is not None
+            found = predicted_profiles(network, model, batches, is_run=is_run)
+        profiles = [attrs.evolve(one, board=with_power(one.board, powers)) for one in found]
     else:
         detected = with_power(board_of(open_board(board, devices), quiet=json), powers)
         request.require(network, detected)
-        profiling = Options(budget=seconds, seed=seed)
+        profiling = Options(budget=seconds, seed=seed, eliminate=eliminate)
         profiles = measured_profiles(
-            network, detected, batches, options=profiling, fresh=fresh, quiet=json
+            *(network, detected, batches),
+            options=profiling,
+            under_load=request.is_pipeline,
+            fresh=fresh,
+            quiet=json,
         )
     if dry_run:
         encodings = [one for each in profiles for one in encodings_of(network, each, request)]
@@ -164,6 +183,8 @@ def solve(
         return
     if measures is not None:
         (used,) = profiles
+        if used.conditions.model and not json:
+            notes.print(f"not all costs are measured: {used.conditions.model}")
         with heeding():
             print_front(
                 *(network, used, measures, epsilon or 0.0, request, options, source, put),

@@ -240,6 +240,13 @@ Profiles = Annotated[
         help="Plan with this profile (one a batch); measure and run nothing.",
     ),
 ]
+Eliminate = Annotated[
+    bool,
+    typer.Option(
+        "--eliminate",
+        help="Where it has to profile: measure only placements that could still win.",
+    ),
+]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the result to a file.")
 ]

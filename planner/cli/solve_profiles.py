@@ -10,17 +10,23 @@ import typer
 
 from bnnplan.models.graph import Network
 from bnnplan.planner.board import Board
+from bnnplan.planner.board_model import BoardModel
 from bnnplan.planner.cli.common import notes
 from bnnplan.planner.cli.planned import loaded_profile, whole_profile
+from bnnplan.planner.predicting import completed, predict_profile, require_here
 from bnnplan.planner.profile import Profile, load_profile
 from bnnplan.planner.profiling import Options
 from bnnplan.planner.profiling.loading import situations
+from bnnplan.planner.report.origin_text import eliminated_text
 
 
 def read_profiles(
-    files: Sequence[Path], network: Network, batches: list[int] | None
+    files: Sequence[Path],
+    network: Network,
+    batches: list[int] | None,
+    model: BoardModel | None = None,
 ) -> list[Profile]:
-    """The profiles of files.
+    """The profiles of files, with predicted costs for what they lack if there is a board model.
 
     Raises
     ------
@@ -35,11 +41,28 @@ def read_profiles(
             f"--batch {asked}: the profiles are for batches of {', '.join(map(str, sizes))}; leave "
             "it out, or name profiles for just these batches"
         )
+    if model is not None:
+        found = [completed(one, model, network) for one in found]
     for file, one in zip(files, found, strict=True):
         one.require(network, one.batch)
         if not one.conditions.complete:
             notes.print(f"{file}: measuring was interrupted, its costs may be far off")
     return found
+
+
+def predicted_profiles(
+    network: Network, model: BoardModel, batches: list[int] | None, *, is_run: bool
+) -> list[Profile]:
+    """The predicted profiles of all batches that are asked for (1 if none is).
+
+    Raises
+    ------
+    BoardModelError
+        If the plan is to be run, and the board is not the one here.
+    """
+    if is_run:
+        require_here(model.board)
+    return [predict_profile(network, model, size) for size in batches or [1]]
 
 
 def measured_profiles(
@@ -60,6 +83,9 @@ def measured_profiles(
         whole_profile(network, board, batch=size, options=options, quiet=quiet, fresh=fresh)
         for size in batches or [1]
     ]
+    for profile, _ in found:
+        if (left_out := profile.conditions.elimination) is not None and not quiet:
+            notes.print(eliminated_text(left_out, profile.conditions.seconds), style="dim")
     cached = [profile for profile, is_kept in found if is_kept]
     if cached and not quiet:
         notes.print(cache_text(cached, datetime.datetime.now(datetime.UTC)), style="dim")

@@ -23,13 +23,19 @@ RULES = (
         "is solved without a network, a board and measured costs",
         (
             *("NET", "--board", "--devices", "--power", "--batch", "--profile", "--confidence"),
-            *("--fresh", "--budget", "--candidates", "--tolerance", "--run", "--no-run"),
+            *("--board-model", "--eliminate", "--fresh", "--budget", "--candidates"),
+            *("--tolerance", "--run", "--no-run"),
         ),
     ),
     Rule(
         "--profile",
         "states the board, and nothing is measured",
-        ("--board", "--devices", "--fresh", "--budget", "--run"),
+        ("--board", "--devices", "--fresh", "--eliminate", "--budget", "--run"),
+    ),
+    Rule(
+        "--board-model",
+        "states the board, and nothing is profiled",
+        ("--board", "--devices", "--fresh", "--eliminate"),
     ),
     Rule("--pareto", "names the objectives of a front", ("--objective",)),
     Rule("--pareto", "finds no plan to run", ("--run",)),

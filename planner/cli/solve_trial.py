@@ -35,7 +35,7 @@ def trial_of(
         if value is not None and not is_run:
             raise typer.BadParameter(
                 f"{option} measures plans on the board: leave out --profile, --no-run, --dry-run "
-                "and --pareto"
+                "and --pareto, and give --run with --board-model"
             )
     if candidates is not None and not request.is_measurable:
         raise typer.BadParameter(

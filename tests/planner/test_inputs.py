@@ -16,7 +16,7 @@ from bnnplan.models.network_file import load_network, save_network
 from bnnplan.models.tensors import TensorType
 from bnnplan.models.zoo import ZOO
 from bnnplan.planner.cli.app import app
-from bnnplan.planner.cli.inputs import read_feeds
+from bnnplan.planner.inputs import read_feeds
 from bnnplan.planner.cli.run import TRACED, _warm_trace
 from bnnplan.planner.execution.trace import Trace
 
@@ -154,13 +154,14 @@ def test_pictures_without_a_known_range_are_refused(tmp_path):
     refused(chain(), tmp_path / "float.tif", "mode F", "8 or 16 bits")
 
 
-def test_a_squeezed_picture_is_told(tmp_path, capsys):
-    Image.fromarray(np.zeros((20, 30), np.uint8)).save(tmp_path / "wide.png")
-    feeds(chain(), tmp_path / "wide.png")
-    assert "squeezed from 30×20 to 8×8" in capsys.readouterr().err
-    Image.fromarray(np.zeros((20, 20), np.uint8)).save(tmp_path / "square.png")
-    feeds(chain(), tmp_path / "square.png")
-    assert capsys.readouterr().err == ""
+def test_a_squeezed_picture_is_told(tmp_path):
+    told = []
+    for name, size in (("square", (20, 20)), ("wide", (20, 30))):
+        path = tmp_path / f"{name}.png"
+        Image.fromarray(np.zeros(size, np.uint8)).save(path)
+        read_feeds(chain(), str(path), batch=1, seed=0, tell=told.append)
+    (line,) = told
+    assert "wide.png: squeezed from 30×20 to 8×8" in line
 
 
 def test_two_inputs_are_misuse(command, tmp_path):

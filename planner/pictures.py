@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,6 @@ import numpy as np
 
 from bnnplan.models.errors import FileError, InputError
 from bnnplan.models.tensors import ElementType, TensorType
-from bnnplan.planner.cli.common import notes
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -22,7 +22,9 @@ SQUEEZED = 1.02
 """Ratio of aspect ratios from which on a person is told that an image is squeezed."""
 
 
-def read_picture(path: Path, kind: TensorType) -> np.ndarray:
+def read_picture(
+    path: Path, kind: TensorType, *, tell: Callable[[str], None] | None = None
+) -> np.ndarray:
     """An image file, resized to an input's height and width; pixels 0 to 255.
 
     Parameters
@@ -30,6 +32,8 @@ def read_picture(path: Path, kind: TensorType) -> np.ndarray:
     path : Path
     kind : TensorType
         Of the input: an image of 1 or 3 channels, uint8 or float32.
+    tell : callable, optional
+        Takes a line where the image is squeezed.
 
     Returns
     -------
@@ -60,10 +64,32 @@ def read_picture(path: Path, kind: TensorType) -> np.ndarray:
         reason = getattr(error, "strerror", None) or str(error)
         raise FileError(f"{path}: cannot be read as an image: {reason}") from error
     ratio = size[0] * height / (size[1] * width)
-    if max(ratio, 1 / ratio) > SQUEEZED:
-        notes.print(f"note: {path}: squeezed from {size[0]}×{size[1]} to {width}×{height} pixels")
+    if tell is not None and max(ratio, 1 / ratio) > SQUEEZED:
+        tell(f"note: {path}: squeezed from {size[0]}×{size[1]} to {width}×{height} pixels")
     pixels = np.asarray(resized, np.uint8).reshape(1, height, width, channels)
     return pixels.astype(kind.element.dtype)
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """The files of a folder that are images by the ends of their names, in the names' order.
+
+    Raises
+    ------
+    FileError
+        If the folder cannot be read.
+    """
+    from PIL import Image
+
+    known = Image.registered_extensions()
+    try:
+        entries = sorted(folder.iterdir(), key=lambda path: path.name)
+    except OSError as error:
+        raise FileError(f"cannot read {folder}: {error.strerror}") from error
+    return [
+        path
+        for path in entries
+        if path.suffix.lower() in known and not path.name.startswith(".") and path.is_file()
+    ]
 
 
 def _in_bytes(image: Image.Image, path: Path) -> Image.Image:
