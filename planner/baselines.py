@@ -53,7 +53,7 @@ def baselines_of(encodings: Sequence[Encoding], board: Board) -> tuple[Baseline,
     devices = _best_by_name(_each(encodings, single.single_devices))
     feasible = {name: one for name, one in devices.items() if one.proofs}
     alone = [
-        _with_elsewhere(_baseline(f"all on {name}", solved, board), name)
+        _with_elsewhere(baseline_of(f"all on {name}", solved, board), name)
         for name, solved in devices.items()
     ]
     baselines = []
@@ -66,7 +66,7 @@ def baselines_of(encodings: Sequence[Encoding], board: Board) -> tuple[Baseline,
     baselines += alone
     groups = _best_by_name(_each(encodings, single.single_groups))
     baselines += [
-        _with_elsewhere(_baseline(f"all {name}", solved, board), *name.split(" ", 1))
+        _with_elsewhere(baseline_of(f"all {name}", solved, board), *name.split(" ", 1))
         for name, solved in sorted(groups.items(), key=lambda item: _order(item[1]))
     ]
     return tuple(baselines)
@@ -86,17 +86,26 @@ def _heuristics(encodings: Sequence[Encoding], board: Board) -> list[Baseline]:
     encoding = encodings[-1]
     problem = with_objective(encoding.problem, encoding.problem.objectives[0])
     found = []
+    for name, result in by_heuristics(problem):
+        if isinstance(result, SolverError):
+            found.append(Baseline(name, None, note=str(result)))
+            continue
+        found.append(baseline_of(name, _with_own_teams(Solved(encoding, result), encodings), board))
+    return found
+
+
+def by_heuristics(problem: Problem) -> Iterator[tuple[str, SolverResult | SolverError]]:
+    """What each heuristic that understands a problem finds, by what it is called.
+
+    What a method cannot do costs its baseline, not the plan: then it is why it cannot.
+    """
     for method, name in HEURISTICS.items():
         if refusal(method, problem):
             continue
         try:
-            result = solve(problem, method, time_limit=SECONDS)
+            yield name, solve(problem, method, time_limit=SECONDS)
         except SolverError as error:
-            # What a method cannot do costs its baseline, not the plan.
-            found.append(Baseline(name, None, note=str(error)))
-            continue
-        found.append(_baseline(name, _with_own_teams(Solved(encoding, result), encodings), board))
-    return found
+            yield name, error
 
 
 def _with_own_teams(solved: Solved, encodings: Sequence[Encoding]) -> Solved:
@@ -147,7 +156,8 @@ def _order(solved: Solved) -> tuple[bool, tuple[object, ...]]:
     return not solved.proofs, solved.rank
 
 
-def _baseline(name: str, solved: Solved, board: Board) -> Baseline:
+def baseline_of(name: str, solved: Solved, board: Board) -> Baseline:
+    """What was found for a problem, stated as a plan to compare with."""
     encoding, result = solved.encoding, solved.result
     if result.solution is None:
         return Baseline(name, None, note=result.message)

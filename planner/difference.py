@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from attrs import frozen
@@ -10,6 +11,7 @@ from bnnplan.models.files import converter
 from bnnplan.planner.board import Board
 from bnnplan.planner.plan import MemoryUse, Plan, PlanError, PlannedLayer, PlannedTransfer, Proof
 from bnnplan.planner.problem import Measure
+from bnnplan.planner.profile import Origin
 
 
 @frozen
@@ -83,6 +85,10 @@ class Difference:
     gone, new : tuple of PlannedTransfer
         Transfers that only the first plan, or only the second, makes.
     memory : tuple of SpaceUse
+    streams : tuple of (str, str)
+        The devices of the streams of each plan.
+    origins : tuple of (mapping of Origin to int, mapping of Origin to int)
+        How many layers' costs are known how, in each plan.
     """
 
     network: str
@@ -96,11 +102,14 @@ class Difference:
     gone: tuple[PlannedTransfer, ...]
     new: tuple[PlannedTransfer, ...]
     memory: tuple[SpaceUse, ...]
+    streams: tuple[str, str]
+    origins: tuple[Mapping[Origin, int], Mapping[Origin, int]]
 
     @property
     def is_none(self) -> bool:
         """Whether both plans place everything alike, with the same costs and wishes."""
-        return not (self.moved or self.recosted or self.gone or self.new or self.wishes)
+        changed = self.moved or self.recosted or self.gone or self.new or self.wishes
+        return not changed and self.streams[0] == self.streams[1]
 
 
 def compare_plans(first: Plan, second: Plan) -> Difference:
@@ -134,6 +143,8 @@ def compare_plans(first: Plan, second: Plan) -> Difference:
         gone=_only_in(first, second),
         new=_only_in(second, first),
         memory=tuple(_memory(first, second)),
+        streams=(_streams(first), _streams(second)),
+        origins=(_origins(first), _origins(second)),
     )
 
 
@@ -177,6 +188,16 @@ def _values(first: Plan, second: Plan) -> Iterable[Value]:
     ends = _measured(first), _measured(second)
     if ends != (None, None):
         yield Value(Measure.LATENCY, True, *ends)
+
+
+def _streams(plan: Plan) -> str:
+    """The devices of each stream, in the order of its layers."""
+    devices = (dict.fromkeys(row.device for row in stream.layers) for stream in plan.streams)
+    return ", ".join(" + ".join(mine) for mine in devices)
+
+
+def _origins(plan: Plan) -> Mapping[Origin, int]:
+    return Counter(layer.origin for layer in plan.layers)
 
 
 def _measured(plan: Plan) -> int | None:

@@ -17,6 +17,11 @@ def port_name(space: str, format: str) -> str:
     return f"{space}/{format}"
 
 
+def link_name(source: str, target: str) -> str:
+    """What the connection of two places, spaces or the caller's memory, is called as a resource."""
+    return "link:" + "-".join(sorted((source, target)))
+
+
 def ports_of(placements: Offers, board: Board) -> tuple[pure.Port, ...]:
     """The caller's port, and one for each tensor format in each memory space."""
     ports = {USER: pure.Port(USER, USER)}
@@ -86,4 +91,4 @@ def _transfer_resources(board: Board, source: str, target: str) -> frozenset[str
         if space != USER
     ]
     shared = frozenset.intersection(*users) if users else frozenset[str]()
-    return shared | {"link:" + "-".join(sorted((source, target)))}
+    return shared | {link_name(source, target)}

@@ -90,6 +90,8 @@ class Plan:
     replicas : tuple of PlannedStream
         In a pipeline: the streams beside the one that `layers` and `transfers` state, which is the
         fastest. Each computes the whole network on devices of its own; frames are dealt out.
+    model : str
+        What predicted the costs of layers that were not measured, in words; empty without such.
     pipeline : MeasuredPipeline or None
         How it ran as a pipeline; None where it did not.
     """
@@ -114,6 +116,7 @@ class Plan:
     agreement: Agreement | None = None
     candidates: Candidates | None = None
     costs: str = ""
+    model: str = ""
     replicas: tuple[PlannedStream, ...] = field(default=(), converter=as_tuple)
     pipeline: MeasuredPipeline | None = None
 
@@ -139,11 +142,12 @@ class Plan:
     @property
     def streams(self) -> tuple[PlannedStream, ...]:
         """Of a pipeline: all its streams, the fastest first; else one, of the latency alone."""
+        predicted = self.predicted
         first = PlannedStream(
             self.layers,
             self.transfers,
-            self.predicted.period_ns or self.predicted.latency_ns,
-            self.predicted.latency_ns,
+            predicted.first_period_ns or predicted.period_ns or predicted.latency_ns,
+            predicted.first_latency_ns or predicted.latency_ns,
         )
         return (first, *self.replicas)
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
+import attrs
+
 from bnnplan.models.graph import Network
 from bnnplan.planner.board import Board
 from bnnplan.planner.encoding import Encoding
@@ -17,12 +21,13 @@ from bnnplan.planner.plan import (
 )
 from bnnplan.planner.plan_memory import planned_memory
 from bnnplan.planner.problem import Measure, Problem
-from bnnplan.planner.profile import Profile, shape_fingerprint
+from bnnplan.planner.profile import Origin, PlacementCost, Profile, shape_fingerprint
 from bnnplan.planner.request import Request
 from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.checking.checker import measures, memory_peaks
 from bnnplan.planner.solvers.schedules.evaluation import schedule
 from bnnplan.planner.solvers.structure import Graph
+from bnnplan.planner.uncertainty import interval_of
 
 
 def build_plan(
@@ -48,8 +53,14 @@ def build_plan(
     rows: list[PlannedLayer] = []
     busy: list[tuple[int, int, str]] = []
     launches = 0
-    for task, index, start, end, stage in zip(
-        _alone(encoding).tasks, solution.choice, alone.starts, alone.ends, stages, strict=True
+    for task, loaded, index, start, end, stage in zip(
+        _alone(encoding).tasks,
+        encoding.problem.tasks,
+        solution.choice,
+        alone.starts,
+        alone.ends,
+        stages,
+        strict=True,
     ):
         if (cost := chosen.get(task.name)) is None:
             continue
@@ -65,6 +76,9 @@ def build_plan(
                 start,
                 duration,
                 stage=stage,
+                launch_ns=end - start - duration,
+                loaded_ns=loaded.options[index].duration if encoding.alone else None,
+                origin=cost.origin,
             )
         )
     position = {node.name: index for index, node in enumerate(network.nodes)}
@@ -81,7 +95,10 @@ def build_plan(
         transfers=_transfers(network, profile, encoding, alone),
         launches_ns=launches,
         concurrent=concurrent,
-        predicted=predict(encoding, profile.board, solution),
+        predicted=attrs.evolve(
+            predict(encoding, profile.board, solution),
+            interval=_interval(kinds, chosen, max(alone.ends), request),
+        ),
         proof=proof,
         baselines=baselines,
         batches=batches,
@@ -96,7 +113,23 @@ def build_plan(
             concurrent=concurrent,
         ),
         costs=profile.costs_digest,
+        model=_model(profile, rows),
     )
+
+
+def _interval(
+    kinds: Mapping[str, str], chosen: Mapping[str, PlacementCost], whole: int, request: Request
+) -> tuple[int, int] | None:
+    """Where the latency lies; None where costs are measured, or stated at a confidence already."""
+    if request.confidence is not None:
+        return None
+    return interval_of(whole, {name: (kinds[name], cost) for name, cost in chosen.items()})
+
+
+def _model(profile: Profile, rows: Iterable[PlannedLayer]) -> str:
+    """What predicted the costs of layers, if anything did."""
+    is_measured = all(row.origin is Origin.MEASURED for row in rows)
+    return "" if is_measured else profile.conditions.model
 
 
 def predict(encoding: Encoding, board: Board, solution: Solution) -> Predicted:

@@ -7,7 +7,7 @@ from attrs import field, frozen
 from bnnplan.backends.interface import Configuration
 from bnnplan.models.converters import as_tuple
 from bnnplan.planner.plan_errors import PlanError
-from bnnplan.planner.profile import MOST, Time, check_configuration, check_figures
+from bnnplan.planner.profile import MOST, Origin, Time, check_configuration, check_figures
 
 
 @frozen
@@ -27,6 +27,13 @@ class PlannedLayer:
     stage : int or None
         Of the pipeline, from 0: stages work on different batches at the same time. None in plans
         that are no pipelines.
+    launch_ns : int
+        Predicted: starting a program on the device, before it.
+    loaded_ns : int or None
+        Predicted while other devices work, which is what the period is made of; None where that
+        is `predicted_ns`.
+    origin : Origin
+        How the cost that it was planned with is known.
     """
 
     name: str
@@ -37,10 +44,14 @@ class PlannedLayer:
     predicted_ns: int
     measured_ns: int | None = None
     stage: int | None = None
+    launch_ns: int = 0
+    loaded_ns: int | None = None
+    origin: Origin = Origin.MEASURED
 
     def __attrs_post_init__(self) -> None:
         figures = (self.start_ns, self.predicted_ns, self.measured_ns or 0, self.stage or 0)
-        check_figures(f"layer {self.name!r}: times and stages", *figures)
+        more = (self.launch_ns, self.loaded_ns or 0)
+        check_figures(f"layer {self.name!r}: times and stages", *figures, *more)
         check_configuration(self.configuration)
 
 

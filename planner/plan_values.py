@@ -23,17 +23,24 @@ class Predicted:
     ----------
     latency_ns : int
         From the caller's arrays to the caller's arrays; in a pipeline the number of its stages
-        times the period.
+        times the period. Of several streams it is the largest, and so is the
+        energy.
     alone_ns : int
         The latency where no other batch is under way: what running the plan measures. It is
         `latency_ns` in plans that are no pipelines.
     period_ns : int or None
-        From batch to batch in a pipeline.
+        From batch to batch in a pipeline, of all its streams together.
     energy_nj : int or None
         Of the layers; None where a device that is used states no power.
     memory_bytes : int or None
         The sum over all memory spaces of the most that the solver counted in each; None in plans
         of before version 3 that do not state it.
+    interval : (int, int) or None
+        Where `alone_ns` lies in 95 of 100 cases, by the errors of what predicted its layers
+        (:func:`bnnplan.planner.uncertainty.interval_of`); None where all costs are measured, or
+        stated at a confidence.
+    first_period_ns, first_latency_ns : int or None
+        Of the fastest stream alone, where there are several.
     """
 
     latency_ns: int
@@ -41,11 +48,17 @@ class Predicted:
     period_ns: int | None = None
     energy_nj: int | None = None
     memory_bytes: int | None = None
+    interval: tuple[int, int] | None = None
+    first_period_ns: int | None = None
+    first_latency_ns: int | None = None
 
     def __attrs_post_init__(self) -> None:
         check_figures("a predicted latency", self.latency_ns, self.alone_ns)
         others = (self.period_ns or 0, self.energy_nj or 0, self.memory_bytes or 0)
         check_figures("a predicted period, energy or memory", *others)
+        first = (self.first_period_ns or 0, self.first_latency_ns or 0)
+        check_figures("period and latency of a stream", *first)
+        check_figures("the interval of a predicted latency", *(self.interval or ()), 0)
 
     def value(self, measure: Measure) -> int | None:
         """The predicted value of a measure, in its unit; None where it is not known."""

@@ -17,6 +17,9 @@ from bnnplan.planner.profile import Profile
 from bnnplan.planner.request import Request, RequestError
 from bnnplan.planner.solvers.base import told
 from bnnplan.planner.solving import SolveOptions
+from bnnplan.planner.stream_baselines import stream_baselines
+from bnnplan.planner.stream_batches import StreamBatch
+from bnnplan.planner.stream_building import with_devices
 
 MOST_TIGHTENINGS = 4
 """Solutions that turn out not to fit in memory as they run, before none is expected to."""
@@ -32,13 +35,16 @@ def find_plan(
 ) -> Plan:
     """Find the best plan for what is requested.
 
+    If throughput comes first, it is a set of streams on parts of the board; else one schedule or
+    pipeline on whole devices.
+
     Parameters
     ----------
     network : Network
     profiles : Profile or sequence of Profile
-        Of this network, on one board; one for each batch size that the plan may have. The best
-        batch is the one of least latency, period or energy an image (memory: in all); limits are
-        those of a whole batch.
+        Of this network, on one board of whole clusters; one for each batch size that the plan may
+        have. The best batch is the one of least latency, period or energy an image (memory: in
+        all); limits are those of a whole batch.
     request : Request, optional
         By default the least latency.
     source : str
@@ -57,6 +63,8 @@ def find_plan(
     offered = [profiles] if isinstance(profiles, Profile) else list(profiles)
     _check_batches(network, offered)
     wanted, chosen = request or Request(), options or SolveOptions()
+    if wanted.is_stream:
+        return _streams(network, offered, wanted, source, chosen)
     end = time.monotonic() + chosen.time_limit
     batches = [Batch(network, profile, wanted, chosen) for profile in offered]
     for number, batch in enumerate(batches):
@@ -78,6 +86,34 @@ def find_plan(
         else:
             batch.tighten(fitting, max(end - time.monotonic(), chosen.time_limit / 10))
     raise _failure(network, batches)
+
+
+def _streams(
+    network: Network,
+    profiles: Sequence[Profile],
+    request: Request,
+    source: str,
+    options: SolveOptions,
+) -> Plan:
+    """The set of streams with the most images a second, over all batches."""
+    end = time.monotonic() + options.time_limit
+    batches = [StreamBatch(network, profile, request, options) for profile in profiles]
+    for number, batch in enumerate(batches):
+        left = max(end - time.monotonic(), options.time_limit / 1000)
+        batch.search(left / (len(batches) - number))
+    usable = [batch for batch in batches if batch.fault is None]
+    if not usable:
+        raise _failure(network, batches)
+    solved = best([batch.found for batch in usable if batch.found is not None])
+    chosen = next(one for one in usable if one.profile.batch == solved.images)
+    plan = chosen.plan(solved, source)
+    baselines = stream_baselines(chosen.finding)
+    return attrs.evolve(
+        plan,
+        board=with_devices(plan.board, baselines.devices),
+        baselines=baselines.rows,
+        batches=[batch.row() for batch in batches] if len(batches) > 1 else [],
+    )
 
 
 def _check_batches(network: Network, profiles: Sequence[Profile]) -> None:
@@ -126,7 +162,7 @@ def overfull(plan: Plan) -> dict[str, int]:
     return found
 
 
-def _failure(network: Network, batches: Sequence[Batch]) -> Exception:
+def _failure(network: Network, batches: Sequence[Batch | StreamBatch]) -> Exception:
     """Why there is no plan, told of every batch where there are several."""
     faults = [(batch.profile.batch, batch.fault) for batch in batches if batch.fault is not None]
     if len(faults) == 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 
 from attrs import field, frozen
 
@@ -12,6 +13,7 @@ from bnnplan.models.converters import as_dict, as_tuple
 from bnnplan.models.errors import BnnplanError
 from bnnplan.models.graph import Network
 from bnnplan.planner.board import Board
+from bnnplan.planner.cores import cluster_of, covers, named_part
 from bnnplan.planner.problem import Limit, Measure
 from bnnplan.planner.problem_rules import LIMIT, listed
 
@@ -39,9 +41,10 @@ class Request:
     memory : mapping of str to int
         Capacity, bytes, of memory spaces that have less than the board states.
     pins : mapping of str to str
-        The device that a layer must run on.
+        The device that a layer must run on. A cluster stands for all its parts, ``cpu0:2`` for
+        that part alone.
     forbidden : tuple of (str, str)
-        Layer and device that do not go together.
+        Layer and device that do not go together; devices as for pins.
     colocated : tuple of tuple of str
         Groups of layers that run on one device each.
     switches : int or None
@@ -84,8 +87,10 @@ class Request:
                 f"the confidence must be above 0 and below 1, such as 0.9, not {self.confidence:g}"
             )
         for layer, device in self.forbidden:
-            if self.pins.get(layer) == device:
-                raise RequestError(f"{layer!r} is pinned to {device!r} and forbidden there")
+            if layer in self.pins and covers(device, self.pins[layer]):
+                raise RequestError(
+                    f"{layer!r} is pinned to {self.pins[layer]!r} and forbidden there"
+                )
         for group in self.colocated:
             pinned = {self.pins[layer]: layer for layer in group if layer in self.pins}
             if len(pinned) > 1:
@@ -101,6 +106,11 @@ class Request:
         return self.concerns(Measure.PERIOD)
 
     @property
+    def is_stream(self) -> bool:
+        """Whether throughput comes first: then plans are sets of streams on parts of the board."""
+        return self.objectives[0] is Measure.PERIOD
+
+    @property
     def is_measurable(self) -> bool:
         """Whether running a plan measures the first objective: the latency of one batch alone."""
         return self.objectives[0] is Measure.LATENCY and not self.is_pipeline
@@ -112,11 +122,32 @@ class Request:
 
     def require(self, network: Network, board: Board) -> None:
         """Raise RequestError where a layer, device or memory space is unknown."""
+        devices = dict.fromkeys(device.name for device in board.devices)
+        # A board of parts stands for the cluster that they are of.
+        devices |= dict.fromkeys(cluster_of(name) for name in [*devices])
+        parts = [name for name in self.devices if self._names_part(board, name)]
         self.require_names(
             Names([node.name for node in network.nodes]),
-            [device.name for device in board.devices],
+            [*devices, *parts],
             [space.name for space in board.spaces],
         )
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """What pins and forbidden placements name."""
+        named = (*self.pins.values(), *(device for _, device in self.forbidden))
+        return tuple(dict.fromkeys(named))
+
+    def _names_part(self, board: Board, name: str) -> bool:
+        """Whether a name is that of a part of a cluster; RequestError where parts are no use."""
+        if name in {device.name for device in board.devices} or named_part(board, name) is None:
+            return False
+        if not self.is_stream:
+            raise RequestError(
+                f"{name!r} is a part of {cluster_of(name)!r}: only plans for throughput use "
+                f"parts; name {cluster_of(name)!r}"
+            )
+        return True
 
     def require_names(self, layers: Names, devices: Sequence[str], spaces: Sequence[str]) -> None:
         """Raise RequestError where what is named is none of these."""
@@ -131,8 +162,16 @@ class Request:
 
     def allows(self, layer: str, device: str) -> bool:
         """Whether a layer may run on a device."""
-        pinned = self.pins.get(layer, device) == device
-        return pinned and (layer, device) not in self.forbidden
+        if not covers(self.pins.get(layer, device), device):
+            return False
+        if not self.forbidden:
+            return True
+        names = {device, cluster_of(device)}
+        return not any((layer, name) in self._forbidden for name in names)
+
+    @cached_property
+    def _forbidden(self) -> frozenset[tuple[str, str]]:
+        return frozenset(self.forbidden)
 
     def capacity(self, space: str, known: int | None) -> int | None:
         """What a memory space of a known capacity holds at most, bytes; None without a limit."""

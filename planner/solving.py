@@ -10,6 +10,7 @@ from attrs import frozen
 
 from bnnplan.models.graph import Network
 from bnnplan.planner.choosing import Solved
+from bnnplan.planner.cores import cluster_of
 from bnnplan.planner.encoding import Encoding, encode_problem
 from bnnplan.planner.offers import Offers, offered_placements
 from bnnplan.planner.plan_errors import NoPlanError, StoppedError
@@ -49,6 +50,7 @@ def encodings_of(
     The launch of a program costs more the more threads its widest layer uses. With the limit
     fixed that cost is a constant; the best plan over all limits is the best plan. Energy and
     memory depend on no launch: without a wish for latency or throughput one problem is enough.
+    So it is on parts of clusters, each of which starts as many threads as it has cores.
 
     Returns
     -------
@@ -65,7 +67,10 @@ def encodings_of(
     if not wanted.concerns(Measure.LATENCY, Measure.PERIOD):
         return [whole]
     offers = offered_placements(network, profile, wanted)
-    names = [device.name for device in profile.board.devices]
+    devices = profile.board.devices
+    if teams := {one.name: one.threads for one in devices if one.name != cluster_of(one.name)}:
+        return [encode_problem(network, profile, wanted, teams)]
+    names = [device.name for device in devices]
     products = itertools.product(*(_thread_counts(offers, name) for name in names))
     limits = [dict(zip(names, limit, strict=True)) for limit in products]
     useful = [limit for limit in limits[:-1] if _is_runnable(offers, limit)]

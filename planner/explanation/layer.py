@@ -7,7 +7,7 @@ from attrs import frozen
 from bnnplan.backends.interface import Configuration
 from bnnplan.planner.explanation.change import Change, anew, change_of
 from bnnplan.planner.explanation.situation import Situation, option_name
-from bnnplan.planner.profile import PlacementCost, Rejection
+from bnnplan.planner.profile import Origin, PlacementCost, Rejection
 from bnnplan.planner.solvers.insight.alternatives import Outcome, best_outcome, kept
 
 
@@ -21,6 +21,8 @@ class Alternative:
     configuration : Configuration
     time_ns : int
         What the layer takes there, as planned with.
+    origin : Origin
+        How that is known.
     chosen : bool
         Whether it is the plan's own.
     kept : Change
@@ -32,6 +34,7 @@ class Alternative:
     device: str
     configuration: Configuration
     time_ns: int
+    origin: Origin
     chosen: bool
     kept: Change
     anew: Change
@@ -88,6 +91,7 @@ def explain_layer(
                 cost.device,
                 cost.configuration,
                 options[name].duration,
+                cost.origin,
                 situation.plan.assignment[layer] == (cost.device, cost.configuration),
                 _kept(situation, layer, name),
                 anew(

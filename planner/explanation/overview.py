@@ -76,7 +76,7 @@ def explain_plan(
         network=situation.network.name,
         objective=situation.measure,
         value=present.objective,
-        stated=situation.plan.proof.value,
+        stated=situation.stated,
         parts=breakdown(graph, present, situation.measure),
         worths=weigh(situation, time_limit=WORTH_SHARE * time_limit, workers=workers, seed=seed),
         memory=tuple(peaks(problem, present)),

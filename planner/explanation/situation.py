@@ -5,16 +5,19 @@ from __future__ import annotations
 from attrs import frozen
 
 from bnnplan.models.graph import Network
+from bnnplan.planner.cores import named_part, on_devices
 from bnnplan.planner.encoding import Encoding
 from bnnplan.planner.plan import Plan, PlanError
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.profile import PlacementCost, Profile
+from bnnplan.planner.request import Request
 from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.checking.checker import check
 from bnnplan.planner.solvers.schedules.evaluation import schedule
 from bnnplan.planner.solvers.schedules.solutions import solution_of
 from bnnplan.planner.solvers.structure import Graph
 from bnnplan.planner.solving import encodings_of
+from bnnplan.planner.stream_problems import stream_request
 
 
 @frozen
@@ -38,11 +41,14 @@ class Setting:
 class Situation:
     """A plan in the problems that a profile gives for its request.
 
+    Of a plan with several streams it is the fastest one, on its own devices.
+
     Parameters
     ----------
     network : Network
     plan : Plan
     profile : Profile
+        Of the devices that the plan could have used.
     settings : tuple of Setting
     home : Setting
         The one in which the plan is best: its launches are those of as many threads as it uses.
@@ -58,6 +64,12 @@ class Situation:
     def measure(self) -> Measure:
         """What is minimised first; all values are by it."""
         return self.plan.objective
+
+    @property
+    def stated(self) -> int:
+        """What the plan itself states: another value if its costs were others."""
+        plan = self.plan
+        return plan.streams[0].period_ns if plan.request.is_stream else plan.proof.value
 
     @property
     def present(self) -> Solution:
@@ -82,8 +94,9 @@ def situate(network: Network, plan: Plan, profile: Profile) -> Situation:
         If the profile does not have a placement of the plan.
     """
     profile.require(network, plan.batch)
+    profile, request = _of_first_stream(plan, profile)
     settings = []
-    for encoding in encodings_of(network, profile, plan.request):
+    for encoding in encodings_of(network, profile, request):
         graph = Graph(encoding.problem)
         settings.append(Setting(encoding, graph, _present(encoding, graph, plan)))
     holding = [one for one in settings if one.present is not None]
@@ -91,6 +104,20 @@ def situate(network: Network, plan: Plan, profile: Profile) -> Situation:
         raise PlanError(_missing(plan, profile))
     home = min(holding, key=lambda one: one.present.objective if one.present else 0)
     return Situation(network, plan, profile, tuple(settings), home)
+
+
+def _of_first_stream(plan: Plan, profile: Profile) -> tuple[Profile, Request]:
+    """The profile on the devices of the fastest stream, and what was asked of that alone.
+
+    They are the only ones there if some are parts of clusters, or there are more streams.
+    """
+    board = profile.board
+    used = dict.fromkeys(device for device, _ in plan.assignment.values())
+    parts = {name: named_part(board, name) for name in used}
+    if not plan.replicas and not any(parts.values()):
+        return profile, plan.request
+    devices = [part or board.device(name) for name, part in parts.items()]
+    return on_devices(profile, devices), stream_request(plan.request, devices)
 
 
 def option_name(cost: PlacementCost) -> str:

@@ -27,7 +27,8 @@ def baseline_parts(plan: Plan, *, verbose: bool) -> Iterator[Rows | str]:
         left=2,
         optional=("measured",),
     )
-    same = [b.name for b in plan.baselines if b.placements == plan.assignment]
+    alone = not plan.replicas
+    same = [b.name for b in plan.baselines if alone and b.placements == plan.assignment]
     shown = _distinct([b for b in plan.baselines if b.name not in same])
     for baseline in shown if verbose else shown[:SHOWN_BASELINES]:
         rows.add_row(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from bnnplan.planner.difference import Difference, Moved, Value
 from bnnplan.planner.plan import PlannedTransfer, Proof
+from bnnplan.planner.profile import Origin
+from bnnplan.planner.report.origin_text import cost_text
 from bnnplan.planner.report.tables import Rows
 from bnnplan.planner.report.units import amount, duration, percent, size, times
+from bnnplan.planner.uncertainty import origins_text
 
 SHOWN_COSTS = 8
 
@@ -26,9 +30,14 @@ def difference_text(found: Difference, *, verbose: bool = False) -> Iterator[str
         yield "nothing: both place every layer alike, at the same predicted cost"
     for wish in found.wishes:
         yield f"{wish.what}: {wish.first} → {wish.second}"
+    if found.streams[0] != found.streams[1] and any(", " in one for one in found.streams):
+        yield f"streams: {found.streams[0]} → {found.streams[1]}"
     yield _values(found)
     for number, proof in zip(("first", "second"), found.proofs, strict=True):
         yield f"{number}: {_proof(proof)}"
+    if any(set(counts) != {Origin.MEASURED} for counts in found.origins):
+        first, second = (origins_text(Counter(counts).elements()) for counts in found.origins)
+        yield f"costs of layers: first {first}; second {second}"
     if found.moved:
         yield _moved(found.moved)
     if found.recosted:
@@ -88,8 +97,8 @@ def _moved(pairs: tuple[Moved, ...]) -> Rows:
             one.name,
             f"{one.device} {one.configuration.label}",
             f"{other.device} {other.configuration.label}",
-            duration(one.predicted_ns),
-            duration(other.predicted_ns),
+            cost_text(one.predicted_ns, one.origin),
+            cost_text(other.predicted_ns, other.origin),
             duration(one.measured_ns),
             duration(other.measured_ns),
         )
@@ -110,8 +119,8 @@ def _recosted(pairs: tuple[Moved, ...], *, verbose: bool) -> Iterator[str | Rows
         one, other = pair.first, pair.second
         rows.add_row(
             one.name,
-            duration(one.predicted_ns),
-            duration(other.predicted_ns),
+            cost_text(one.predicted_ns, one.origin),
+            cost_text(other.predicted_ns, other.origin),
             _ratio(one.predicted_ns, other.predicted_ns),
         )
     yield rows

@@ -8,8 +8,9 @@ from bnnplan.planner.explanation.change import Change
 from bnnplan.planner.explanation.layer import Alternative, LayerExplanation
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.report.explanation_text import change_text, parts_text
+from bnnplan.planner.report.origin_text import cost_text
 from bnnplan.planner.report.tables import Rows
-from bnnplan.planner.report.units import amount, duration
+from bnnplan.planner.report.units import amount
 
 SHOWN = 16
 
@@ -28,12 +29,16 @@ def layer_text(
         where = f"{one.device} {one.configuration.label}"
         if one.chosen:
             rows.add_row(
-                where, duration(one.time_ns), "", amount(measure, one.kept.value), "the plan"
+                where,
+                cost_text(one.time_ns, one.origin),
+                "",
+                amount(measure, one.kept.value),
+                "the plan",
             )
             continue
         rows.add_row(
             where,
-            duration(one.time_ns),
+            cost_text(one.time_ns, one.origin),
             _value(measure, one.kept),
             _value(measure, one.anew),
             _why(measure, one),

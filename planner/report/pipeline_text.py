@@ -1,12 +1,13 @@
-"""What a pipeline does, stage by stage, as text."""
+"""What a pipeline does, stream by stream and stage by stage, as text."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 
-from bnnplan.planner.plan import Plan, PlannedLayer
-from bnnplan.planner.report.units import duration, per_second
+from bnnplan.planner.cores import cluster_of
+from bnnplan.planner.plan import Plan, PlannedLayer, PlannedStream
+from bnnplan.planner.report.units import duration, per_second, percent
 
 
 def pipeline_lines(plan: Plan) -> Iterator[str]:
@@ -14,32 +15,87 @@ def pipeline_lines(plan: Plan) -> Iterator[str]:
     period = plan.predicted.period_ns
     if period is None:
         return
-    stages: dict[int, list[PlannedLayer]] = defaultdict(list)
-    for row in plan.layers:
-        stages[row.stage or 0].append(row)
-    rate = per_second(plan.batch * 1e9 / max(period, 1), " images")
+    streams = plan.streams
+    several = f"{len(streams)} streams, together " if len(streams) > 1 else ""
     yield (
-        f"pipeline: a batch every {duration(period)} ({rate}), latency of each "
-        f"{duration(plan.predicted.latency_ns)}"
+        f"pipeline: {several}a batch every {duration(period)} ({_rate(plan, period)}), latency of "
+        f"each {'at most ' if several else ''}{duration(plan.predicted.latency_ns)}"
     )
-    for number in sorted(stages):
-        yield f"  stage {number}: {_devices(stages[number])}"
-    if plan.measured:
-        yield (
-            "  predicted only: batches were run one after the other, and the measured latency is "
-            "that of one alone"
-        )
+    for mine in alike(streams):
+        if several:
+            named = " and ".join(stream_devices(stream) for stream in mine)
+            each = "each " if len(mine) > 1 else ""
+            first = mine[0]
+            yield (
+                f"  {_counted(len(mine))} on {named}: {each}a batch every "
+                f"{duration(first.period_ns)} ({_rate(plan, first.period_ns)}), latency "
+                f"{duration(first.latency_ns)}"
+            )
+        stages: dict[int, list[PlannedLayer]] = defaultdict(list)
+        for row in mine[0].layers:
+            stages[row.stage or 0].append(row)
+        for number in sorted(stages):
+            yield f"  {'  ' if several else ''}stage {number}: {_devices(stages[number])}"
+    yield from _measured(plan, period)
+
+
+def alike(streams: Sequence[PlannedStream]) -> list[list[PlannedStream]]:
+    """The streams in groups that differ only in which of equal cores they have."""
+    groups: dict[object, list[PlannedStream]] = defaultdict(list)
+    for stream in streams:
+        rows = [(row.name, cluster_of(row.device), row.configuration) for row in stream.layers]
+        groups[tuple(rows), stream.period_ns, stream.latency_ns].append(stream)
+    return list(groups.values())
+
+
+def stream_devices(stream: PlannedStream) -> str:
+    """The devices of a stream, in the order of its layers."""
+    return " + ".join(dict.fromkeys(row.device for row in stream.layers))
+
+
+def streams_text(streams: Iterable[PlannedStream]) -> str:
+    """The devices of all streams."""
+    return ", ".join(map(stream_devices, streams))
+
+
+def _measured(plan: Plan, period: int) -> Iterator[str]:
+    found = plan.pipeline
+    if found is None:
+        if plan.measured:
+            yield (
+                "  predicted only: batches were run one after the other, and the measured latency "
+                "is that of one alone"
+            )
+        return
+    whole = found.period
+    yield (
+        f"  measured: a batch every {duration(whole.median)} ({_rate(plan, whole.median)}; 95 % "
+        f"{duration(whole.low)} to {duration(whole.high)}), from which the predicted period "
+        f"differs by {percent(period / max(whole.median, 1) - 1)}; latency "
+        f"{duration(found.latency_p50_ns)}, p90 {duration(found.latency_p90_ns)}, p99 "
+        f"{duration(found.latency_p99_ns)}"
+    )
+
+
+def _rate(plan: Plan, period: int) -> str:
+    return per_second(plan.batch * 1e9 / max(period, 1), " images")
+
+
+def _counted(streams: int) -> str:
+    return "1 stream" if streams == 1 else f"{streams} equal streams"
 
 
 def _devices(rows: list[PlannedLayer]) -> str:
     """The layers of each device that works in a stage, and the time of them."""
-    by_device: dict[str, list[PlannedLayer]] = defaultdict(list)
+    by_device: Counter[str] = Counter()
+    mine: dict[str, list[PlannedLayer]] = defaultdict(list)
     for row in rows:
-        by_device[row.device].append(row)
+        mine[row.device].append(row)
+        by_device[row.device] += row.predicted_ns if row.loaded_ns is None else row.loaded_ns
     parts = []
-    for device, mine in by_device.items():
-        names = mine[0].name if len(mine) == 1 else f"{mine[0].name} … {mine[-1].name}"
-        count = "1 layer" if len(mine) == 1 else f"{len(mine)} layers"
-        total = duration(sum(row.predicted_ns for row in mine))
-        parts.append(f"{device} ({count}, {names}: {total})")
+    for device, total in by_device.items():
+        names = [row.name for row in mine[device]]
+        shown = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
+        count = "1 layer" if len(names) == 1 else f"{len(names)} layers"
+        parts.append(f"{device} ({count}, {shown}: {duration(total)})")
     return " and ".join(parts)

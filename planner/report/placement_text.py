@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from bnnplan.planner.cores import cluster_of, named_part
 from bnnplan.planner.plan import Plan
 from bnnplan.planner.profile import Profile
+from bnnplan.planner.report.pipeline_text import streams_text
 from bnnplan.planner.report.units import duration
 
 
 def placement_line(plan: Plan, profile: Profile | None = None) -> str:
-    """How many layers, and what share of the time, each device has; and why others have none."""
+    """How many layers, and what share of the time, each device has; and why others have none.
+
+    Of several streams, or of one on parts of clusters, which devices they have.
+    """
+    if plan.replicas or any(named_part(plan.board, d) for d in _used(plan)):
+        return _streams_line(plan, profile)
     count: dict[str, int] = defaultdict(int)
     time: dict[str, int] = defaultdict(int)
     for row in plan.layers:
@@ -24,6 +31,27 @@ def placement_line(plan: Plan, profile: Profile | None = None) -> str:
     ]
     why = [_why_unused(plan, d.name, profile) for d in plan.board.devices if d.name not in count]
     return "; ".join(used + why)
+
+
+def _used(plan: Plan) -> set[str]:
+    return {row.device for stream in plan.streams for row in stream.layers}
+
+
+def _streams_line(plan: Plan, profile: Profile | None) -> str:
+    """The devices of every stream, and why what is left does nothing."""
+    count = len(plan.streams)
+    used = _used(plan)
+    busy = frozenset[str]().union(*(plan.board.device(name).resources for name in used))
+    idle = [
+        device.name
+        for device in plan.board.devices
+        if device.name not in used
+        and device.name == cluster_of(device.name)
+        and not (device.resources & busy)
+    ]
+    why = [_why_unused(plan, name, profile) for name in idle]
+    streams = f"{count} streams" if count > 1 else "1 stream"
+    return "; ".join([f"{streams} on {streams_text(plan.streams)}", *why])
 
 
 def _why_not_all(plan: Plan, device: str, profile: Profile | None) -> str:

@@ -8,9 +8,10 @@ from rich.console import Console
 
 from bnnplan.planner.plan import MemoryUse, Plan, PlannedTransfer
 from bnnplan.planner.problem import Measure
-from bnnplan.planner.profile import Profile
+from bnnplan.planner.profile import Origin, Profile
 from bnnplan.planner.report.baselines_text import baseline_parts
 from bnnplan.planner.report.batches_text import batch_parts
+from bnnplan.planner.report.origin_text import cost_text, origin_lines
 from bnnplan.planner.report.pipeline_text import pipeline_lines
 from bnnplan.planner.report.placement_text import placement_line
 from bnnplan.planner.report.proof_text import proof_lines
@@ -64,11 +65,12 @@ def _lines(plan: Plan) -> Iterator[str]:
     yield from proof_lines(
         proof.status, proof.objectives, proof.method, proof.seconds, proof.message
     )
+    yield from origin_lines(plan)
     yield from _measured(plan)
 
 
 def _powers(plan: Plan) -> str:
-    used = {device for device, _ in plan.assignment.values()}
+    used = {row.device for stream in plan.streams for row in stream.layers}
     stated = [f"{one.name} {one.power_watts:g} W" for one in plan.board.devices if one.name in used]
     return f"with the power that is declared ({', '.join(stated)})"
 
@@ -90,7 +92,7 @@ def _layers(plan: Plan) -> Rows:
             row.device,
             row.configuration.label,
             *([str(row.stage)] if stage else []),
-            duration(row.predicted_ns),
+            cost_text(row.predicted_ns, row.origin),
             duration(row.measured_ns),
         )
     for transfer in plan.transfers:
@@ -125,8 +127,10 @@ def _sums(plan: Plan) -> Rows:
     measured = (m.layers_ns, m.transfers_ns, m.launches_ns) if m else (None,) * 3
     whole = m.end_to_end.median if m else None
     rows = Rows("", "predicted", "measured")
+    about = "~" if any(row.origin is not Origin.MEASURED for row in plan.layers) else ""
     for (name, before), after in zip(parts, measured, strict=True):
-        rows.add_row(name, duration(before), duration(after))
+        mark = about if name == parts[0][0] else ""
+        rows.add_row(name, mark + duration(before), duration(after))
     if plan.concurrent:
         # Timed runs do one thing after the other, so only the whole tells what overlaps.
         after = m.unattributed_ns - m.timing_ns if m else None
@@ -136,10 +140,12 @@ def _sums(plan: Plan) -> Rows:
         rows.add_row("unattributed overhead", duration(rest), duration(after))
         if m:
             rows.add_row("timing the parts", duration(None), duration(-m.timing_ns))
-    rows.add_row("end to end", duration(plan.predicted_ns), duration(whole), style="bold")
+    shown = about + duration(plan.predicted_ns)
+    rows.add_row("end to end", shown, duration(whole), style="bold")
     if plan.batch > 1:
         each = whole / plan.batch if whole is not None else None
-        rows.add_row("per image", duration(plan.predicted_ns / plan.batch), duration(each))
+        shown = about + duration(plan.predicted_ns / plan.batch)
+        rows.add_row("per image", shown, duration(each))
     return rows
 
 

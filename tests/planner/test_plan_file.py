@@ -76,7 +76,7 @@ def test_what_was_read_is_written_as_the_newest_version(name, tmp_path):
     ]
     old = load(FILES / name)
     save(old, tmp_path / name)
-    assert json.loads((tmp_path / name).read_text())["version"] == 3
+    assert json.loads((tmp_path / name).read_text())["version"] == 4
     assert load(tmp_path / name) == old
 
 

@@ -1,0 +1,121 @@
+"""What a set of streams is compared with: one stream on one device, equal ones, Pipe-it's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+from attrs import field, frozen
+
+from bnnplan.backends.interface import Device
+from bnnplan.models.converters import as_tuple
+from bnnplan.planner.baselines import SINGLE_DEVICE, baseline_of, by_heuristics
+from bnnplan.planner.choosing import Solved
+from bnnplan.planner.cores import by_cores
+from bnnplan.planner.encoding import encode_problem
+from bnnplan.planner.plan import Baseline
+from bnnplan.planner.plan_building import predict
+from bnnplan.planner.problem import Measure
+from bnnplan.planner.request import RequestError
+from bnnplan.planner.solvers.base import SolverError
+from bnnplan.planner.solvers.lexicographic import with_objective
+from bnnplan.planner.stream_found import Stream
+from bnnplan.planner.stream_memory import fitting_set
+from bnnplan.planner.stream_packing import period_of
+from bnnplan.planner.stream_problems import stream_request
+from bnnplan.planner.streams import StreamSearch
+
+SINGLE_CORE = "best single core"
+SINGLE_CLUSTER = "best single cluster (kernel-level parallelism)"
+REPLICAS = "replication only"
+MOST_DEVICES = 40
+"""Parts included, up to which heuristics are tried on parts; more take them too long."""
+
+
+@frozen
+class StreamBaselines:
+    """Rows of a table, and the devices that they name."""
+
+    rows: tuple[Baseline, ...] = field(converter=as_tuple)
+    devices: tuple[Device, ...] = field(converter=as_tuple)
+
+
+def stream_baselines(search: StreamSearch) -> StreamBaselines:
+    """All baselines of a search that has ended.
+
+    One stream: on the best single device, on the best core, on the best cluster with all of its
+    cores for every layer; by Pipe-it's and other heuristics. Several streams: one device each.
+    """
+    kinds = search.problems.room.kinds
+    alone = [stream for stream in search.streams if len(stream.lineup.kinds) == 1]
+    cores = [one for one in alone if one.lineup.parts and sum(one.lineup.takes) == 1]
+    clusters = [
+        one
+        for one in alone
+        if one.lineup.parts
+        and sum(one.lineup.takes) == len(kinds[one.lineup.parts[0]].device.resources)
+    ]
+    rows: list[Baseline] = []
+    devices: list[Device] = []
+    for name, mine in ((SINGLE_DEVICE, alone), (SINGLE_CLUSTER, clusters), (SINGLE_CORE, cores)):
+        if mine:
+            best = min(mine, key=lambda one: (one.period, one.latency))
+            (device,) = search.problems.room.devices([best.lineup])[0]
+            rows.append(_row(search, name, best, device.name))
+            devices.append(device)
+    rows += _replicas(search, alone)
+    heuristics, used = _heuristics(search)
+    return StreamBaselines([*rows, *heuristics], [*devices, *used])
+
+
+def _row(search: StreamSearch, name: str, stream: Stream, note: str) -> Baseline:
+    chosen = stream.encoding.chosen(stream.solution.choice)
+    return Baseline(
+        name,
+        predict(stream.encoding, search.problems.board_of(stream.lineup), stream.solution),
+        note=note,
+        placements={layer: (cost.device, cost.configuration) for layer, cost in chosen.items()},
+    )
+
+
+def _replicas(search: StreamSearch, alone: list[Stream]) -> Iterable[Baseline]:
+    """The best set of streams that have one device each."""
+    found = fitting_set(search, alone)
+    if not found:
+        return
+    devices = search.problems.room.devices([one.lineup for one in found])
+    names = " + ".join(device.name for mine in devices for device in mine)
+    row = _row(search, REPLICAS, found[0], names)
+    assert row.predicted is not None
+    period = period_of([one.period for one in found])
+    latency = max(one.latency for one in found)
+    predicted = attrs.evolve(row.predicted, period_ns=period, latency_ns=latency)
+    # It is not a placement of each layer, of which others could be the same.
+    yield attrs.evolve(row, predicted=predicted, placements={})
+
+
+def _heuristics(search: StreamSearch) -> tuple[list[Baseline], list[Device]]:
+    """What heuristics find that choose one stream on clusters and their parts.
+
+    On clusters alone, where there are too many parts.
+    """
+    problems = search.problems
+    profile = by_cores(problems.profile)
+    if len(profile.board.devices) > MOST_DEVICES:
+        profile = problems.profile
+    request = stream_request(problems.request, profile.board.devices)
+    try:
+        encoding = encode_problem(problems.network, profile, request)
+    except RequestError:
+        # A part that is asked for may be none of the blocks.
+        return [], []
+    problem = with_objective(encoding.problem, Measure.PERIOD)
+    rows, used = [], []
+    for name, result in by_heuristics(problem):
+        if isinstance(result, SolverError):
+            rows.append(Baseline(name, None, note=str(result)))
+            continue
+        row = baseline_of(name, Solved(encoding, result), profile.board)
+        rows.append(row)
+        used += [profile.board.device(device) for device, _ in row.placements.values()]
+    return rows, used

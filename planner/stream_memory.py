@@ -1,0 +1,186 @@
+"""Streams that fit in memory together, as they run.
+
+Every stream holds weights, tensors and workspaces of its own. The search for the best set looks at
+each stream alone; if the best set does not fit, sets that do are looked for among all streams that
+were found, and the same lineups with less memory. The bound remains that of the best set: no set
+that fits is better.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Sequence
+
+import attrs
+from attrs import frozen
+
+from bnnplan.planner.plan import Proof
+from bnnplan.planner.solvers.base import Status
+from bnnplan.planner.stream_building import plan_of_streams
+from bnnplan.planner.stream_found import Found, Stream, in_order
+from bnnplan.planner.stream_kinds import Takes, fits
+from bnnplan.planner.stream_packing import Item, pack
+from bnnplan.planner.streams import StreamSearch
+
+MOST_SETS = 64
+"""That are kept for each room of cores: none of them is better in everything than another."""
+MOST_TIGHTENINGS = 4
+"""Solutions that turn out not to fit in memory as they run, before none is expected to."""
+
+
+@frozen
+class _Held:
+    """A stream with the bytes that it holds in each limited space, and what was counted there."""
+
+    stream: Stream
+    allocated: tuple[int, ...]
+    predicted: tuple[int, ...]
+
+
+@frozen
+class _Set:
+    """Streams that fit together."""
+
+    rate: int
+    allocated: tuple[int, ...]
+    streams: tuple[Stream, ...]
+
+
+class _Memory:
+    """The limited memory spaces of a search."""
+
+    def __init__(self, search: StreamSearch) -> None:
+        self.search = search
+        capacities = search.request.capacities(search.problems.profile.board)
+        self.limits = {name: size for name, size in capacities.items() if size is not None}
+
+    def held(self, stream: Stream) -> _Held:
+        """What one stream holds."""
+        proof = Proof(str(Status.FEASIBLE), stream.proofs, "", 0.0)
+        plan = plan_of_streams(self.search.problems, [stream], source="", proof=proof)
+        rows = {row.space: row for row in plan.memory}
+        mine = [rows.get(name) for name in self.limits]
+        return _Held(
+            stream,
+            tuple(row.allocated_bytes if row else 0 for row in mine),
+            tuple((row.predicted_bytes or 0) if row else 0 for row in mine),
+        )
+
+    def holds(self, streams: Sequence[Stream]) -> bool:
+        """Whether streams fit together."""
+        if not self.limits or not streams:
+            return True
+        different = {id(one): one for one in streams}
+        known = {key: self.held(one).allocated for key, one in different.items()}
+        return self.fits(_sum([known[id(one)] for one in streams]))
+
+    def variants(self, stream: Stream, shares: int, deadline: float) -> list[_Held]:
+        """A stream as it fits in all memory, and in shares of it."""
+        held = self.held(stream)
+        found = [self.within(held, share, deadline) for share in range(1, shares + 1)]
+        return [one for one in found if one is not None]
+
+    def fits(self, allocated: Sequence[int]) -> bool:
+        """Whether so much is there."""
+        return all(a <= b for a, b in zip(allocated, self.limits.values(), strict=True))
+
+    def within(self, held: _Held, share: int, deadline: float) -> _Held | None:
+        """A stream of the same lineup that holds a share of the memory at most, as it runs."""
+        wanted = {name: size // share for name, size in self.limits.items()}
+        counted = dict(wanted)
+        for _ in range(MOST_TIGHTENINGS):
+            if all(a <= b for a, b in zip(held.allocated, wanted.values(), strict=True)):
+                return held
+            if time.monotonic() > deadline:
+                return None
+            rows = zip(wanted.items(), held.allocated, held.predicted, strict=True)
+            for (name, size), allocated, predicted in rows:
+                if allocated > size:
+                    counted[name] = max(0, min(counted[name], predicted - allocated + size))
+            found = self.search.resolved(held.stream.lineup, counted, deadline - time.monotonic())
+            if found is None:
+                return None
+            held = self.held(found)
+        return None
+
+
+def fitting(search: StreamSearch, found: Found, seconds: float) -> Found:
+    """The best set that was found, or the best one of those that fit in memory together."""
+    memory = _Memory(search)
+    if not found.streams or memory.holds(found.streams):
+        return found
+    deadline = time.monotonic() + seconds
+    offered: list[_Held] = []
+    most = len(found.streams)
+    for stream in search.streams:
+        offered += memory.variants(stream, most if stream in found.streams else 1, deadline)
+    best = _best(offered, search.capacity, memory)
+    # Lineups that are not worth their cores may be worth their memory.
+    for lineup in search.unsolved():
+        if time.monotonic() > deadline:
+            break
+        if search.hoped(lineup) > best.rate:
+            left = deadline - time.monotonic()
+            other = search.resolved(lineup, memory.limits, left)
+            if other is not None:
+                offered += memory.variants(other, 1, deadline)
+                best = _best(offered, search.capacity, memory)
+    if not best.streams:
+        message = "no stream was found whose programs fit in memory as they run"
+        return attrs.evolve(found, streams=(), status=Status.UNKNOWN, message=message)
+    fit = attrs.evolve(found, streams=in_order(best.streams), settled=False)
+    if fit.bound == fit.period:
+        return fit
+    message = "memory limits the streams; the bound is without its limits"
+    return attrs.evolve(fit, status=Status.FEASIBLE, message=message)
+
+
+def fitting_set(search: StreamSearch, streams: Sequence[Stream]) -> tuple[Stream, ...]:
+    """The best set of some streams, each as often as it fits, that fits in memory."""
+    items = [Item(one.lineup.takes, one.rate, (one.latency,)) for one in streams]
+    packed = pack(items, search.capacity)[search.capacity]
+    found = tuple(streams[number] for number in packed.items)
+    memory = _Memory(search)
+    if not memory.holds(found):
+        held = [memory.held(one) for one in streams]
+        found = _best(held, search.capacity, memory).streams
+    return in_order(found)
+
+
+def _best(offered: Sequence[_Held], capacity: Takes, memory: _Memory) -> _Set:
+    """The set of the highest rate, by sets for every room of cores."""
+    nothing = _Set(0, (0,) * len(memory.limits), ())
+    sets: dict[Takes, list[_Set]] = {}
+    for room in itertools.product(*(range(size + 1) for size in capacity)):
+        found = [nothing]
+        for place, size in enumerate(room):
+            if size:
+                found += sets[(*room[:place], size - 1, *room[place + 1 :])]
+        for held in offered:
+            takes = held.stream.lineup.takes
+            if fits(takes, room):
+                for rest in sets[tuple(a - b for a, b in zip(room, takes, strict=True))]:
+                    allocated = _sum([rest.allocated, held.allocated])
+                    if memory.fits(allocated):
+                        streams = (*rest.streams, held.stream)
+                        found.append(_Set(rest.rate + held.stream.rate, allocated, streams))
+        sets[room] = _useful(found)
+    return sets[capacity][0]
+
+
+def _useful(found: Sequence[_Set]) -> list[_Set]:
+    """Sets that no other one is as good as in everything, those of high rates first."""
+    kept: list[_Set] = []
+    for one in sorted(found, key=lambda x: (-x.rate, len(x.streams), x.allocated)):
+        if len(kept) == MOST_SETS:
+            break
+        if not any(
+            all(a <= b for a, b in zip(x.allocated, one.allocated, strict=True)) for x in kept
+        ):
+            kept.append(one)
+    return kept
+
+
+def _sum(rows: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    return tuple(map(sum, zip(*rows, strict=True)))
