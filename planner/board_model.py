@@ -8,13 +8,15 @@ never negative.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from attrs import field, frozen
 
 from bnnplan.models.converters import as_dict, as_tuple
 from bnnplan.models.errors import BnnplanError
+from bnnplan.models.files import converter, read_json, structure, write_json
 from bnnplan.planner.board import Board
-from bnnplan.planner.profile import Conditions, LaunchCost, Origin, TransferCost
+from bnnplan.planner.profile import MOST, Conditions, LaunchCost, Origin, TransferCost
 
 SCHEMA = "bnnplan.board-model"
 VERSION = 1
@@ -44,6 +46,13 @@ class FittedError:
     high: float
     samples: int
 
+    def __attrs_post_init__(self) -> None:
+        if not 0 <= self.low <= self.high < MOST or not 0 <= self.mean < MOST:
+            raise BoardModelError(
+                f"errors must be shares of at least 0, with low up to high, not {self.mean}, "
+                f"{self.low} and {self.high}"
+            )
+
 
 @frozen
 class FamilyModel:
@@ -70,6 +79,15 @@ class FamilyModel:
     weight_bytes: Mapping[str, float] = field(converter=as_dict)
     workspace_bytes: Mapping[str, float] = field(converter=as_dict)
     error: FittedError
+
+    def __attrs_post_init__(self) -> None:
+        for figures in (self.nanoseconds, self.weight_bytes, self.workspace_bytes):
+            for term, figure in figures.items():
+                if not 0 <= figure < MOST:
+                    raise BoardModelError(
+                        f"family {self.family!r} on {self.device!r}: coefficient {term!r} must be "
+                        f"from 0 to {MOST}, not {figure}"
+                    )
 
 
 @frozen
@@ -98,3 +116,22 @@ class BoardModel:
     launches: tuple[LaunchCost, ...] = field(converter=as_tuple)
     conditions: Conditions | None = None
     sources: tuple[str, ...] = field(default=(), converter=as_tuple)
+
+    def __attrs_post_init__(self) -> None:
+        if self.origin is Origin.MEASURED:
+            raise BoardModelError("the origin of a board model must be predicted or modelled")
+        for family in self.families:
+            self.board.device(family.device)
+        for launch in self.launches:
+            self.board.device(launch.device)
+
+
+def save_board_model(model: BoardModel, path: Path) -> None:
+    """Write a board model file (schema ``bnnplan.board-model``)."""
+    write_json(path, SCHEMA, VERSION, converter().unstructure(model))
+
+
+def load_board_model(path: Path) -> BoardModel:
+    """Read a board model file; FileError with file, field and reason where that is impossible."""
+    model: BoardModel = structure(read_json(path, SCHEMA, VERSION), BoardModel, path)
+    return model

@@ -59,12 +59,13 @@ def cached_profile(
     progress: Progress | None = None,
     fresh: bool = False,
     tell: Callable[[str], object] | None = None,
+    expected: Profile | None = None,
 ) -> tuple[Profile, bool]:
     """The profile of a network on a board, measured if it is not kept already.
 
     An incomplete one is completed; so is one that was measured with a wider tolerance, or that
-    ran out of a smaller budget. A kept file that cannot be read is measured again. `tell` gets
-    one line if a whole profile cannot be kept.
+    ran out of a smaller budget, or left placements out that are wanted now. A kept file that
+    cannot be read is measured again. `tell` gets one line if a whole profile cannot be kept.
 
     Returns
     -------
@@ -84,7 +85,12 @@ def cached_profile(
         return kept, True
     # Stated ceilings and power are those of one board file, and others share the kept profile.
     profile = profile_network(
-        network, board.bare, batch=batch, options=wanted, earlier=kept, progress=progress
+        *(network, board.bare),
+        batch=batch,
+        options=wanted,
+        earlier=kept,
+        progress=progress,
+        expected=expected,
     )
     try:
         _save(profile, path)
@@ -159,7 +165,8 @@ def _make_folder(folder: Path) -> None:
 def _is_enough(kept: Profile, wanted: Options) -> bool:
     how = kept.conditions
     ran_out = how.exhausted and how.seconds < wanted.budget
-    return how.complete and how.tolerance <= wanted.tolerance and not ran_out
+    is_whole = how.elimination is None or wanted.eliminate
+    return how.complete and is_whole and how.tolerance <= wanted.tolerance and not ran_out
 
 
 def _read(path: Path, network: Network, batch: int) -> Profile | None:

@@ -23,7 +23,8 @@ SCHEMA = "bnnplan.profile"
 VERSION = 4
 MIGRATIONS: Migrations = dict.fromkeys((1, 2, 3), lambda content: content)
 """Versions 2 and 3 are those of the board, which it holds; version 3 added layers{}.placements[]
-.loaded as well, version 4 layers{}.placements[].origin. All that was added may be missing."""
+.loaded as well, version 4 layers{}.placements[].origin, conditions.elimination and
+conditions.model. All that was added may be missing."""
 MOST = 10**15
 """Nanoseconds (eleven days) and bytes above this are no measurement."""
 MOST_IMAGES = 65536
@@ -209,6 +210,37 @@ class LaunchCost:
 
 
 @frozen
+class Eliminated:
+    """What was left out of measuring, because it could no longer win.
+
+    Parameters
+    ----------
+    offered, measured : int
+        Placements of all layers, and those that were timed to the end.
+    unchecked : int
+        Placements that were not even run: their costs are predicted.
+    saved : float
+        Seconds that timing and checking the others would have taken, about.
+    risk : float
+        The probability that one of the others would have been better, at most: for errors that
+        are normal, and as large as the intervals say.
+    regret : float
+        The nanoseconds that are expected to be lost by that in all.
+    """
+
+    offered: int
+    measured: int
+    unchecked: int
+    saved: float
+    risk: float
+    regret: float
+
+    def __attrs_post_init__(self) -> None:
+        check_figures("what elimination left out", self.offered, self.measured, self.unchecked)
+        check_figures("what elimination saved and risks", self.saved, self.risk, self.regret)
+
+
+@frozen
 class Conditions:
     """When and how a profile was measured.
 
@@ -230,6 +262,10 @@ class Conditions:
         False if measuring was interrupted.
     exhausted : bool
         Whether the budget ran out before all were stable; a larger one goes on from there.
+    elimination : Eliminated or None
+        None where everything was measured.
+    model : str
+        What predicted the costs that were not measured, in words; empty where there are none.
     """
 
     date: str
@@ -240,6 +276,8 @@ class Conditions:
     tolerance: float
     complete: bool
     exhausted: bool = False
+    elimination: Eliminated | None = None
+    model: str = ""
 
 
 @frozen
@@ -283,7 +321,10 @@ class Profile:
 
     @cached_property
     def costs_digest(self) -> str:
-        """SHA-256 over all that a plan is computed from but the board, which the plan states."""
+        """SHA-256 over all that a plan is computed from but the board, which the plan states.
+
+        That a cost was measured is not told: digests of before other costs were known still hold.
+        """
         plain = converter().unstructure(
             (
                 (self.network_fingerprint, self.batch),
@@ -291,6 +332,10 @@ class Profile:
                 (self.transfers, self.launches),
             )
         )
+        for placements in plain[1].values():
+            for cost in placements:
+                if cost["origin"] == Origin.MEASURED:
+                    del cost["origin"]
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -319,10 +364,7 @@ class Profile:
 
     def transfer(self, source: str, target: str) -> TransferCost | None:
         """The cost of moving tensors from one space to another; None where impossible."""
-        for cost in self.transfers:
-            if (cost.source, cost.target) == (source, target):
-                return cost
-        return None
+        return transfer_of(self.transfers, source, target)
 
     def launch(self, device: str, threads: int, source: str = "") -> int:
         """Nanoseconds to start and finish a program on a device, after `source` has run.
@@ -335,13 +377,7 @@ class Profile:
         source : str
             The device that ran before, or ``user``.
         """
-        mine = [cost for cost in self.launches if cost.device == device]
-        for seen in (source, ""):
-            known = {cost.threads: cost.ns for cost in mine if cost.source == seen}
-            fitting = [count for count in sorted(known) if count >= threads]
-            if fitting:
-                return known[fitting[0]]
-        return max((cost.ns for cost in mine), default=0)
+        return launch_of(self.launches, device, threads, source)
 
     def thread_counts(self, device: str) -> tuple[int, ...]:
         """Thread counts that configurations of a device use, ascending; (1,) if none."""
@@ -376,6 +412,25 @@ class Profile:
                         f"input and {formats[1]} output formats, but it has {len(node.inputs)} "
                         f"inputs and {len(node.outputs)} outputs; profile again"
                     )
+
+
+def transfer_of(transfers: Iterable[TransferCost], source: str, target: str) -> TransferCost | None:
+    """The cost of moving tensors from one space to another; None where impossible."""
+    for cost in transfers:
+        if (cost.source, cost.target) == (source, target):
+            return cost
+    return None
+
+
+def launch_of(launches: Iterable[LaunchCost], device: str, threads: int, source: str = "") -> int:
+    """Nanoseconds to start and finish a program; see :meth:`Profile.launch`."""
+    mine = [cost for cost in launches if cost.device == device]
+    for seen in (source, ""):
+        known = {cost.threads: cost.ns for cost in mine if cost.source == seen}
+        fitting = [count for count in sorted(known) if count >= threads]
+        if fitting:
+            return known[fitting[0]]
+    return max((cost.ns for cost in mine), default=0)
 
 
 def shape_fingerprint(network: Network) -> str:

@@ -95,8 +95,8 @@ def moving_cycles(core: CoreType) -> dict[str, float]:
         found[f"thresholds of {kind.value}"] = 2 * size * vector
         found[f"taps of vectors of {kind.value}"] = 8 * vector
         found[f"taps of rests of {kind.value}"] = 2.0
-        found[f"vectors finished of {kind.value}"] = 4 * vector
-        found[f"parts of pixels of {kind.value}"] = 4.0
+        found["vectors finished"] = 4 * vector
+        found["parts of pixels"] = 4.0
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from attrs import define, field, frozen
 
 from bnnplan.backends.interface import Configuration, Kernel
@@ -34,13 +36,18 @@ class Candidate:
     hopeless: bool = False
     settled: bool = False
     """Whether an earlier run has timed it well enough."""
+    allowance: float = 0.0
+    """Nanoseconds: half an interval that is no wider is narrow enough, whatever its share."""
     _summaries: dict[tuple[int, float], Time] = field(factory=dict, init=False, eq=False)
 
     def waits(self, tolerance: float) -> bool:
         """Whether it needs more samples."""
         if self.hopeless or self.settled or len(self.samples) >= MAX_SAMPLES:
             return False
-        return len(self.samples) < MIN_SAMPLES or not self.time(tolerance).stable
+        if len(self.samples) < MIN_SAMPLES:
+            return True
+        time = self.time(tolerance)
+        return not time.stable and time.high - time.low > 2 * self.allowance
 
     def time(self, tolerance: float) -> Time:
         """What the samples say so far."""
@@ -77,6 +84,11 @@ class Choice:
         waiting = [c for c in self._within(threads) if c.waits(tolerance)]
         return sorted(waiting, key=lambda c: len(c.samples))
 
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether all candidates are given up."""
+        return all(candidate.hopeless for candidate in self.candidates)
+
     def best(self, threads: int = ANY_THREADS) -> Candidate:
         """The fastest candidate of up to so many threads, or of all if none has so few."""
         return min(
@@ -94,8 +106,14 @@ class Choice:
                 candidate.hopeless = True
 
 
-def survey(bench: Workbench, node: Node, device: str, oracle: Oracle) -> Choice:
-    """Prepare and check every configuration of a layer on a device.
+def survey(
+    bench: Workbench,
+    node: Node,
+    device: str,
+    oracle: Oracle,
+    skipped: Collection[Configuration] = (),
+) -> Choice:
+    """Prepare and check every configuration of a layer on a device that is not skipped.
 
     A configuration that is not bit-exact, or that cannot be prepared, is rejected with a reason.
     """
@@ -106,6 +124,8 @@ def survey(bench: Workbench, node: Node, device: str, oracle: Oracle) -> Choice:
         return Choice(device, [], [Rejection(device, "", reason)])
     choice = Choice(device, [], [])
     for configuration in backend.configurations(bound, where):
+        if configuration in skipped:
+            continue
         try:
             kernel = bench.kernel(node, device, configuration)
             first = oracle.check_and_time(node, device, kernel)

@@ -22,7 +22,7 @@ from bnnplan.models.graph import Network, Node
 from bnnplan.planner.board import Board
 from bnnplan.planner.cores import cluster_of, cores_of, part_of
 from bnnplan.planner.execution.workbench import Workbench
-from bnnplan.planner.profile import PlacementCost, Profile, ProfileError, Time
+from bnnplan.planner.profile import Origin, PlacementCost, Profile, ProfileError, Time
 from bnnplan.planner.profiling.candidates import MIN_SAMPLES
 from bnnplan.planner.profiling.oracle import Oracle
 from bnnplan.planner.profiling.programs import Programs
@@ -160,7 +160,9 @@ def _turns(network: Network, profile: Profile, device: str, threads: int) -> lis
 
 
 def _costs(profile: Profile, node: Node, device: str) -> list[PlacementCost]:
-    return [cost for cost in profile.layers[node.name].placements if cost.device == device]
+    """Placements on a device; what was never run is not run now, unchecked as it is."""
+    mine = [cost for cost in profile.layers[node.name].placements if cost.device == device]
+    return [cost for cost in mine if cost.origin is Origin.MEASURED]
 
 
 def _best(network: Network, profile: Profile, programs: Programs, place: Device) -> Program | None:
@@ -179,7 +181,7 @@ def _best(network: Network, profile: Profile, programs: Programs, place: Device)
 
 
 def _linked(programs: Programs, device: str, layers: Layers) -> Program:
-    bench = programs.oracle.bench
+    bench = programs.contents.bench
     return programs.link(device, [(node, bench.kernel(node, device, how)) for node, how in layers])
 
 

@@ -23,7 +23,9 @@ class MismatchError(BnnplanError):
     """A kernel that does not compute what the reference backend computes."""
 
 
-def random_feeds(network: Network, batch: int, seed: int) -> dict[str, np.ndarray]:
+def random_feeds(
+    network: Network, batch: int, seed: int | np.random.Generator
+) -> dict[str, np.ndarray]:
     """Plain random elements for every network input, over the range that its type has."""
     random = np.random.default_rng(seed)
     feeds = {}

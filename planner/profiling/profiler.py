@@ -7,7 +7,7 @@ import os
 import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from attrs import frozen
@@ -17,22 +17,23 @@ from bnnplan.planner.board import Board
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.profile import (
     Conditions,
+    Eliminated,
     LaunchCost,
     LayerCosts,
+    Origin,
     PlacementCost,
     Profile,
     ProfileError,
-    TransferCost,
     shape_fingerprint,
 )
 from bnnplan.planner.profiling.candidates import Candidate, Choice, survey
+from bnnplan.planner.profiling.elimination import Elimination, is_timed
 from bnnplan.planner.profiling.oracle import Oracle
 from bnnplan.planner.profiling.programs import Programs
+from bnnplan.planner.profiling.savings import RUNS_A_ROUND
 from bnnplan.planner.profiling.transfers import measure_transfers
 from bnnplan.planner.statistics import within
 from bnnplan.planner.version import bnnplan_version
-
-RUNS_A_ROUND = 4
 
 Progress = Callable[[float, str], None]
 """Told the share that is done, from 0 to 1, and what is being done."""
@@ -51,11 +52,14 @@ class Options:
         stable, or timed so often (:data:`~.candidates.MAX_SAMPLES`) that it will hardly become so.
     seed : int
         Of the input images and of the order in which configurations take turns.
+    eliminate : bool
+        Measure only placements that could still win.
     """
 
     tolerance: float = 0.03
     budget: float = 60.0
     seed: int = 0
+    eliminate: bool = False
 
 
 def profile_network(
@@ -67,6 +71,7 @@ def profile_network(
     earlier: Profile | None = None,
     progress: Progress | None = None,
     bench: Workbench | None = None,
+    expected: Profile | None = None,
 ) -> Profile:
     """Measure a network on a board.
 
@@ -86,27 +91,36 @@ def profile_network(
     progress : callable, optional
     bench : Workbench, optional
         Kernels that are prepared already.
+    expected : Profile, optional
+        Predicted costs, from which elimination begins.
 
     Raises
     ------
     ProfileError
-        If some layer has no placement at all (the reasons are listed), or `earlier` is of another
-        network or batch size.
+        If some layer has no placement at all (the reasons are listed), or `earlier` or `expected`
+        is of another network or batch size.
     """
-    if earlier is not None:
-        earlier.require(network, batch)
+    for known in (earlier, expected):
+        if known is not None:
+            known.require(network, batch)
     session = _Profiler(
         bench or Workbench(network, board, batch),
         options or Options(),
         earlier,
         progress or (lambda share, text: None),
+        expected,
     )
     return session.run()
 
 
 class _Profiler:
     def __init__(
-        self, bench: Workbench, options: Options, earlier: Profile | None, progress: Progress
+        self,
+        bench: Workbench,
+        options: Options,
+        earlier: Profile | None,
+        progress: Progress,
+        expected: Profile | None,
     ) -> None:
         self.bench = bench
         self.options = options
@@ -121,6 +135,15 @@ class _Profiler:
             node.name: bench.network.bind(node, bench.batch).signature
             for node in bench.network.nodes
         }
+        self.elimination: Elimination | None = None
+        if options.eliminate:
+            about = bench.network, bench.board, bench.batch
+            self.elimination = Elimination(*about, self.signatures, expected)
+        self.nodes = bench.network.nodes
+        self.rounds: dict[str, list[float]] = {}
+        """Seconds of timing each program, by device."""
+        self.surveyed = 0.0
+        """Seconds of preparing and checking."""
 
     def run(self) -> Profile:
         self.progress(0.0, "reference values")
@@ -128,28 +151,38 @@ class _Profiler:
         self.programs = Programs(self.oracle)
         self._survey()
         self.progress(0.2, "transfers")
-        transfers = measure_transfers(self.bench)
+        self.transfers = measure_transfers(self.bench)
         interrupted = False
         try:
             self._rounds()
         except KeyboardInterrupt:
             interrupted = True
-        return self._profile(transfers, interrupted=interrupted)
+        return self._profile(interrupted=interrupted)
 
     def _survey(self) -> None:
+        """Prepare and check what is not yet, and is not given up before."""
+        begin = time.monotonic()
         pairs = [(n, d.name) for n in self.bench.network.nodes for d in self.bench.board.devices]
+        fresh: dict[tuple[str, str], Choice] = {}
         for index, (node, device) in enumerate(pairs):
             key = (self.signatures[node.name], device)
-            choice = survey(self.bench, node, device, self.oracle)
-            if key not in self.choices:
-                self.choices[key] = choice
+            before = self.choices.get(key)
+            skipped = [c.configuration for c in before.candidates] if before else []
+            if self.elimination is not None:
+                skipped += self.elimination.skipped(node, device)
+            choice = survey(self.bench, node, device, self.oracle, skipped)
+            if key not in fresh:
+                fresh[key] = choice
             else:
-                _keep_common(self.choices[key], choice)
+                _keep_common(fresh[key], choice)
             self.progress(0.2 * index / len(pairs), f"checking {node.name} on {device}")
+        for key, choice in fresh.items():
+            _join(self.choices.setdefault(key, Choice(choice.device, [], [])), choice)
         self._settle()
+        self.surveyed += time.monotonic() - begin
         for node in self.bench.network.nodes:
             chances = [self._choice(node, d.name) for d in self.bench.board.devices]
-            if not any(choice.candidates for choice in chances):
+            if not any(c.candidates for c in chances) and not self._is_left(node):
                 reasons = "; ".join(
                     f"{r.device}: {r.reason}" for choice in chances for r in choice.rejections
                 )
@@ -162,13 +195,22 @@ class _Profiler:
             for before in costs.placements:
                 for candidate in self.choices[self.signatures[name], before.device].candidates:
                     if candidate.configuration == before.configuration:
-                        candidate.settled = before.time.stable and within(before.time, tolerance)
+                        is_measured = before.origin is Origin.MEASURED and before.time.stable
+                        candidate.settled = is_measured and within(before.time, tolerance)
+
+    def _is_left(self, node: Node) -> bool:
+        """Whether there is something to prepare still where all that was prepared has failed."""
+        devices = (device.name for device in self.bench.board.devices)
+        return self.elimination is not None and any(
+            self.elimination.skipped(node, device) for device in devices
+        )
 
     def _choice(self, node: Node, device: str) -> Choice:
         return self.choices[self.signatures[node.name], device]
 
     def _rounds(self) -> None:
         tolerance = self.options.tolerance
+        self._eliminate()
         while waiting := self._waiting():
             spent = time.monotonic() - self.begin
             # However small the budget: without one round there is no launch and no warm time.
@@ -179,8 +221,23 @@ class _Profiler:
             for device in dict.fromkeys(choice.device for choice in waiting):
                 for threads in self._thread_counts(device):
                     self._round(device, threads)
-            for choice in waiting:
-                choice.drop_hopeless(tolerance)
+            if self.elimination is None:
+                for choice in waiting:
+                    choice.drop_hopeless(tolerance)
+            self._eliminate()
+
+    def _eliminate(self) -> None:
+        """Give up what can no longer win, and prepare what can after all."""
+        if self.elimination is None:
+            return
+        known = self.choices, self.transfers, self._measured_launches()
+        self.elimination.drop(*known, self.options.tolerance)
+        chances = [[self._choice(n, d.name) for d in self.bench.board.devices] for n in self.nodes]
+        is_lacking = any(not any(c.candidates for c in mine) for mine in chances)
+        timed = all(is_timed(c) for mine in chances for choice in mine for c in choice.candidates)
+        if (is_lacking or timed) and self.elimination.reopened(*known):
+            self._survey()
+            self.elimination.drop(*known, self.options.tolerance)
 
     def _waiting(self) -> list[Choice]:
         return [c for c in self.choices.values() if c.active(self.options.tolerance)]
@@ -197,6 +254,7 @@ class _Profiler:
             for choice in self.choices.values()
             for candidate in choice.candidates
             if choice.device == device
+            and (self.elimination is None or candidate.waits(self.options.tolerance))
         }
         return sorted(counts)
 
@@ -206,13 +264,13 @@ class _Profiler:
         Programs of few and of many threads are timed apart, since a program wakes as many
         threads as its layers want at most.
         """
-        tolerance = self.options.tolerance
+        tolerance, begin = self.options.tolerance, time.monotonic()
         turns: dict[str, int] = {}
         nodes: list[Node] = []
         chosen: list[Candidate] = []
         for node in self.bench.network.nodes:
             choice = self._choice(node, device)
-            if not choice.candidates:
+            if not choice.candidates or (self.elimination and choice.is_hopeless):
                 continue
             active = choice.active(tolerance, threads) or [choice.best(threads)]
             key = self.signatures[node.name]
@@ -237,17 +295,20 @@ class _Profiler:
             launches.append(max(0, whole - sum(times)))
             for candidate, duration in zip(chosen, times, strict=True):
                 candidate.samples.append(duration)
+        self.rounds.setdefault(device, []).append(time.monotonic() - begin)
 
-    def _profile(self, transfers: tuple[TransferCost, ...], *, interrupted: bool) -> Profile:
+    def _profile(self, *, interrupted: bool) -> Profile:
         tolerance = self.options.tolerance
         layers = {}
         for node in self.bench.network.nodes:
             choices = [self._choice(node, d.name) for d in self.bench.board.devices]
-            placements = [
-                self._kept(node.name, c.cost(choice.device, tolerance))
-                for choice in choices
-                for c in choice.candidates
+            costs = [
+                c.cost(choice.device, tolerance) for choice in choices for c in choice.candidates
             ]
+            if self.elimination is not None:
+                for device in self.bench.board.devices:
+                    costs += self.elimination.predicted(node, device.name)
+            placements = [self._kept(node.name, cost) for cost in costs]
             rejections = [r for choice in choices for r in choice.rejections]
             layers[node.name] = LayerCosts(placements, rejections)
         earlier = self.earlier.conditions.seconds if self.earlier else 0.0
@@ -257,21 +318,50 @@ class _Profiler:
             board=self.bench.board,
             batch=self.bench.batch,
             layers=layers,
-            transfers=transfers,
+            transfers=self.transfers,
             launches=self._launches(),
             conditions=Conditions(
                 date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 bnnplan=bnnplan_version(),
-                governor=_governor(),
+                governor=governor(),
                 load=self.load,
                 seconds=round(time.monotonic() - self.begin + earlier, 3),
                 tolerance=tolerance,
                 complete=not interrupted,
                 exhausted=bool(self._waiting()),
+                elimination=self._eliminated(layers),
+                model=self._model(layers),
             ),
         )
 
+    def _model(self, layers: Mapping[str, LayerCosts]) -> str:
+        costs = (cost for mine in layers.values() for cost in mine.placements)
+        if all(cost.origin is Origin.MEASURED for cost in costs):
+            return ""
+        expected = self.elimination.expected if self.elimination is not None else None
+        return expected.conditions.model if expected is not None else ""
+
+    def _eliminated(self, layers: Mapping[str, LayerCosts]) -> Eliminated | None:
+        if self.elimination is None:
+            return None
+        return self.elimination.summary(
+            self.choices,
+            layers,
+            spent=time.monotonic() - self.begin,
+            surveyed=self.surveyed,
+            rounds={device: statistics.mean(taken) for device, taken in self.rounds.items()},
+            tolerance=self.options.tolerance,
+        )
+
     def _launches(self) -> list[LaunchCost]:
+        """What was measured, and what is predicted of devices that were not started."""
+        measured = self._measured_launches()
+        devices = {cost.device for cost in measured}
+        expected = self.elimination.expected if self.elimination is not None else None
+        more = expected.launches if expected is not None else ()
+        return measured + [cost for cost in more if cost.device not in devices]
+
+    def _measured_launches(self) -> list[LaunchCost]:
         """What this run measured, and of an earlier one what this run had no need to measure."""
         earlier = self.earlier.launches if self.earlier else ()
         found = {(cost.device, cost.threads): cost.ns for cost in earlier}
@@ -289,6 +379,12 @@ class _Profiler:
         return cost
 
 
+def _join(choice: Choice, more: Choice) -> None:
+    """Take in what was surveyed later."""
+    choice.candidates.extend(more.candidates)
+    choice.rejections.extend(r for r in more.rejections if r not in choice.rejections)
+
+
 def _keep_common(first: Choice, other: Choice) -> None:
     """Layers of one shape are timed together, so what one of them rejects no one may use."""
     allowed = {candidate.configuration for candidate in other.candidates}
@@ -297,7 +393,8 @@ def _keep_common(first: Choice, other: Choice) -> None:
     first.rejections.extend(r for r in other.rejections if (r.configuration, r.reason) not in known)
 
 
-def _governor() -> str:
+def governor() -> str:
+    """How the clock of the first core is governed, or that it is unknown."""
     path = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     try:
         return path.read_text().strip()

@@ -97,7 +97,7 @@ def test_profile_sets_layers_against_their_ceilings_and_keeps_these(bnnplan, net
     assert "of ceiling: least time" in out
     assert measured == ["reference0"]
     document = json.loads(bnnplan("profile", net, *ALONE, "--budget", "1", "--json")[1])
-    assert document["version"] == 3
+    assert document["version"] == 4
     assert rates(document["board"]) == [1e9, 1e10, 1e9]
     assert measured == ["reference0"]
     assert bnnplan("profile", net, *ALONE, "--budget", "1", "--fresh")[0] == 0

@@ -64,7 +64,7 @@ def results(board: Board, found: Measurements, *, quick: bool) -> Iterator[list[
     samples = found.calm()
     yield list(family_errors(board, samples))
     families = fitted_families(board, samples)
-    model = BoardModel(board, Origin.PREDICTED, families, (), launches_of(found))
+    model = BoardModel(board, Origin.PREDICTED, families, (), launches_of(board))
     errors: dict[int, list[float]] = {}
     files = () if quick else sorted((DATA / "models").glob("*/*.onnx*"))
     for name in QUICK_NETWORKS if quick else (*ZOO, *map(str, files)):

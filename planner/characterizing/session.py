@@ -1,0 +1,199 @@
+"""Characterizes a board: measures designed layers for a while, and fits what they cost."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import time
+from collections.abc import Callable, Mapping
+
+from attrs import frozen
+
+from bnnplan.models.errors import BnnplanError
+from bnnplan.planner.board import Board, BoardError
+from bnnplan.planner.board_model import BoardModel, BoardModelError, FamilyModel
+from bnnplan.planner.characterizing.chains import chain_of
+from bnnplan.planner.characterizing.designs import designed_layers
+from bnnplan.planner.characterizing.measuring import (
+    PROBE,
+    Measurements,
+    Sample,
+    chains,
+    measure_chain,
+    measure_launches,
+)
+from bnnplan.planner.descriptors import descriptors, family_of, weight_terms, workspace_terms
+from bnnplan.planner.execution.workbench import Workbench
+from bnnplan.planner.fitting import fit_sizes, fit_terms
+from bnnplan.planner.profile import Conditions, LaunchCost, Origin, TransferCost
+from bnnplan.planner.profiling import Progress
+from bnnplan.planner.profiling.profiler import governor
+from bnnplan.planner.profiling.transfers import measure_transfers
+from bnnplan.planner.version import bnnplan_version
+
+BUDGET = 180.0
+"""Seconds, where nothing else is asked for."""
+FEWEST = 3
+"""Samples of a family in a variant: from fewer nothing is concluded."""
+TOLERANCE = 0.05
+"""The error of a family that is worth aiming for; above twice that a person is warned."""
+LARGEST_BYTES = 1 << 22
+"""Of the tensors whose transfers are measured."""
+
+
+@frozen
+class Options:
+    """How long to measure, and which layers of all that could be designed.
+
+    Parameters
+    ----------
+    budget : float
+        Seconds of measuring; fitting takes some more.
+    seed : int
+    """
+
+    budget: float = BUDGET
+    seed: int = 0
+
+
+def characterize(
+    board: Board, *, options: Options | None = None, progress: Progress | None = None
+) -> BoardModel:
+    """Measure designed layers on every device of a board, and fit a model of each family.
+
+    Kernels are not checked against the reference here, which is too slow for layers that are
+    large enough to be measured: that they are right is for profiles and the conformance kit.
+    Ctrl-C while layers are measured ends that early: the model says that it is not complete.
+
+    Parameters
+    ----------
+    board : Board
+    options : Options, optional
+    progress : callable, optional
+
+    Raises
+    ------
+    BoardModelError
+        If too little was measured to fit anything.
+    """
+    wanted = options or Options()
+    tell = progress or (lambda share, text: None)
+    begin, load = time.monotonic(), os.getloadavg()[0]
+    found = Measurements()
+    transfers: tuple[TransferCost, ...] = ()
+    launches: list[LaunchCost] = []
+    interrupted = False
+    try:
+        tell(0.0, "transfers and launches")
+        transfers, launches = _transfers(board), launches_of(board)
+        measure_board(board, wanted, found, tell)
+    except KeyboardInterrupt:
+        interrupted = True
+    tell(1.0, "fitting")
+    families = fitted_families(board, found.calm())
+    if not families:
+        raise BoardModelError(
+            f"too little was measured on board {board.name!r} to fit what layers cost; "
+            "characterize with a larger --budget"
+        )
+    return BoardModel(
+        board=board,
+        origin=Origin.PREDICTED,
+        families=families,
+        transfers=transfers,
+        launches=launches,
+        conditions=Conditions(
+            date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            bnnplan=bnnplan_version(),
+            governor=governor(),
+            load=load,
+            seconds=round(time.monotonic() - begin, 3),
+            tolerance=TOLERANCE,
+            complete=not interrupted,
+        ),
+    )
+
+
+def launches_of(board: Board) -> list[LaunchCost]:
+    """What starting and finishing a program takes on every device that can run the probe."""
+    return [
+        LaunchCost(device.name, threads, ns)
+        for device in board.devices
+        for threads, ns in sorted(measure_launches(board, device.name).items())
+    ]
+
+
+def _transfers(board: Board) -> tuple[TransferCost, ...]:
+    return measure_transfers(Workbench(chain_of([PROBE]), board), largest=LARGEST_BYTES)
+
+
+def measure_board(board: Board, options: Options, found: Measurements, tell: Progress) -> None:
+    """Measure chains on one device after the other, each being given the same time.
+
+    What was measured is in `found` also if this is interrupted.
+    """
+    begin = time.monotonic()
+    sources = {device.name: chains(designed_layers(options.seed)) for device in board.devices}
+    spent = dict.fromkeys(sources, 0.0)
+    refused: dict[str, str] = {}
+
+    def share() -> float:
+        return (time.monotonic() - begin) / options.budget
+
+    while share() < 1 and len(refused) < len(sources):
+        device = min((d for d in sources if d not in refused), key=lambda name: spent[name])
+        tell(min(share(), 1.0), f"measuring layers on {device}")
+        start = time.monotonic()
+        try:
+            measure_chain(
+                next(sources[device]),
+                board,
+                device,
+                found,
+                seed=options.seed,
+                ends=lambda: share() >= 1,
+            )
+        except BnnplanError as error:
+            if not any(sample.device == device for sample in found.samples):
+                refused[device] = str(error)
+        spent[device] += time.monotonic() - start
+    if len(refused) == len(sources):
+        raise BoardError("; ".join(f"{name}: {reason}" for name, reason in refused.items()))
+
+
+def fitted_families(board: Board, samples: list[Sample]) -> list[FamilyModel]:
+    """A model of every family, device and variant of which there are enough samples."""
+    return [
+        _fitted(board, *key, mine)
+        for key, mine in by_family(samples).items()
+        if len(mine) >= FEWEST
+    ]
+
+
+def by_family(samples: list[Sample]) -> dict[tuple[str, str, str], list[Sample]]:
+    """Samples by device, family and variant, in this order."""
+    groups: dict[tuple[str, str, str], list[Sample]] = {}
+    for sample in samples:
+        key = sample.device, family_of(sample.bound), sample.configuration.variant
+        groups.setdefault(key, []).append(sample)
+    return dict(sorted(groups.items()))
+
+
+def _fitted(
+    board: Board, device: str, family: str, variant: str, samples: list[Sample]
+) -> FamilyModel:
+    where = board.device(device)
+
+    def terms(of: Callable[..., Mapping[str, float]]) -> list[Mapping[str, float]]:
+        return [of(sample.bound, where, sample.configuration) for sample in samples]
+
+    times = fit_terms(terms(descriptors), [sample.ns for sample in samples])
+    return FamilyModel(
+        family=family,
+        device=device,
+        variant=variant,
+        nanoseconds=times.coefficients,
+        weight_bytes=fit_sizes(terms(weight_terms), [s.weight_bytes for s in samples]),
+        workspace_bytes=fit_sizes(terms(workspace_terms), [s.workspace_bytes for s in samples]),
+        error=times.error,
+    )

@@ -1,0 +1,242 @@
+"""Coefficients of terms from measured times: least squares, never negative, of relative errors.
+
+``time = Σ coefficient · term`` with coefficients of at least 0, so that each can be read as what
+its term costs. Errors count as shares of the measured time: a layer of 20 µs weighs as much as one
+of 2 ms. Measurements on a shared machine have outliers; samples that the fit misses by far more
+than others are weighted down in some rounds (Tukey's biweight). Terms that do not lower the error
+on layers left out of the fit are dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from attrs import frozen
+
+from bnnplan.planner.board_model import FittedError
+
+FOLDS = 10
+ROUNDS = 6
+"""Of weighting samples by how far they are off."""
+BIWEIGHT = 4.685
+"""Tukey's constant: with normal errors, 95 % of the efficiency of plain least squares."""
+NORMAL_DEVIATION = 1.4826
+"""Standard deviations in a median of absolute deviations, of normal errors."""
+LEAST_DEVIATION = 0.01
+"""A share of the time; smaller errors than this are never outliers."""
+WORTH = 1.003
+"""A term stays if the error without it grows by more than this factor."""
+TOLERANCE, TINY = 1e-10, 1e-300
+LEAST_WEIGHT = 1e-3
+LEAST_RATIO = 1e-3
+SMALL_SIZE = 1024.0
+"""Bytes."""
+INTERVAL = (2.5, 97.5)
+"""Percent: of the errors on layers left out, the ends of the interval that is stated."""
+
+
+@frozen(eq=False)
+class Fit:
+    """Coefficients by term, those that make up most of the time first, and how far they are off on
+    samples that they were not fitted to.
+
+    Parameters
+    ----------
+    coefficients : mapping of str to float
+    ratios : ndarray, shape (samples,)
+        Predicted by measured time of each sample, by fits that had not seen it.
+    """
+
+    coefficients: Mapping[str, float]
+    ratios: np.ndarray
+
+    @property
+    def error(self) -> FittedError:
+        """How far it is off on samples that it was not fitted to."""
+        return error_of(self.ratios)
+
+
+def non_negative(matrix: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The x >= 0 that minimises ``|matrix · x - wanted|``.
+
+    The active set method of Lawson and Hanson, "Solving Least Squares Problems" (1974), chapter
+    23, on the triangle of a QR decomposition, which has the same minimum.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (M, N)
+    wanted : ndarray, shape (M,)
+
+    Returns
+    -------
+    ndarray, shape (N,)
+    """
+    if len(matrix) > matrix.shape[1]:
+        orthogonal, matrix = np.linalg.qr(matrix)
+        wanted = orthogonal.T @ wanted
+    scale = np.linalg.norm(matrix, axis=0)
+    scale[scale == 0] = 1.0
+    columns = matrix / scale
+    least = TOLERANCE * max(float(np.linalg.norm(wanted)), TINY)
+    found = np.zeros(matrix.shape[1])
+    passive = np.zeros(matrix.shape[1], np.bool_)
+    # Each round lowers the error and ends in another passive set; a bound for what rounding does.
+    for _ in range(10 * matrix.shape[1] + 10):
+        gradient = columns.T @ (wanted - columns @ found)
+        gradient[passive] = -np.inf
+        if not gradient.size or gradient.max() <= least:
+            break
+        passive[np.argmax(gradient)] = True
+        while True:
+            solved = np.zeros_like(found)
+            solved[passive] = np.linalg.lstsq(columns[:, passive], wanted, rcond=None)[0]
+            below = passive & (solved <= 0)
+            if not below.any():
+                found = solved
+                break
+            steps = found[below] / np.maximum(found[below] - solved[below], TINY)
+            found = found + steps.min() * (solved - found)
+            passive &= found > TOLERANCE
+            found[~passive] = 0.0
+    result: np.ndarray = found / scale
+    return result
+
+
+def fit_terms(samples: Sequence[Mapping[str, float]], times: Sequence[float]) -> Fit:
+    """Fit coefficients to samples, and judge them by cross validation.
+
+    Parameters
+    ----------
+    samples : sequence of mapping of str to float
+        Terms of each sample, at least 0; a term that is not named is 0.
+    times : sequence of float
+        Above 0.
+    """
+    names = sorted({name for terms in samples for name, value in terms.items() if value > 0})
+    measured = np.array(times, float)
+    counts = np.array([[terms.get(name, 0.0) for name in names] for terms in samples], float)
+    shares = counts.reshape(len(measured), len(names)) / measured[:, None]
+    kept = _pruned(shares)
+    coefficients = _robust(shares[:, kept])[0]
+    parts = shares[:, kept].mean(axis=0) * coefficients
+    fitted = {
+        names[kept[place]]: float(coefficients[place])
+        for place in np.argsort(-parts)
+        if coefficients[place] > 0
+    }
+    return Fit(fitted, held_out(shares[:, kept]))
+
+
+def fit_sizes(
+    samples: Sequence[Mapping[str, float]], sizes: Sequence[float]
+) -> Mapping[str, float]:
+    """Coefficients of terms of sizes in bytes, which are exact or nearly so, and may be 0.
+
+    Parameters
+    ----------
+    samples : sequence of mapping of str to float
+    sizes : sequence of float
+        At least 0.
+    """
+    names = sorted({name for terms in samples for name, value in terms.items() if value > 0})
+    counts = np.array([[terms.get(name, 0.0) for name in names] for terms in samples], float)
+    wanted = np.array(sizes, float)
+    # Shares of sizes count, but a few bytes do not.
+    scale = 1 / np.maximum(wanted, SMALL_SIZE)
+    found = non_negative(counts.reshape(len(wanted), len(names)) * scale[:, None], wanted * scale)
+    return {name: float(value) for name, value in zip(names, found, strict=True) if value > 0}
+
+
+def error_of(ratios: np.ndarray) -> FittedError:
+    """The error that predicted by measured times show.
+
+    Parameters
+    ----------
+    ratios : ndarray, shape (samples,)
+    """
+    if not len(ratios):
+        return FittedError(1.0, 1.0, 0.0, 2.0, 0)
+    off = np.abs(ratios - 1)
+    low, high = np.percentile(1 / np.maximum(ratios, LEAST_RATIO), INTERVAL)
+    return FittedError(
+        float(off.mean()), float(np.median(off)), float(low), float(high), len(ratios)
+    )
+
+
+def held_out(shares: np.ndarray) -> np.ndarray:
+    """Predicted by measured time of each sample, by a fit to the other folds.
+
+    Parameters
+    ----------
+    shares : ndarray, shape (samples, terms)
+        Terms by the measured time.
+
+    Returns
+    -------
+    ndarray, shape (samples,)
+    """
+    ratios = np.zeros(len(shares))
+    for inside in _folds(len(shares)):
+        ratios[~inside] = shares[~inside] @ _robust(shares[inside])[0]
+    return ratios if len(shares) > 1 else ratios[:0]
+
+
+def _folds(count: int) -> list[np.ndarray]:
+    """Which samples are fitted to, for each fold that is left out."""
+    number = min(FOLDS, count)
+    fold = np.random.default_rng(0).permutation(count) % max(number, 1)
+    return [fold != left_out for left_out in range(number)] if number > 1 else []
+
+
+def _robust(shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients with outliers weighted down, and the weights."""
+    weights = np.ones(len(shares))
+    coefficients = np.zeros(shares.shape[1])
+    for _ in range(ROUNDS):
+        coefficients = non_negative(shares * weights[:, None], weights)
+        off = shares @ coefficients - 1
+        deviation = max(NORMAL_DEVIATION * float(np.median(np.abs(off))), LEAST_DEVIATION)
+        # Its square counts in least squares, as the biweight is.
+        weights = np.clip(1 - (off / (BIWEIGHT * deviation)) ** 2, LEAST_WEIGHT, None)
+    return coefficients, weights
+
+
+class _Left:
+    """Errors on samples left out of fits to some of the columns, with the weights of one fit."""
+
+    def __init__(self, shares: np.ndarray) -> None:
+        weights = _robust(shares)[1]
+        self.weights = weights
+        self.shares = shares
+        self.folds = []
+        for inside in _folds(len(shares)):
+            matrix = shares[inside] * weights[inside, None]
+            # The triangle has the same minimum for any of its columns.
+            orthogonal, triangle = np.linalg.qr(matrix)
+            self.folds.append((~inside, triangle, orthogonal.T @ weights[inside]))
+
+    def error(self, columns: list[int]) -> float:
+        """Mean error, outliers weighted down as in the fit."""
+        total = 0.0
+        for outside, triangle, wanted in self.folds:
+            coefficients = non_negative(triangle[:, columns], wanted)
+            off = np.abs(self.shares[outside][:, columns] @ coefficients - 1)
+            total += float((off * self.weights[outside]).sum())
+        return total / float(self.weights.sum())
+
+
+def _pruned(shares: np.ndarray) -> list[int]:
+    """Columns worth keeping: from all, the one that is missed least goes, while none is missed."""
+    used = [column for column in range(shares.shape[1]) if shares[:, column].any()]
+    kept = [c for c, value in zip(used, _robust(shares[:, used])[0], strict=True) if value > 0]
+    left = _Left(shares)
+    best = left.error(kept)
+    while len(kept) > 1:
+        tried = {column: left.error([c for c in kept if c != column]) for column in kept}
+        column, error = min(tried.items(), key=lambda item: item[1])
+        if error > best * WORTH:
+            break
+        kept.remove(column)
+        best = min(best, error)
+    return kept

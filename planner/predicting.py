@@ -1,0 +1,319 @@
+"""Predicts the costs of a network on a board from the board's model, without running anything."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping
+
+import attrs
+from attrs import frozen
+
+from bnnplan.backends.interface import Backend, Configuration, Device
+from bnnplan.backends.registry import devices_of, load_backends
+from bnnplan.models.graph import BoundLayer, Network
+from bnnplan.planner.board import Board
+from bnnplan.planner.board_model import BoardModel, BoardModelError, FamilyModel
+from bnnplan.planner.descriptors import descriptors, family_of, weight_terms, workspace_terms
+from bnnplan.planner.profile import (
+    Conditions,
+    LayerCosts,
+    Origin,
+    PlacementCost,
+    Profile,
+    ProfileError,
+    Rejection,
+    Time,
+    shape_fingerprint,
+)
+from bnnplan.planner.statistics import within
+from bnnplan.planner.version import bnnplan_version
+
+ROUGH = 0.2
+"""Where half an interval is a larger share of the time, a prediction does not count as stable."""
+
+
+def predict_profile(network: Network, model: BoardModel, batch: int = 1) -> Profile:
+    """The costs of a network on the board of a model.
+
+    Every layer is offered on every device whose model covers its family, in the configurations
+    that the device would offer (:meth:`~bnnplan.backends.interface.Backend.foresee`) in kernel
+    variants that the model knows.
+
+    Parameters
+    ----------
+    network : Network
+    model : BoardModel
+    batch : int
+        Images computed at once.
+
+    Raises
+    ------
+    BoardModelError
+        If some layer has no placement at all; the message lists the reasons.
+    """
+    found = expected_costs(network, model.board, model, batch)
+    for name, costs in found.layers.items():
+        _require_any(name, costs, model.board.name)
+    return found
+
+
+def completed(profile: Profile, model: BoardModel, network: Network) -> Profile:
+    """A profile with predicted costs for what it does not have; what it has is kept.
+
+    Devices are those of the profile. Layers, placements, transfers and launches are filled in.
+    What the profile rejects stays rejected.
+
+    Raises
+    ------
+    ProfileError
+        If the profile is of another network.
+    BoardModelError
+        If the model knows none of the profile's devices, or a layer has no placement even so.
+    """
+    if profile.network_fingerprint != shape_fingerprint(network):
+        raise ProfileError(
+            f"the profile is of another network, {profile.network!r}, so nothing can be filled in "
+            f"for {network.name!r}; name a profile of this network"
+        )
+    known = {device.name: device for device in model.board.devices}
+    common = [d for d in profile.board.devices if known.get(d.name) == d]
+    if not common:
+        raise BoardModelError(
+            f"the board model knows no device of board {profile.board.name!r} as it was profiled "
+            f"({_names(profile.board.devices)}): it is of board {model.board.name!r} "
+            f"({_names(model.board.devices)})"
+        )
+    mine = attrs.evolve(model, board=attrs.evolve(profile.board, devices=common))
+    foresight = _Foresight(mine)
+    layers = {}
+    filled = False
+    for node in network.nodes:
+        bound = network.bind(node, profile.batch)
+        before = profile.layers.get(node.name, LayerCosts(()))
+        predicted = foresight.offered(bound)
+        taken = {(cost.device, cost.configuration) for cost in before.placements}
+        refused = {(r.device, r.configuration) for r in before.rejections}
+        more = [
+            cost
+            for cost in predicted.placements
+            if (cost.device, cost.configuration) not in taken
+            and not {(cost.device, ""), (cost.device, cost.configuration.label)} & refused
+        ]
+        filled = filled or bool(more)
+        reasons = before.rejections or predicted.rejections
+        layers[node.name] = LayerCosts((*before.placements, *more), reasons)
+        _require_any(node.name, layers[node.name], profile.board.name)
+    if not filled:
+        return profile
+    moved = {(cost.source, cost.target) for cost in profile.transfers}
+    launched = {cost.device for cost in profile.launches}
+    names = {device.name for device in common}
+    spaces = {"user", *(space.name for space in profile.board.spaces)}
+    return attrs.evolve(
+        profile,
+        layers=layers,
+        transfers=(
+            *profile.transfers,
+            *(
+                cost
+                for cost in model.transfers
+                if (cost.source, cost.target) not in moved and {cost.source, cost.target} <= spaces
+            ),
+        ),
+        launches=(
+            *profile.launches,
+            *(c for c in model.launches if c.device not in launched and c.device in names),
+        ),
+        conditions=attrs.evolve(profile.conditions, model=model_text(model)),
+    )
+
+
+def expected_costs(network: Network, board: Board, model: BoardModel, batch: int = 1) -> Profile:
+    """The predicted costs of a network on those devices of a board that a model knows, if any.
+
+    Raises
+    ------
+    BoardModelError
+        If it knows none of them as they are.
+    """
+    common = [d for d in board.devices if d in model.board.devices]
+    if not common:
+        raise BoardModelError(
+            f"the board model is of board {model.board.name!r} ({_names(model.board.devices)}), "
+            f"and knows no device of this board ({_names(board.devices)}); characterize this one"
+        )
+    foresight = _Foresight(attrs.evolve(model, board=attrs.evolve(board, devices=common)))
+    names = {device.name for device in common}
+    layers = {node.name: foresight.offered(network.bind(node, batch)) for node in network.nodes}
+    return Profile(
+        network=network.name,
+        network_fingerprint=shape_fingerprint(network),
+        board=attrs.evolve(board, devices=common),
+        batch=batch,
+        layers=layers,
+        transfers=model.transfers,
+        launches=[cost for cost in model.launches if cost.device in names],
+        conditions=_conditions(model),
+    )
+
+
+def require_here(board: Board) -> None:
+    """Raise BoardModelError unless every device of a board is one of this machine."""
+    known = _known(board.devices)
+    for device in board.devices:
+        found = known.get(device.name)
+        if found is None or not found.is_here:
+            raise BoardModelError(
+                f"device {device.name} of board {board.name!r} is not of this machine, so plans "
+                "for that board cannot be run here: leave out --run"
+            )
+
+
+def model_text(model: BoardModel) -> str:
+    """Where the costs of a model come from, in words."""
+    what = f"the board model of {model.board.name}"
+    if model.origin is Origin.MODELLED:
+        sources = f" ({len(model.sources)} sources)" if model.sources else ""
+        return f"{what}, made from published figures{sources}, not from measurements"
+    when = f" measured {model.conditions.date}" if model.conditions else ""
+    return f"{what}{when}"
+
+
+@frozen
+class _Known:
+    """A backend, and whether the machine of the device is this one."""
+
+    backend: Backend
+    is_here: bool
+
+
+class _Foresight:
+    def __init__(self, model: BoardModel) -> None:
+        self.model = model
+        self.families: dict[tuple[str, str], dict[str, FamilyModel]] = {}
+        for family in model.families:
+            key = family.family, family.device
+            self.families.setdefault(key, {})[family.variant] = family
+        self.known = _known(model.board.devices)
+        self.found: dict[str, LayerCosts] = {}
+
+    def offered(self, bound: BoundLayer) -> LayerCosts:
+        """All placements of a layer; those of layers alike are found once."""
+        if bound.signature not in self.found:
+            placements: list[PlacementCost] = []
+            rejections: list[Rejection] = []
+            for device in self.model.board.devices:
+                self._add(bound, device, placements, rejections)
+            self.found[bound.signature] = LayerCosts(placements, rejections)
+        return self.found[bound.signature]
+
+    def _add(
+        self,
+        bound: BoundLayer,
+        device: Device,
+        placements: list[PlacementCost],
+        rejections: list[Rejection],
+    ) -> None:
+        known = self.known.get(device.name)
+        if known is None and device.threads > 1:
+            missing = (
+                f"backend {device.backend!r} is not installed or broken, which alone knows how "
+                "layers are shared out over threads; see 'bnnplan backends'"
+            )
+            rejections.append(Rejection(device.name, "", missing))
+            return
+        # Elsewhere a backend cannot be asked: the model covers what it was made for.
+        reason = known.backend.supports(bound, device) if known and known.is_here else None
+        family = family_of(bound)
+        variants = self.families.get((family, device.name), {})
+        if reason is None and not variants:
+            reason = f"the board model says nothing of layers of family {family} there"
+        if reason is not None:
+            rejections.append(Rejection(device.name, "", reason))
+            return
+        if known is None:
+            offered = [Configuration(variant=variant) for variant in variants]
+        else:
+            offered = known.backend.foresee(bound, device)
+        for configuration in offered:
+            covered = variants.get(configuration.variant)
+            if covered is None:
+                what = configuration.variant or "without a name"
+                reason = f"the board model says nothing of kernel variant {what} for {family}"
+                rejections.append(Rejection(device.name, configuration.label, reason))
+                continue
+            placements.append(_cost(bound, device, configuration, covered, self.model.origin))
+
+
+def _known(devices: Iterable[Device]) -> Mapping[str, _Known]:
+    usable = load_backends().usable
+    present = {
+        name: devices_of(usable[name])[0] for name in {d.backend for d in devices} & {*usable}
+    }
+    return {
+        device.name: _Known(
+            usable[device.backend],
+            any(
+                device.resources <= here.resources and device.properties == here.properties
+                for here in present[device.backend]
+            ),
+        )
+        for device in devices
+        if device.backend in usable
+    }
+
+
+def _cost(
+    bound: BoundLayer,
+    device: Device,
+    configuration: Configuration,
+    model: FamilyModel,
+    origin: Origin,
+) -> PlacementCost:
+    median = max(1, round(_sum(model.nanoseconds, descriptors(bound, device, configuration))))
+    time = Time(
+        median,
+        min(median, round(median * model.error.low)),
+        max(median, round(median * model.error.high)),
+        max(median, round(median * model.error.high)),
+        runs=0,
+    )
+    return PlacementCost(
+        device.name,
+        configuration,
+        attrs.evolve(time, stable=within(time, ROUGH)),
+        round(_sum(model.weight_bytes, weight_terms(bound, device, configuration))),
+        round(_sum(model.workspace_bytes, workspace_terms(bound, device, configuration))),
+        tuple(type.format for type in bound.inputs),
+        tuple(type.format for type in bound.outputs),
+        origin=origin,
+    )
+
+
+def _sum(coefficients: Mapping[str, float], terms: Mapping[str, float]) -> float:
+    return sum(coefficients.get(name, 0.0) * value for name, value in terms.items())
+
+
+def _require_any(layer: str, costs: LayerCosts, board: str) -> None:
+    if not costs.placements:
+        reasons = "; ".join(f"{r.device}: {r.reason}" for r in costs.rejections)
+        raise BoardModelError(
+            f"nothing predicts layer {layer!r} on any device of board {board!r}: {reasons}"
+        )
+
+
+def _conditions(model: BoardModel) -> Conditions:
+    how = model.conditions or Conditions(
+        date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        bnnplan=bnnplan_version(),
+        governor="unknown",
+        load=0.0,
+        seconds=0.0,
+        tolerance=ROUGH,
+        complete=True,
+    )
+    return attrs.evolve(how, complete=True, exhausted=False, model=model_text(model))
+
+
+def _names(devices: Iterable[Device]) -> str:
+    return ", ".join(device.name for device in devices)

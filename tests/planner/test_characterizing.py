@@ -1,0 +1,180 @@
+"""Designed layers, what they are measured in, and the command that fits a board's model."""
+
+import itertools
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from bnnplan.backends.interface import Configuration
+from bnnplan.models.errors import FileError
+from bnnplan.planner.board import detect_board
+from bnnplan.planner.board_model import BoardModelError, load_board_model
+from bnnplan.planner.characterizing import Options, characterize, session
+from bnnplan.planner.characterizing.chains import FIRST_LAYERS, MEASURED, WRITER, chain_of
+from bnnplan.planner.characterizing.designs import DESIGNS, MOST_ELEMENTS, designed_layers
+from bnnplan.planner.characterizing.measuring import CHAIN, PROBE, Measurements, Sample, chains
+from bnnplan.planner.characterizing.sequence import halton
+from bnnplan.planner.descriptors import family_of
+from bnnplan.planner.profile import Origin
+
+FILES = Path(__file__).parents[1] / "data" / "files"
+LAYERS = list(itertools.islice(designed_layers(), 120))
+
+
+@pytest.fixture(scope="module")
+def cpu_board():
+    return detect_board().board.only(["cpu0"])
+
+
+@pytest.mark.parametrize("seed", [0, 1, 17])
+def test_points_fill_every_half_and_quarter_evenly(seed):
+    points = list(itertools.islice(halton(6, seed), 256))
+    for axis in range(6):
+        quarters = Counter(int(4 * point[axis]) for point in points)
+        assert set(quarters) == {0, 1, 2, 3}
+        assert max(quarters.values()) - min(quarters.values()) <= 24
+    assert all(0 <= x < 1 for point in points for x in point)
+
+
+def test_the_first_points_are_those_of_halton():
+    points = list(itertools.islice(halton(2), 3))
+    assert [x for point in points for x in point] == pytest.approx(
+        [1 / 2, 1 / 3, 1 / 4, 2 / 3, 3 / 4, 1 / 9]
+    )
+
+
+def test_designed_layers_are_the_same_for_a_seed_and_others_for_another():
+    again = [bound.signature for bound in itertools.islice(designed_layers(), 40)]
+    assert again == [bound.signature for bound in LAYERS[:40]]
+    other = [bound.signature for bound in itertools.islice(designed_layers(1), 40)]
+    assert not set(again) & set(other)
+
+
+def test_designed_layers_are_many_of_each_family_in_any_prefix():
+    families = Counter(family_of(bound) for bound in LAYERS)
+    assert families["binary-conv"] >= 8
+    assert len(families) >= len(DESIGNS) - 4
+    assert all(sum(t.elements for t in bound.inputs) <= MOST_ELEMENTS for bound in LAYERS)
+
+
+def test_chains_hold_layers_of_one_batch_size():
+    for chain in itertools.islice(chains(designed_layers()), 6):
+        assert len(chain) == CHAIN
+        assert len({bound.batch for bound in chain}) == 1
+
+
+def test_a_layer_of_a_chain_stands_behind_a_writer_unless_it_is_a_first_one():
+    chain = next(chains(iter(LAYERS)))
+    network = chain_of(chain)
+    assert [node.name for node in network.nodes if node.name.startswith(MEASURED)] == [
+        f"{MEASURED}{number}" for number in range(CHAIN)
+    ]
+    for number, bound in enumerate(chain):
+        node = next(node for node in network.nodes if node.name == f"{MEASURED}{number}")
+        assert network.bind(node, bound.batch).signature == bound.signature
+        before = network.producers.get(node.inputs[0])
+        is_first = isinstance(bound.layer, FIRST_LAYERS)
+        assert is_first or before is None or before.name == f"{WRITER}{number}"
+        assert not (is_first and before)
+
+
+def sample(probe):
+    return Sample(PROBE, "a", Configuration(), 1000.0, 0, 0, probe)
+
+
+def test_samples_of_moments_that_were_disturbed_do_not_count():
+    found = Measurements(probes={("a", 1, 1): [100] * 50})
+    found.samples = [sample(100.0) for _ in range(8)] + [sample(150.0) for _ in range(4)]
+    assert [s.probe_ns for s in found.calm()] == [100.0] * 8
+
+
+def test_a_quarter_of_the_samples_counts_however_disturbed_all_were():
+    found = Measurements(probes={("a", 1, 1): [100] * 50})
+    found.samples = [sample(200.0 + place) for place in range(9)]
+    assert len(found.calm()) == 3
+
+
+def test_a_frozen_file_still_reads_back():
+    model = load_board_model(FILES / "board-model-1.json")
+    assert model.origin is Origin.PREDICTED
+    (family,) = model.families
+    assert family.family == "binary-conv"
+    assert family.nanoseconds["layer"] == 250.5
+    assert family.error.samples == 120
+    assert model.conditions is not None
+    assert model.conditions.complete
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda d: d["families"][0]["nanoseconds"].update(layer=-1.0), "coefficient 'layer'"),
+        (lambda d: d["families"][0].update(device="lost"), "no device 'lost'"),
+        (lambda d: d["families"][0].pop("error"), "error"),
+        (lambda d: d.update(origin="measured"), "predicted or modelled"),
+        (lambda d: d.update(families=3), "families"),
+        (lambda d: d.update(surprise=1), "surprise"),
+        (lambda d: d.update(version=99), "newer"),
+        (lambda d: d["families"][0]["error"].update(low=2.0), "low up to high"),
+    ],
+)
+def test_hostile_files_are_refused_in_one_line(tmp_path, change, fault):
+    document = json.loads((FILES / "board-model-1.json").read_text())
+    change(document)
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(FileError, match=fault) as caught:
+        load_board_model(path)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_characterize_writes_a_model_that_predicts(bnnplan, net, tmp_path):
+    path = tmp_path / "board.json"
+    code, out, err = bnnplan(
+        "characterize", "-o", path, "--devices", "cpu0", "--budget", "1.5", "--json"
+    )
+    assert code == 0, err
+    assert json.loads(out)["schema"] == "bnnplan.board-model"
+    model = load_board_model(path)
+    assert model.origin is Origin.PREDICTED
+    assert {family.device for family in model.families} == {"cpu0"}
+    assert "binary-conv" in {family.family for family in model.families}
+    assert {(t.source, t.target) for t in model.transfers} == {("user", "host"), ("host", "user")}
+    assert {launch.device for launch in model.launches} == {"cpu0"}
+    assert model.conditions.complete
+
+
+def test_the_table_names_families_errors_and_terms(bnnplan, monkeypatch):
+    model = load_board_model(FILES / "board-model-1.json")
+    monkeypatch.setattr("bnnplan.planner.characterizing.characterize", lambda *a, **k: model)
+    code, out, _ = bnnplan("characterize")
+    assert code == 0
+    assert "binary-conv" in out
+    assert "layer 250 ns" in out
+    assert "off by 30% on average" in out
+
+
+def test_ctrl_c_keeps_what_was_measured(monkeypatch, cpu_board):
+    measure, calls = session.measure_chain, []
+
+    def interrupted(*arguments, **named):
+        if calls:
+            raise KeyboardInterrupt
+        calls.append(arguments)
+        measure(*arguments, **named)
+
+    monkeypatch.setattr(session, "measure_chain", interrupted)
+    # Of one chain there are fewer samples of a family than a model is made of otherwise.
+    monkeypatch.setattr(session, "FEWEST", 1)
+    model = characterize(cpu_board, options=Options(budget=60.0))
+    assert not model.conditions.complete
+    assert model.families
+
+
+def test_too_little_time_is_told(cpu_board, monkeypatch):
+    monkeypatch.setattr(session, "FEWEST", 10**6)
+    with pytest.raises(BoardModelError, match="larger --budget"):
+        characterize(cpu_board, options=Options(budget=0.5))

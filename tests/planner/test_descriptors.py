@@ -1,0 +1,224 @@
+"""Terms of layers: never negative, laws of how they grow, and the shares of threads."""
+
+import itertools
+
+import attrs
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bnnplan.backends.interface import Configuration, Device, MemorySpace
+from bnnplan.models.graph import BoundLayer
+from bnnplan.models.layers import (
+    BinaryConv2d,
+    BinaryDense,
+    BinaryWeightConv2d,
+    Clip,
+    FloatConv2d,
+    FloatDense,
+    MaxPool2d,
+    Threshold,
+)
+from bnnplan.models.tensors import ElementType, TensorType
+from bnnplan.planner.characterizing.designs import DESIGNS, designed_layers
+from bnnplan.planner.descriptors import descriptors, family_of, weight_terms, workspace_terms
+from bnnplan.planner.descriptors.floats import blocks_of, tiles
+from bnnplan.planner.descriptors.memory import levels_of
+from bnnplan.planner.descriptors.sharing import share_of
+from bnnplan.planner.descriptors.windows import border_classes, product_size, taps_inside
+
+CPU = Device("c", "cpu", "cpu", "", MemorySpace("host"), {"core:0"}, 8)
+GPU = attrs.evolve(CPU, backend="elsewhere", kind="gpu")
+ONE = Configuration("", 1, "avx512")
+VARIANTS = ("avx512", "avx512bw", "avx2", "neon", "portable", "avx2-lookup", "never heard of")
+LAYERS = list(itertools.islice(designed_layers(3), 150))
+
+
+def conv(height=8, width=8, channels=64, filters=64, kernel=3, batch=1, **more):
+    weight = np.ones((filters, kernel, kernel, channels // more.get("groups", 1)), np.int8)
+    layer = BinaryConv2d(weight, pads=kernel // 2, **more)
+    return BoundLayer(layer, (TensorType((height, width, channels), ElementType.BIT),), batch)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_terms_of_any_layer_are_named_and_not_negative(variant):
+    for index, bound in enumerate(LAYERS[:70]):
+        axes, threads = (("", 1), ("X", 2), ("Y", 2), ("XYZ", 8))[index % 4]
+        configuration = Configuration(axes, threads, variant)
+        for terms in (
+            descriptors(bound, CPU, configuration),
+            descriptors(bound, GPU, configuration),
+            weight_terms(bound, CPU, configuration),
+            workspace_terms(bound, CPU, configuration),
+        ):
+            assert terms
+            assert all(name and 0 <= value < 1e15 for name, value in terms.items())
+
+
+def test_every_design_and_every_family_with_products_is_among_the_layers():
+    families = {family_of(bound) for bound in LAYERS}
+    assert len(families) >= len(DESIGNS) - 2
+    assert {"binary-conv", "byte-conv", "number-conv", "float-conv", "float-depthwise"} <= families
+    assert {"binary-dense", "float-dense", "number-dense", "binary-depthwise"} <= families
+
+
+@given(
+    st.integers(1, 6), st.integers(1, 40), st.integers(1, 40), st.sampled_from(["XY", "YZ", "XYZ"])
+)
+def test_more_threads_never_leave_more_to_the_busiest(images, windows, neurons, axes):
+    work = [
+        share_of(Configuration(axes, threads), images, windows, neurons).work
+        for threads in (1, 2, 4, 8)
+    ]
+    tolerated = [1 + 1 / 16] * 3
+    assert work[0] == images * windows * neurons
+    for before, after, slack in zip(work, work[1:], tolerated, strict=False):
+        assert after <= before * slack
+    for threads, mine in zip((1, 2, 4, 8), work, strict=True):
+        assert mine * threads >= images * windows * neurons
+
+
+def test_the_busiest_of_two_threads_has_the_larger_half():
+    assert share_of(Configuration("Y", 2), 1, 7, 1).windows == 4
+    assert share_of(Configuration("Z", 2), 1, 7, 3).neurons == 2
+    assert share_of(Configuration("", 1), 3, 7, 3).work == 63
+
+
+def test_images_are_shared_out_before_windows_and_windows_before_neurons():
+    share = share_of(Configuration("XYZ", 2), 2, 2, 2)
+    assert (share.images, share.windows, share.neurons) == (1, 2, 2)
+
+
+GROWING = ("height", "width", "channels", "filters", "batch")
+
+
+@given(
+    st.sampled_from(GROWING),
+    st.fixed_dictionaries(
+        {
+            "height": st.integers(4, 20),
+            "width": st.integers(4, 20),
+            "channels": st.integers(1, 200),
+            "filters": st.integers(1, 200),
+            "batch": st.integers(1, 3),
+        }
+    ),
+    st.integers(1, 70),
+)
+def test_products_grow_with_every_extent(extent, sizes, more):
+    small = descriptors(conv(**sizes), CPU, ONE)
+    large = descriptors(conv(**{**sizes, extent: sizes[extent] + more}), CPU, ONE)
+    for name in ("products, 512 at once", "tiles", "words of tiles", "words copied"):
+        assert large[name] >= small[name]
+
+
+def test_products_are_counted_in_vectors_with_their_rests():
+    counted = descriptors(conv(channels=65, filters=33, kernel=1), CPU, ONE)
+    # 64 pixels of 2 words, and a block of four eights and one of one.
+    assert counted["products, 512 at once"] == 64 * 2 * 5
+    # Rows of 8 outputs are two tiles of 4, of two blocks.
+    assert counted["tiles"] == 8 * 2 * 2
+
+
+def test_two_threads_have_half_the_rows_and_meet():
+    one = descriptors(conv(), CPU, ONE)
+    two = descriptors(conv(), CPU, Configuration("Y", 2, "avx512"))
+    assert two["products, 512 at once"] * 2 == one["products, 512 at once"]
+    assert two["meeting of threads"] == 1
+    assert "meeting of threads" not in one
+
+
+def test_fused_layers_are_terms_of_the_same_family():
+    limits = Threshold(np.zeros(64, np.int32), np.zeros(64, np.bool_))
+    plain, bits = conv(), conv(threshold=limits)
+    pooled = conv(threshold=limits, pool=MaxPool2d(2, strides=2))
+    assert {family_of(one) for one in (plain, bits, pooled)} == {"binary-conv"}
+    assert "sums finished" in descriptors(plain, CPU, ONE)
+    assert "bits finished" in descriptors(bits, CPU, ONE)
+    assert descriptors(pooled, CPU, ONE)["pooled taps"] == 4 * 4 * 4
+
+
+def test_depthwise_convolutions_are_families_of_their_own():
+    assert family_of(conv(groups=64)) == "binary-depthwise"
+    image = (TensorType((8, 8, 32), ElementType.FLOAT32),)
+    weight = np.ones((32, 3, 3, 1), np.float32)
+    assert family_of(BoundLayer(FloatConv2d(weight, groups=32), image)) == "float-depthwise"
+
+
+def test_sizes_of_native_kernels_are_counted_as_they_are_packed():
+    bound = conv(channels=65, filters=40)
+    # 9 taps of 2 words, of a block of 32 filters and one that is as wide.
+    assert weight_terms(bound, CPU, ONE)["packed words"] == 9 * 2 * 64
+    assert weight_terms(bound, CPU, ONE)["limits"] == 9 * 64
+    # 10 padded rows of 10 pixels.
+    assert workspace_terms(bound, CPU, ONE)["bytes of rows copied"] == 10 * 10 * 2 * 8
+    assert "packed words" not in weight_terms(bound, GPU, ONE)
+
+
+def test_bytes_go_over_from_level_to_level():
+    assert levels_of(1000) == {"first cache": 1.0}
+    assert levels_of(2**34) == {"memory": 1.0}
+    between = levels_of(32 << 10)
+    assert between == pytest.approx({"first cache": 0.5, "second cache": 0.5})
+
+
+def test_a_layer_that_nothing_is_known_of_is_a_family_by_its_kind():
+    image = (TensorType((8, 8, 32), ElementType.FLOAT32),)
+    assert family_of(BoundLayer(Clip(), image)) == "clip"
+
+
+def test_bytes_of_few_channels_are_looked_up_and_others_multiplied():
+    def first(channels, variant):
+        layer = BinaryWeightConv2d(np.ones((32, 3, 3, channels), np.int8))
+        bound = BoundLayer(layer, (TensorType((9, 9, channels), ElementType.UINT8),))
+        return set(descriptors(bound, CPU, Configuration("", 1, variant)))
+
+    assert "triples looked up" in first(3, "avx512")
+    assert "products of uint8" not in first(3, "avx512")
+    assert "triples looked up" not in first(4, "avx512")
+    assert "triples looked up" in first(4, "avx2")
+    assert "triples looked up" not in first(3, "portable")
+
+
+def test_one_vector_reads_every_weight_once():
+    layer = BinaryDense(np.ones((128, 640), np.int8))
+    one = descriptors(BoundLayer(layer, (TensorType((640,), ElementType.BIT),)), CPU, ONE)
+    assert one["steps of one vector"] == 10 * 128 / 8
+    assert one["weights, first cache"] == 128 * 640 / 8
+
+
+@given(st.integers(0, 60), st.integers(1, 12))
+def test_tiles_hold_all_windows_and_none_is_narrow_without_need(windows, most):
+    sizes = list(tiles(windows, most))
+    assert sum(sizes) == windows
+    assert all(1 <= size <= most for size in sizes)
+    if windows >= most:
+        assert min(sizes, default=most) >= most // 2
+
+
+@given(st.integers(1, 700), st.integers(1, 40), st.sampled_from(["", "Y", "Z"]))
+def test_blocks_hold_all_filters(filters, row, axes):
+    blocks = blocks_of(filters, row, Configuration(axes, 4 if axes else 1, "avx2"))
+    vectors = sum(size * count for size, count in blocks.sizes)
+    assert vectors == -(-filters // 8)
+    assert 1 <= blocks.last_vectors <= blocks.vectors <= 8
+
+
+def test_products_of_a_float_convolution_are_those_inside_its_input():
+    image = (TensorType((5, 6, 4), ElementType.FLOAT32),)
+    layer = FloatConv2d(np.ones((16, 3, 3, 4), np.float32), pads=1)
+    bound = BoundLayer(layer, image)
+    # Every tap inside the input, of one vector of filters.
+    inside = sum(taps_inside(bound, 0)) * sum(taps_inside(bound, 1)) * 4
+    assert descriptors(bound, CPU, ONE)["products"] == inside
+    assert product_size(bound) == (5, 6)
+    assert (border_classes(bound, 0), border_classes(bound, 1)) == (3, 3)
+
+
+def test_a_float_dense_layer_shares_its_images_out():
+    bound = BoundLayer(
+        FloatDense(np.ones((64, 32), np.float32)), (TensorType((32,), ElementType.FLOAT32),), 4
+    )
+    whole = descriptors(bound, CPU, ONE)["products"]
+    assert descriptors(bound, CPU, Configuration("X", 2, "avx512"))["products"] == whole / 2
