@@ -12,8 +12,6 @@ from bnnplan.models.graph import Network
 from bnnplan.planner.baselines import GREEDY, SINGLE_DEVICE
 from bnnplan.planner.board import Board
 from bnnplan.planner.ceilings import measure_ceilings
-from bnnplan.planner.delivery import PLAN
-from bnnplan.planner.exactness import make_runner
 from bnnplan.planner.execution.measure import Runnable, measure, ratio_interval
 from bnnplan.planner.execution.runner import Runner, check_feeds
 from bnnplan.planner.execution.trace import EventKind
@@ -23,6 +21,8 @@ from bnnplan.planner.plan import Plan, Ratio
 from bnnplan.planner.profile import Time
 from bnnplan.planner.profiling.oracle import random_feeds
 from bnnplan.planner.roofline import Bound, least_time
+from bnnplan.planner.trials.delivery import PLAN
+from bnnplan.planner.trials.exactness import make_runner
 
 PEER = "onnxruntime float32"
 

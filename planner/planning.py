@@ -17,9 +17,9 @@ from bnnplan.planner.profile import Profile
 from bnnplan.planner.request import Request, RequestError
 from bnnplan.planner.solvers.base import told
 from bnnplan.planner.solving import SolveOptions
-from bnnplan.planner.stream_baselines import stream_baselines
-from bnnplan.planner.stream_batches import StreamBatch
-from bnnplan.planner.stream_building import with_devices
+from bnnplan.planner.streams.baselines import stream_baselines
+from bnnplan.planner.streams.batches import StreamBatch
+from bnnplan.planner.streams.building import with_devices
 
 MOST_TIGHTENINGS = 4
 """Solutions that turn out not to fit in memory as they run, before none is expected to."""

@@ -8,10 +8,7 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from bnnplan.models.graph import Network
-from bnnplan.planner.exactness import Reference
 from bnnplan.planner.execution.workbench import Workbench
-from bnnplan.planner.latency_trial import try_latency
-from bnnplan.planner.measured_candidates import with_best_candidate
 from bnnplan.planner.plan import Agreement, InfeasibleError, NoPlanError, Plan
 from bnnplan.planner.planning import find_plan
 from bnnplan.planner.profile import Profile
@@ -19,7 +16,11 @@ from bnnplan.planner.report.request_text import limits_text
 from bnnplan.planner.request import Request
 from bnnplan.planner.solvers.interruption import is_asked
 from bnnplan.planner.solving import SolveOptions
-from bnnplan.planner.trial import Trial, TrialOptions
+from bnnplan.planner.trials.candidates import with_best_candidate
+from bnnplan.planner.trials.exactness import Reference
+from bnnplan.planner.trials.latency import try_latency
+from bnnplan.planner.trials.pipeline import try_pipeline
+from bnnplan.planner.trials.trial import Trial, TrialOptions
 
 NONE_FOUND = "no plan was found in time with the costs as measured"
 NONE_LEFT = "no plan keeps the limits with the costs as measured"
@@ -115,8 +116,6 @@ def solve_on_board(
         test = tests[plan.batch]
         attempt: Trial
         if plan.request.is_pipeline:
-            from bnnplan.planner.pipeline_trial import try_pipeline
-
             attempt = try_pipeline(plan, network, profile, test, seconds=how.seconds)
         else:
             attempt = try_latency(plan, network, profile, test, seconds=how.seconds)

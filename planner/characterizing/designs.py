@@ -44,8 +44,8 @@ TOGETHER = 2
 """Layers of a family that follow each other, as in networks, where code stays near as well."""
 MOST_WEIGHTS, MOST_DENSE_WEIGHTS = 1 << 22, 1 << 24
 MOST_ELEMENTS = 1 << 22
-"""Of a layer; larger ones would take the time of many others. Weights of a dense layer are read once,
-so that where they come from is most of its time."""
+"""Of a layer; larger ones would take the time of many others. Dense layers read each weight once,
+so that where weights come from is most of their time."""
 
 
 def designed_layers(seed: int = 0) -> Iterator[BoundLayer]:

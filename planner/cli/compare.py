@@ -21,11 +21,11 @@ from bnnplan.planner.cli.common import (
 )
 from bnnplan.planner.cli.planned import open_plan
 from bnnplan.planner.comparison import LayerRow, compare_plan
-from bnnplan.planner.delivery import PLAN
 from bnnplan.planner.plan import Ratio
 from bnnplan.planner.report.ceilings import EXPLANATION, share_of_ceiling
 from bnnplan.planner.report.tables import Rows
 from bnnplan.planner.report.units import duration, interval_text, times
+from bnnplan.planner.trials.delivery import PLAN
 
 
 def compare(

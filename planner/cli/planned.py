@@ -16,7 +16,6 @@ from bnnplan.planner.cache import cached_profile, keep_profile
 from bnnplan.planner.ceilings import keep_stated
 from bnnplan.planner.cli import INTERRUPTED
 from bnnplan.planner.cli.common import board_of, notes, open_board, open_lowered, progress_bar
-from bnnplan.planner.exactness import make_runner
 from bnnplan.planner.execution.runner import Runner
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.plan import Plan
@@ -25,6 +24,7 @@ from bnnplan.planner.planning import find_plan
 from bnnplan.planner.profile import Profile
 from bnnplan.planner.profiling import Options, profile_under_load
 from bnnplan.planner.solving import SolveOptions
+from bnnplan.planner.trials.exactness import make_runner
 
 
 class InterruptedByUserError(BnnplanError):

@@ -35,7 +35,7 @@ from bnnplan.planner.execution.measure import Measurement, Runnable, measure
 from bnnplan.planner.execution.memory import footprint
 from bnnplan.planner.execution.runner import check_feeds, run_arrays
 from bnnplan.planner.execution.trace import EventKind, Trace, perfetto
-from bnnplan.planner.inputs import RANDOM, read_feeds
+from bnnplan.planner.frames.inputs import RANDOM, read_feeds
 from bnnplan.planner.plan import MemoryUse
 from bnnplan.planner.report.plan_text import memory_line
 from bnnplan.planner.report.units import duration

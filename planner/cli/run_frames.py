@@ -14,13 +14,13 @@ from bnnplan.planner.cli.planned import InterruptedByUserError
 from bnnplan.planner.cli.run_answers import FrameAnswers
 from bnnplan.planner.cli.untrained import warn_of_random_weights
 from bnnplan.planner.execution.pipelines import Pipeline, Result
-from bnnplan.planner.frames import STANDARD_INPUT, Source, open_source
-from bnnplan.planner.inputs import RANDOM
+from bnnplan.planner.frames.inputs import RANDOM
+from bnnplan.planner.frames.sources import STANDARD_INPUT, Source, open_source
 from bnnplan.planner.plan import Plan
 from bnnplan.planner.report.running_text import running_lines
-from bnnplan.planner.results_file import require_results_name, results_file
-from bnnplan.planner.running import Running
-from bnnplan.planner.streaming import Progress, run_all, run_rate
+from bnnplan.planner.running.record import Running
+from bnnplan.planner.running.results_file import require_results_name, results_file
+from bnnplan.planner.running.streaming import Progress, run_all, run_rate
 
 
 @frozen

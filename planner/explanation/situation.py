@@ -17,7 +17,7 @@ from bnnplan.planner.solvers.schedules.evaluation import schedule
 from bnnplan.planner.solvers.schedules.solutions import solution_of
 from bnnplan.planner.solvers.structure import Graph
 from bnnplan.planner.solving import encodings_of
-from bnnplan.planner.stream_problems import stream_request
+from bnnplan.planner.streams.problems import stream_request
 
 
 @frozen

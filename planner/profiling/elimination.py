@@ -24,7 +24,6 @@ from attrs import define, field
 from bnnplan.backends.interface import Configuration
 from bnnplan.models.graph import Network, Node
 from bnnplan.planner.board import Board
-from bnnplan.planner.correction import scaled
 from bnnplan.planner.profile import (
     Eliminated,
     LaunchCost,
@@ -45,6 +44,7 @@ from bnnplan.planner.profiling.dominance import (
 )
 from bnnplan.planner.profiling.risk import Doubt, doubt, together
 from bnnplan.planner.profiling.savings import full_rounds
+from bnnplan.planner.trials.correction import scaled
 
 QUICK = 8
 """Samples from which an interval of the median is taken as such."""

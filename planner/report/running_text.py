@@ -8,7 +8,7 @@ from bnnplan.planner.plan import MeasuredStage
 from bnnplan.planner.report.plan_text import memory_line
 from bnnplan.planner.report.tables import Rows
 from bnnplan.planner.report.units import duration, energy, share, size, times
-from bnnplan.planner.running import Running
+from bnnplan.planner.running.record import Running
 
 
 def running_lines(running: Running) -> Iterator[str | Rows]:

@@ -6,10 +6,8 @@ from made_up import board_where, made_up_profile, ran
 from networks import chain, everywhere
 
 from bnnplan.backends.interface import MemorySpace
-from bnnplan.planner import latency_trial, measured_candidates, verification
+from bnnplan.planner import verification
 from bnnplan.planner.baselines import SINGLE_DEVICE
-from bnnplan.planner.delivery import PLAN, delivered, fallback_of, with_measurements
-from bnnplan.planner.exactness import Reference, make_runner
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.plan import InfeasibleError, NoPlanError, PlanError, Predicted, Ratio
 from bnnplan.planner.plan_file import load_plan, save_plan
@@ -17,6 +15,10 @@ from bnnplan.planner.planning import find_plan
 from bnnplan.planner.problem import Limit, Measure
 from bnnplan.planner.report.trials_text import trial_text
 from bnnplan.planner.request import Request
+from bnnplan.planner.trials import candidates as measured_candidates
+from bnnplan.planner.trials import latency as latency_trial
+from bnnplan.planner.trials.delivery import PLAN, delivered, fallback_of, with_measurements
+from bnnplan.planner.trials.exactness import Reference, make_runner
 from bnnplan.planner.verification import TrialOptions, solve_on_board
 
 

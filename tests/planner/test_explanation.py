@@ -10,7 +10,6 @@ from networks import chain
 
 from bnnplan.models.load import open_network
 from bnnplan.models.lowering import lower
-from bnnplan.planner import latency_trial
 from bnnplan.planner.cache import keep_costs, keep_profile
 from bnnplan.planner.cli import solve_trial
 from bnnplan.planner.explanation.change import LAYER
@@ -25,6 +24,7 @@ from bnnplan.planner.report.explanation_text import overview_text
 from bnnplan.planner.report.layer_text import layer_text
 from bnnplan.planner.request import Request
 from bnnplan.planner.solvers.insight.breakdown import ENTRIES, TASKS, TRANSFERS
+from bnnplan.planner.trials import latency as latency_trial
 from bnnplan.planner.verification import TrialOptions
 
 

@@ -13,8 +13,8 @@ from PIL import Image
 from bnnplan.models.errors import BnnplanError, InputError
 from bnnplan.models.graph import Network
 from bnnplan.models.tensors import TensorType
-from bnnplan.planner.frame_stream import stream_frames
-from bnnplan.planner.frames import open_source, random_frames, standard_input
+from bnnplan.planner.frames.byte_stream import stream_frames
+from bnnplan.planner.frames.sources import open_source, random_frames, standard_input
 from bnnplan.planner.profiling.oracle import random_feeds
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), np.uint8)

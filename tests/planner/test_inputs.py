@@ -16,9 +16,9 @@ from bnnplan.models.network_file import load_network, save_network
 from bnnplan.models.tensors import TensorType
 from bnnplan.models.zoo import ZOO
 from bnnplan.planner.cli.app import app
-from bnnplan.planner.inputs import read_feeds
 from bnnplan.planner.cli.run import TRACED, _warm_trace
 from bnnplan.planner.execution.trace import Trace
+from bnnplan.planner.frames.inputs import read_feeds
 
 REFERENCE = ("--devices", "reference0")
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1), np.uint8)

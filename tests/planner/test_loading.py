@@ -8,7 +8,6 @@ import pytest
 from made_up import board_where, made_up_profile
 from networks import branches, chain
 
-from bnnplan.planner import latency_trial, measured_candidates
 from bnnplan.planner.encoding import encode_problem
 from bnnplan.planner.offers import planned_duration
 from bnnplan.planner.planning import find_plan
@@ -16,6 +15,8 @@ from bnnplan.planner.problem import Measure
 from bnnplan.planner.profile import ProfileError, load_profile, save_profile
 from bnnplan.planner.profiling import loading, profile_under_load
 from bnnplan.planner.request import Request
+from bnnplan.planner.trials import candidates as measured_candidates
+from bnnplan.planner.trials import latency as latency_trial
 from bnnplan.planner.verification import TrialOptions, solve_on_board
 
 PIPELINE = Request(objectives=(Measure.PERIOD,))

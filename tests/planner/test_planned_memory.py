@@ -10,12 +10,12 @@ from networks import branches, chain
 from bnnplan.backends.interface import Backend
 from bnnplan.backends.reference import ReferenceBackend
 from bnnplan.planner import arena
-from bnnplan.planner.exactness import Reference, make_runner
 from bnnplan.planner.execution.memory import footprint
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.planning import find_plan
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.request import Request
+from bnnplan.planner.trials.exactness import Reference, make_runner
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,6 @@ from bnnplan.planner import plan_building, planning, solving
 from bnnplan.planner.baselines import SINGLE_DEVICE
 from bnnplan.planner.board import Link
 from bnnplan.planner.encoding import encode_problem
-from bnnplan.planner.exactness import Reference, make_runner
 from bnnplan.planner.execution.memory import footprint
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.plan import InfeasibleError, NoPlanError, PlanError
@@ -35,6 +34,7 @@ from bnnplan.planner.profiling.programs import Programs
 from bnnplan.planner.profiling.transfers import measure_transfers
 from bnnplan.planner.solvers.base import SolverResult, Status
 from bnnplan.planner.solving import SolveOptions
+from bnnplan.planner.trials.exactness import Reference, make_runner
 from bnnplan.planner.verification import TrialOptions, solve_on_board
 
 QUICK = Options(tolerance=0.5, budget=3.0)

@@ -20,14 +20,17 @@ from bnnplan.backends.reference.backend import ReferenceKernel
 from bnnplan.models.errors import FileError, InputError
 from bnnplan.models.graph import Network
 from bnnplan.models.tensors import TensorType
-from bnnplan.planner import energy_use, presses, repeating, running
+from bnnplan.planner import presses
 from bnnplan.planner.board import Board
-from bnnplan.planner.frames import Source
+from bnnplan.planner.frames import repeating
+from bnnplan.planner.frames.repeating import Repeated
+from bnnplan.planner.frames.sources import Source
 from bnnplan.planner.plan_file import load_plan, save_plan
-from bnnplan.planner.repeating import Repeated
-from bnnplan.planner.results_file import require_results_name, results_file
+from bnnplan.planner.running import energy_use
+from bnnplan.planner.running import record as running
+from bnnplan.planner.running.results_file import require_results_name, results_file
+from bnnplan.planner.running.whole_steps import WholeSteps
 from bnnplan.planner.sensors import SensorError
-from bnnplan.planner.whole_steps import WholeSteps
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), np.uint8)
 WANTED = evaluate(chain(), {"pixels": PIXELS})["logits"]

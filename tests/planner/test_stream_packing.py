@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bnnplan.planner.stream_bounds import least_periods, most_rate
-from bnnplan.planner.stream_packing import Item, pack, period_of
+from bnnplan.planner.streams.bounds import least_periods, most_rate
+from bnnplan.planner.streams.packing import Item, pack, period_of
 
 TAKES = st.tuples(st.integers(0, 2), st.integers(0, 2)).filter(any)
 ITEMS = st.lists(

@@ -14,7 +14,6 @@ from enumerated import Enumerated, line
 from rich.console import Console
 
 from bnnplan.backends.interface import MemorySpace
-from bnnplan.planner import streams
 from bnnplan.planner.cli.common import open_lowered
 from bnnplan.planner.difference import compare_plans
 from bnnplan.planner.explanation.overview import explain_plan
@@ -29,7 +28,8 @@ from bnnplan.planner.report.difference_text import difference_text
 from bnnplan.planner.report.plan_text import print_plan
 from bnnplan.planner.request import Request, RequestError
 from bnnplan.planner.solving import SolveOptions
-from bnnplan.planner.stream_baselines import REPLICAS, SINGLE_CLUSTER, SINGLE_CORE
+from bnnplan.planner.streams import search as streams
+from bnnplan.planner.streams.baselines import REPLICAS, SINGLE_CLUSTER, SINGLE_CORE
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "convert"))
 

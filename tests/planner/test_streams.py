@@ -16,7 +16,7 @@ from bnnplan.planner.profile import LaunchCost
 from bnnplan.planner.request import Request
 from bnnplan.planner.solvers.base import Status
 from bnnplan.planner.solving import SolveOptions
-from bnnplan.planner.streams import StreamSearch
+from bnnplan.planner.streams.search import StreamSearch
 
 PERIOD = Request(objectives=[Measure.PERIOD])
 

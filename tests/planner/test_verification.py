@@ -9,13 +9,13 @@ import pytest
 from made_up import LAYERS, made_up_profile, ran
 from networks import chain, everywhere
 
-from bnnplan.planner.correction import Ran, corrected
 from bnnplan.planner.execution import measure as measuring
 from bnnplan.planner.execution.measure import Measurement, measure, ratio_interval
 from bnnplan.planner.execution.ready import transfer_label
 from bnnplan.planner.execution.trace import Event, EventKind, Trace
 from bnnplan.planner.plan import Ratio
 from bnnplan.planner.planning import find_plan
+from bnnplan.planner.trials.correction import Ran, corrected
 
 
 @pytest.fixture(scope="module")

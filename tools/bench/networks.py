@@ -22,13 +22,13 @@ from bnnplan.models.graph import Network
 from bnnplan.models.load import open_network
 from bnnplan.models.lowering import lower
 from bnnplan.planner.board import Board
-from bnnplan.planner.exactness import make_runner
 from bnnplan.planner.execution.memory import footprint
 from bnnplan.planner.execution.runner import Runner, check_feeds
 from bnnplan.planner.execution.trace import EventKind
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.profiling import Options, profile_network
 from bnnplan.planner.profiling.oracle import random_feeds
+from bnnplan.planner.trials.exactness import make_runner
 from bnnplan.planner.verification import solve_on_board
 
 ZOO = ("fashion", "hep-cifar", "btc-vgg-cifar", "btc-resnet18", "bi-real-18", "quicknet")

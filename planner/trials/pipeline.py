@@ -12,17 +12,17 @@ from attrs import field, frozen
 from bnnplan.models.graph import Network
 from bnnplan.planner.baselines import SINGLE_DEVICE
 from bnnplan.planner.cores import by_cores
-from bnnplan.planner.delivery import PLAN, Fallback, fallback_of
-from bnnplan.planner.exactness import Reference
 from bnnplan.planner.execution.measure import Measurement, ratio_interval
 from bnnplan.planner.execution.pipelines import Pipeline
-from bnnplan.planner.pipeline_correction import RanPipeline, corrected_by_stages
 from bnnplan.planner.plan import MeasuredPipeline, MeasuredStage, Plan
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.profile import Profile
 from bnnplan.planner.report.units import amount, interval_text, times
 from bnnplan.planner.solvers.interruption import is_asked
 from bnnplan.planner.statistics import summarize
+from bnnplan.planner.trials.delivery import PLAN, Fallback, fallback_of
+from bnnplan.planner.trials.exactness import Reference
+from bnnplan.planner.trials.stage_correction import RanPipeline, corrected_by_stages
 
 TURNS = 12
 LEAST_BATCHES = 8

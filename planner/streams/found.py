@@ -11,8 +11,8 @@ from bnnplan.planner.problem import Measure
 from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.base import Proven, SolverResult, Status, proofs_of
 from bnnplan.planner.solvers.checking.checker import measures
-from bnnplan.planner.stream_kinds import Lineup
-from bnnplan.planner.stream_packing import period_of
+from bnnplan.planner.streams.kinds import Lineup
+from bnnplan.planner.streams.packing import period_of
 
 SCALE = 10**30
 """Nanoseconds in which frames are counted, so that rates are whole numbers."""

@@ -11,7 +11,7 @@ import numpy as np
 from bnnplan.models.errors import InputError
 from bnnplan.models.feeds import check_form, plain_dtype
 from bnnplan.models.graph import Network
-from bnnplan.planner.inputs import only_input, with_batch
+from bnnplan.planner.frames.inputs import only_input, with_batch
 
 MAGIC = b"\x93NUMPY"
 """How a .npy record begins."""

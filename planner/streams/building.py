@@ -12,9 +12,9 @@ from bnnplan.planner.cores import on_devices
 from bnnplan.planner.plan import MemoryUse, Plan, PlannedStream, Proof
 from bnnplan.planner.plan_building import build_plan
 from bnnplan.planner.solvers.schedules.solutions import evaluate
-from bnnplan.planner.stream_found import Stream
-from bnnplan.planner.stream_packing import period_of
-from bnnplan.planner.stream_problems import StreamProblems, stream_request
+from bnnplan.planner.streams.found import Stream
+from bnnplan.planner.streams.packing import period_of
+from bnnplan.planner.streams.problems import StreamProblems, stream_request
 
 
 def plan_of_streams(

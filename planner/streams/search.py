@@ -1,7 +1,7 @@
 """The best set of streams on a board: each a pipeline on devices of its own, frames dealt out.
 
 Equal cores make equal streams, so that a stream is known by its lineup (see
-:mod:`bnnplan.planner.stream_kinds`), and one problem for each lineup tells how fast it can be. Of
+:mod:`bnnplan.planner.streams.kinds`), and one problem for each lineup tells how fast it can be. Of
 most lineups only a bound is needed: the best set is looked for as if every lineup were as fast as
 its bound, and only lineups of that set are solved, until a set is best of which all are solved. The
 value of that best set is a bound of every set at any time.
@@ -26,11 +26,11 @@ from bnnplan.planner.solvers.base import SolverResult, Status
 from bnnplan.planner.solvers.interruption import is_asked
 from bnnplan.planner.solvers.methods import run
 from bnnplan.planner.solving import SolveOptions
-from bnnplan.planner.stream_bounds import least_periods, most_rate
-from bnnplan.planner.stream_found import SCALE, Found, Stream, in_order, stream_of
-from bnnplan.planner.stream_kinds import Lineup, Takes
-from bnnplan.planner.stream_packing import Item, Packed, pack, period_of
-from bnnplan.planner.stream_problems import StreamProblems
+from bnnplan.planner.streams.bounds import least_periods, most_rate
+from bnnplan.planner.streams.found import SCALE, Found, Stream, in_order, stream_of
+from bnnplan.planner.streams.kinds import Lineup, Takes
+from bnnplan.planner.streams.packing import Item, Packed, pack, period_of
+from bnnplan.planner.streams.problems import StreamProblems
 
 MOST_LINEUPS = 3000
 MOST_STEPS = 300_000

@@ -20,8 +20,8 @@ from bnnplan.models.feeds import check_feeds
 from bnnplan.models.graph import Network
 from bnnplan.models.tensors import ElementType
 from bnnplan.planner.execution.pipelines.frames import Frame
-from bnnplan.planner.frame_stream import stream_frames
-from bnnplan.planner.inputs import (
+from bnnplan.planner.frames.byte_stream import stream_frames
+from bnnplan.planner.frames.inputs import (
     RANDOM,
     Tell,
     check_finite,
@@ -29,7 +29,7 @@ from bnnplan.planner.inputs import (
     path_of,
     read_arrays,
 )
-from bnnplan.planner.pictures import picture_files, read_picture
+from bnnplan.planner.frames.pictures import picture_files, read_picture
 from bnnplan.planner.profiling.oracle import random_feeds
 
 STANDARD_INPUT = "-"
@@ -156,7 +156,7 @@ def folder_frames(network: Network, folder: Path, *, tell: Tell | None = None) -
 def standard_input(network: Network, stream: BinaryIO | None = None) -> Source:
     """Frames of standard input, or of another stream: plain elements or .npy records.
 
-    See :func:`bnnplan.planner.frame_stream.stream_frames`.
+    See :func:`bnnplan.planner.frames.byte_stream.stream_frames`.
 
     Raises
     ------

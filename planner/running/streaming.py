@@ -9,15 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from bnnplan.planner.energy_use import EnergyUse
 from bnnplan.planner.execution.pipelines import Frame, Pipeline, Result
 from bnnplan.planner.execution.runner import check_feeds
-from bnnplan.planner.frames import Source
-from bnnplan.planner.pipeline_trial import together
+from bnnplan.planner.frames.repeating import Repeated
+from bnnplan.planner.frames.sources import Source
 from bnnplan.planner.plan import MeasuredPipeline
-from bnnplan.planner.repeating import Repeated
-from bnnplan.planner.running import Running
-from bnnplan.planner.whole_steps import WholeSteps
+from bnnplan.planner.running.energy_use import EnergyUse
+from bnnplan.planner.running.record import Running
+from bnnplan.planner.running.whole_steps import WholeSteps
+from bnnplan.planner.trials.pipeline import together
 
 TICK_SECONDS = 0.1
 """Between two looks of whoever watches."""

@@ -19,11 +19,11 @@ from bnnplan.planner.problem import Measure
 from bnnplan.planner.request import RequestError
 from bnnplan.planner.solvers.base import SolverError
 from bnnplan.planner.solvers.lexicographic import with_objective
-from bnnplan.planner.stream_found import Stream
-from bnnplan.planner.stream_memory import fitting_set
-from bnnplan.planner.stream_packing import period_of
-from bnnplan.planner.stream_problems import stream_request
-from bnnplan.planner.streams import StreamSearch
+from bnnplan.planner.streams.found import Stream
+from bnnplan.planner.streams.memory import fitting_set
+from bnnplan.planner.streams.packing import period_of
+from bnnplan.planner.streams.problems import stream_request
+from bnnplan.planner.streams.search import StreamSearch
 
 SINGLE_CORE = "best single core"
 SINGLE_CLUSTER = "best single cluster (kernel-level parallelism)"

@@ -12,7 +12,7 @@ from bnnplan.models.errors import InputError
 from bnnplan.models.feeds import check_feeds, check_form
 from bnnplan.models.graph import Network
 from bnnplan.models.tensors import ElementType, TensorType
-from bnnplan.planner.pictures import read_picture
+from bnnplan.planner.frames.pictures import read_picture
 from bnnplan.planner.profiling.oracle import random_feeds
 
 RANDOM = "random"

@@ -16,8 +16,8 @@ from bnnplan.planner.offers import offered_placements, planned_duration
 from bnnplan.planner.problem import Limit, Measure
 from bnnplan.planner.profile import Profile
 from bnnplan.planner.request import Request
-from bnnplan.planner.stream_bounds import Durations
-from bnnplan.planner.stream_kinds import Lineup, Room
+from bnnplan.planner.streams.bounds import Durations
+from bnnplan.planner.streams.kinds import Lineup, Room
 
 
 class StreamProblems:

@@ -8,12 +8,12 @@ from attrs import field, frozen
 
 from bnnplan.models.graph import Network
 from bnnplan.planner.baselines import SINGLE_DEVICE
-from bnnplan.planner.correction import Ran, corrected
-from bnnplan.planner.delivery import PLAN, Fallback, delivered, fallback_of, is_slower
-from bnnplan.planner.exactness import Reference, make_runner
 from bnnplan.planner.execution.measure import Measurement, measure
 from bnnplan.planner.plan import Plan
 from bnnplan.planner.profile import Profile
+from bnnplan.planner.trials.correction import Ran, corrected
+from bnnplan.planner.trials.delivery import PLAN, Fallback, delivered, fallback_of, is_slower
+from bnnplan.planner.trials.exactness import Reference, make_runner
 
 
 @frozen

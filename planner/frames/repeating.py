@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from bnnplan.planner.frames import Frame, Source
+from bnnplan.planner.frames.sources import Frame, Source
 
 KEPT = 256 << 20
 """Bytes of frames that are kept of a source that can be read only once."""

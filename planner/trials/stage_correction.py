@@ -9,9 +9,9 @@ import attrs
 from attrs import frozen
 
 from bnnplan.planner.cores import cluster_of
-from bnnplan.planner.correction import Placement, scaled
 from bnnplan.planner.plan import MeasuredPipeline, MeasuredStage, Plan
 from bnnplan.planner.profile import PlacementCost, Profile
+from bnnplan.planner.trials.correction import Placement, scaled
 
 
 @frozen

@@ -10,8 +10,6 @@ from attrs import frozen
 
 from bnnplan.models.graph import Network
 from bnnplan.planner.baselines import SINGLE_DEVICE
-from bnnplan.planner.delivery import PLAN, stated, with_measurements
-from bnnplan.planner.exactness import Reference, make_runner
 from bnnplan.planner.execution.measure import Measurement, measure, ratio_interval
 from bnnplan.planner.plan import Candidates, MeasuredCandidate, Plan
 from bnnplan.planner.planning import find_plan
@@ -20,6 +18,8 @@ from bnnplan.planner.report.units import interval_text, times
 from bnnplan.planner.solvers.next_best.candidates import best_first
 from bnnplan.planner.solving import SolveOptions, encodings_of
 from bnnplan.planner.statistics import rank_correlation
+from bnnplan.planner.trials.delivery import PLAN, stated, with_measurements
+from bnnplan.planner.trials.exactness import Reference, make_runner
 
 METHOD = "candidates"
 UNDER_LOAD = "best under load"

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from attrs import frozen
 
-from bnnplan.planner.stream_kinds import Takes, fits
+from bnnplan.planner.streams.kinds import Takes, fits
 
 Value = tuple[int, ...]
 """The rate first, which is a sum; then what decides between equal rates."""

@@ -16,10 +16,10 @@ from bnnplan.planner.request import Request
 from bnnplan.planner.solvers import solve
 from bnnplan.planner.solvers.base import Proven, SolverResult, Status, told
 from bnnplan.planner.solving import SolveOptions, nothing_found
-from bnnplan.planner.stream_building import plan_of_streams
-from bnnplan.planner.stream_found import Found, Stream
-from bnnplan.planner.stream_memory import fitting
-from bnnplan.planner.streams import StreamSearch
+from bnnplan.planner.streams.building import plan_of_streams
+from bnnplan.planner.streams.found import Found, Stream
+from bnnplan.planner.streams.memory import fitting
+from bnnplan.planner.streams.search import StreamSearch
 
 PROOF_SECONDS = 10.0
 """For finding out why there is no plan."""

@@ -17,11 +17,11 @@ from attrs import frozen
 
 from bnnplan.planner.plan import Proof
 from bnnplan.planner.solvers.base import Status
-from bnnplan.planner.stream_building import plan_of_streams
-from bnnplan.planner.stream_found import Found, Stream, in_order
-from bnnplan.planner.stream_kinds import Takes, fits
-from bnnplan.planner.stream_packing import Item, pack
-from bnnplan.planner.streams import StreamSearch
+from bnnplan.planner.streams.building import plan_of_streams
+from bnnplan.planner.streams.found import Found, Stream, in_order
+from bnnplan.planner.streams.kinds import Takes, fits
+from bnnplan.planner.streams.packing import Item, pack
+from bnnplan.planner.streams.search import StreamSearch
 
 MOST_SETS = 64
 """That are kept for each room of cores: none of them is better in everything than another."""

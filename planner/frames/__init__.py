@@ -1,0 +1,1 @@
+"""Frames for pipelines, from files, folders, standard input, or at random."""
