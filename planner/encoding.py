@@ -29,8 +29,8 @@ class Encoding:
     placements : mapping of str to tuple of PlacementCost
         By name of node, in the order of the task's options.
     alone : bnnplan.planner.problem.Problem or None
-        Of a pipeline: the problem with what options take while no other device is busy, where
-        that is known to be something else.
+        Of a pipeline: the problem of one batch that runs alone, while no other device is busy, and
+        that is copied from and to the caller's arrays.
     """
 
     problem: pure.Problem
@@ -109,7 +109,7 @@ def encode_problem(
     problem = pure.Problem(
         name=network.name,
         tasks=_tasks(network, placements, board, wanted),
-        tensors=tensors_of(network, profile, placements),
+        tensors=tensors_of(network, profile, placements, pipeline=wanted.is_pipeline),
         edges=tuple(_edges(network)),
         devices=(user, *devices),
         spaces=(pure.Space(USER), *spaces),
@@ -120,15 +120,18 @@ def encode_problem(
         colocated=wanted.colocated,
         switches=wanted.switches,
     )
-    if not (wanted.is_pipeline and profile.is_loaded):
+    if not wanted.is_pipeline:
         return Encoding(problem, placements)
     idle = {
         name: tuple(attrs.evolve(cost, loaded=None) for cost in costs)
         for name, costs in placements.items()
     }
-    return Encoding(
-        problem, placements, attrs.evolve(problem, tasks=_tasks(network, idle, board, wanted))
+    alone = attrs.evolve(
+        problem,
+        tasks=_tasks(network, idle, board, wanted),
+        tensors=tensors_of(network, profile, placements),
     )
+    return Encoding(problem, placements, alone)
 
 
 def _tasks(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bnnplan.backends.host import HOST
 from bnnplan.models.graph import Network
 from bnnplan.planner import problem as pure
 from bnnplan.planner.board import USER, Board
@@ -34,15 +35,30 @@ def ports_of(placements: Offers, board: Board) -> tuple[pure.Port, ...]:
     return tuple(ports.values())
 
 
-def tensors_of(network: Network, profile: Profile, placements: Offers) -> tuple[pure.Tensor, ...]:
+def tensors_of(
+    network: Network, profile: Profile, placements: Offers, *, pipeline: bool = False
+) -> tuple[pure.Tensor, ...]:
     """Every tensor of a network, with what it takes to move wherever it may be read.
 
     What lies in the caller's memory is not counted: it is there whatever the plan is.
+
+    Parameters
+    ----------
+    network : Network
+    profile : Profile
+    placements : mapping of str to tuple of PlacementCost
+    pipeline : bool
+        Whether batches overlap: then the first and last stages read and write windows in ordinary
+        memory, where the caller puts and takes batches while others are computed.
     """
-    return tuple(_tensor(name, network, profile, placements) for name in network.types)
+    return tuple(
+        _tensor(name, network, profile, placements, pipeline=pipeline) for name in network.types
+    )
 
 
-def _tensor(name: str, network: Network, profile: Profile, placements: Offers) -> pure.Tensor:
+def _tensor(
+    name: str, network: Network, profile: Profile, placements: Offers, *, pipeline: bool
+) -> pure.Tensor:
     nbytes = network.types[name].nbytes(profile.batch)
     maker = network.producers.get(name)
     source, output = (INPUT + name, 0) if maker is None else (maker.name, maker.outputs.index(name))
@@ -53,6 +69,9 @@ def _tensor(name: str, network: Network, profile: Profile, placements: Offers) -
         for end, end_space in read.items():
             cost = profile.transfer(start_space, end_space)
             if start != end and cost is not None:
+                if pipeline and is_in_window(start_space, end_space):
+                    transfers.append(pure.Transfer(start, end, 0))
+                    continue
                 resources = _transfer_resources(profile.board, start_space, end_space)
                 transfers.append(pure.Transfer(start, end, cost.duration(nbytes), resources))
     sizes = [pure.TensorSize(port, 0 if port == USER else nbytes) for port in {**made, **read}]
@@ -81,6 +100,11 @@ def _read(name: str, network: Network, board: Board, placements: Offers) -> dict
                 if tensor == name:
                     read[port_name(space, format)] = space
     return read
+
+
+def is_in_window(source: str, target: str) -> bool:
+    """Whether stages of a pipeline read or write in place what moves between two ends."""
+    return {source, target} == {USER, HOST}
 
 
 def _transfer_resources(board: Board, source: str, target: str) -> frozenset[str]:

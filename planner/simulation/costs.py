@@ -96,8 +96,6 @@ class Costs:
         tensor: str,
         ends: tuple[str, str],
         device: str | None,
-        *,
-        in_window: bool = False,
     ) -> Activity:
         """Moving a tensor between memory spaces, or within one to another format.
 
@@ -109,9 +107,6 @@ class Costs:
             Source and target.
         device : str or None
             Whose thread does it, and can do nothing else meanwhile.
-        in_window : bool
-            Whether the caller does it, into memory that the device reads itself or from there: any
-            number of callers may.
         """
         source, target = ends
         nbytes = self.network.types[tensor].nbytes(self.plan.batch)
@@ -122,8 +117,7 @@ class Costs:
             stated = {(m.tensor, m.source, m.target): m.predicted_ns for m in stream.transfers}
             taken = stated.get((tensor, source, target), 0)
         busy = resources(self.plan.board, device) if device else frozenset[str]()
-        if not in_window:
-            busy |= {link_name(source, target)}
+        busy |= {link_name(source, target)}
         return Activity(
             EventKind.TRANSFER,
             transfer_label(tensor, source, target),
@@ -144,24 +138,20 @@ class Costs:
         stream: PlannedStream,
         places: Iterable[Place],
         device: str | None,
-        *,
-        in_window: bool = False,
     ) -> Iterator[Activity]:
         """Moving tensors of the caller's to places."""
         for tensor, space, _ in places:
-            yield self.transfer(stream, tensor, (USER, space), device, in_window=in_window)
+            yield self.transfer(stream, tensor, (USER, space), device)
 
     def downloads(
         self,
         stream: PlannedStream,
         places: Iterable[Place],
         device: str | None,
-        *,
-        in_window: bool = False,
     ) -> Iterator[Activity]:
         """Moving tensors from places to the caller."""
         for tensor, space, _ in places:
-            yield self.transfer(stream, tensor, (space, USER), device, in_window=in_window)
+            yield self.transfer(stream, tensor, (space, USER), device)
 
     def formats(self, stream: PlannedStream) -> Formats:
         """The input and output formats of the kernels of a stream.

@@ -45,19 +45,13 @@ def _stream(costs: Costs, stream: PlannedStream, layout: StreamLayout) -> Modell
             made.setdefault(place, index)
             read.setdefault(place, set()).add(index)
         made.update(dict.fromkeys(_made(laid), index))
-    windows = sorted(layout.windows)
-    for index, laid in enumerate(layout.stages):
-        mine = [place for place in windows if made[place] == index]
-        inputs = [place for place in mine if place[0] in costs.network.inputs]
-        outputs = [place for place in mine if place not in inputs]
-        first, last = laid.devices[0], laid.devices[-1]
-        activities = [*costs.uploads(stream, inputs, first, in_window=True)]
-        activities += costs.uploads(stream, laid.uploads, first)
+    for laid in layout.stages:
+        # What lies in the caller's windows is read and written in place.
+        activities = [*costs.uploads(stream, laid.uploads, laid.devices[0])]
         for segment, copies in zip(laid.segments, laid.copies, strict=True):
             activities += costs.copies(stream, copies, segment.device)
             activities += costs.program(stream, segment)
-        activities += costs.downloads(stream, laid.downloads, last)
-        activities += costs.downloads(stream, outputs, last, in_window=True)
+        activities += costs.downloads(stream, laid.downloads, laid.devices[-1])
         stages.append(ModelledStage(laid.number, activities, laid.waits))
     rings = [
         Ring(

@@ -19,10 +19,10 @@ HOST = MemorySpace("host")
 CONDITIONS = Conditions("2026-01-01T00:00:00Z", "0", "performance", 0.0, 1.0, 0.05, True)
 
 
-def cluster(name, first, cores, **more):
+def cluster(name, first, cores, space=HOST, **more):
     """A cluster of cores that are numbered from `first` on."""
     resources = [f"core:{first + core}" for core in range(cores)]
-    return Device(name, "cpu", "cpu", name, HOST, resources, cores, **more)
+    return Device(name, "cpu", "cpu", name, space, resources, cores, **more)
 
 
 def gpu(name="gpu0", space=HOST):

@@ -22,11 +22,14 @@ class Enumerated:
 
     A stream is on blocks of cores that share none; layers on a block take the least time of up to
     as many threads; who reads from another block waits for a launch of as many threads as it has.
+    Copies from and to the caller keep all busy, but in ordinary memory there are none.
     """
 
     def __init__(self, network, devices, costs, launches, transfer, request):
         self.network, self.costs, self.launches = network, costs, launches
-        self.copies = (len(network.inputs) + len(network.outputs)) * transfer
+        in_place = {device.space.name for device in devices} == {"host"}
+        ends = len(network.inputs) + len(network.outputs)
+        self.copies = 0 if in_place else ends * transfer
         self.request = request
         self.deadline = next((x.most for x in request.limits), None)
         self.units = [

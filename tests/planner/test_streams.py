@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import branches
 
+from bnnplan.backends.interface import MemorySpace
 from bnnplan.planner.plan import InfeasibleError
 from bnnplan.planner.problem import Limit, Measure
 from bnnplan.planner.profile import LaunchCost
@@ -24,8 +25,9 @@ PERIOD = Request(objectives=[Measure.PERIOD])
 @st.composite
 def instances(draw, network=None):
     sizes = draw(st.sampled_from([[1], [2], [3], [2, 1], [3, 1], [2, 2], [3, 2]]))
-    devices = [cluster(f"cpu{n}", sum(sizes[:n]), size) for n, size in enumerate(sizes)]
-    devices += [gpu()] if draw(st.booleans()) else []
+    space = MemorySpace(draw(st.sampled_from(["host", "apart"])))
+    devices = [cluster(f"cpu{n}", sum(sizes[:n]), size, space) for n, size in enumerate(sizes)]
+    devices += [gpu(space=space)] if draw(st.booleans()) else []
     network = network or line(draw(st.integers(2, 4)))
     times = st.one_of(st.integers(1, 40), st.integers(1, 40), st.none())
     known = {
