@@ -20,6 +20,7 @@ from bnnplan.planner.trials.candidates import with_best_candidate
 from bnnplan.planner.trials.exactness import Reference
 from bnnplan.planner.trials.latency import try_latency
 from bnnplan.planner.trials.pipeline import try_pipeline
+from bnnplan.planner.trials.rounds import with_best_tried
 from bnnplan.planner.trials.trial import Trial, TrialOptions
 
 NONE_FOUND = "no plan was found in time with the costs as measured"
@@ -87,6 +88,7 @@ def solve_on_board(
         tests[bench.batch] = Reference(bench, how.seed)
     begin = time.monotonic()
     fault: InfeasibleError | NoPlanError | None = None
+    tried: list[Plan] = []
     turn = 0
     while True:
         turn += 1
@@ -119,6 +121,7 @@ def solve_on_board(
             attempt = try_pipeline(plan, network, profile, test, seconds=how.seconds)
         else:
             attempt = try_latency(plan, network, profile, test, seconds=how.seconds)
+        tried.append(plan)
         agreed = attempt.error <= how.tolerance and not attempt.must_change
         if agreed or is_asked() or time.monotonic() - begin + how.seconds > how.budget:
             break
@@ -133,6 +136,9 @@ def solve_on_board(
         note="" if fault is None else NONE_LEFT if is_lost else NONE_FOUND,
     )
     found = attrs.evolve(attempt.delivered(), agreement=ended)
+    if found.request.is_pipeline and not is_asked():
+        rivals = [one for one in tried if one.batch == found.batch]
+        found = with_best_tried(found, rivals, network, test, seconds=how.seconds)
     is_uncertain = found.concurrent and profile.is_loaded
     is_compared = how.candidates > 1 or is_uncertain
     if found.request.is_measurable and is_compared and not is_asked():

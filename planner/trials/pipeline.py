@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
 from collections.abc import Mapping, Sequence
 
 import attrs
@@ -13,20 +11,14 @@ from bnnplan.models.graph import Network
 from bnnplan.planner.baselines import SINGLE_DEVICE
 from bnnplan.planner.cores import by_cores
 from bnnplan.planner.execution.measure import Measurement, ratio_interval
-from bnnplan.planner.execution.pipelines import Pipeline
-from bnnplan.planner.plan import MeasuredPipeline, MeasuredStage, Plan
+from bnnplan.planner.plan import MeasuredPipeline, Plan
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.profile import Profile
 from bnnplan.planner.report.units import amount, interval_text, times
-from bnnplan.planner.solvers.interruption import is_asked
-from bnnplan.planner.statistics import summarize
 from bnnplan.planner.trials.delivery import PLAN, Fallback, fallback_of
 from bnnplan.planner.trials.exactness import Reference
 from bnnplan.planner.trials.stage_correction import RanPipeline, corrected_by_stages
-
-TURNS = 12
-LEAST_BATCHES = 8
-"""In a turn: fewer would measure filling and emptying the pipeline."""
+from bnnplan.planner.trials.turns import periods, run_in_turns, together
 
 
 @frozen
@@ -69,7 +61,7 @@ class PipelineTrial:
         return other is not None and not other.faults and self._is_beaten()
 
     def _periods(self, name: str) -> Measurement:
-        return Measurement([turn.period.median for turn in self.measured[name]], [])
+        return periods(self.measured[name])
 
     def _is_beaten(self) -> bool:
         """Whether a plan of the most throughput has less than one device, beyond doubt."""
@@ -134,48 +126,9 @@ def try_pipeline(
     """
     fallback = fallback_of(plan, network, by_cores(profile))
     plans = {PLAN: plan} if fallback is None else {PLAN: plan, SINGLE_DEVICE: fallback.plan}
-    measured: dict[str, list[MeasuredPipeline]] = {name: [] for name in plans}
-    for one in plans.values():
-        with Pipeline(one, network) as pipeline:
-            test.compare_frames(pipeline)
-    counts = {
-        name: max(LEAST_BATCHES, round(1e9 * seconds / TURNS / len(plans) / _period(one)))
-        for name, one in plans.items()
-    }
-    begin = time.monotonic()
-    with contextlib.ExitStack() as stack:
-        running = {name: stack.enter_context(Pipeline(one, network)) for name, one in plans.items()}
-        for turn in range(TURNS + 1):
-            for name in list(running)[:: 1 if turn % 2 else -1]:
-                found = running[name].run_batches(test.arrays, counts[name])
-                # The first turn wakes threads and fills caches.
-                if turn:
-                    measured[name].append(found)
-            late = time.monotonic() - begin > 2 * seconds
-            if turn > 2 and (late or is_asked()):
-                break
+    measured = run_in_turns(plans, network, test, seconds=seconds)
     return PipelineTrial(plan, profile, fallback, measured)
-
-
-def _period(plan: Plan) -> int:
-    return max(plan.predicted.period_ns or 1, 1)
 
 
 def _filled(plan: Plan, measured: Sequence[MeasuredPipeline]) -> Plan:
     return attrs.evolve(plan, pipeline=together(measured))
-
-
-def together(turns: Sequence[MeasuredPipeline]) -> MeasuredPipeline:
-    """What several turns of one pipeline say together: the middle of each figure."""
-    middle = sorted(turns, key=lambda turn: turn.period.median)[len(turns) // 2]
-    return attrs.evolve(
-        middle,
-        period=summarize([turn.period.median for turn in turns], tolerance=0.03),
-        batches=sum(turn.batches for turn in turns),
-        stages=tuple(_stage([turn.stages[i] for turn in turns]) for i in range(len(middle.stages))),
-    )
-
-
-def _stage(rows: Sequence[MeasuredStage]) -> MeasuredStage:
-    by_time = sorted(rows, key=lambda row: row.busy_ns)
-    return by_time[len(by_time) // 2]
