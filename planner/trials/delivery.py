@@ -48,7 +48,9 @@ def fallback_of(plan: Plan, network: Network, profile: Profile) -> Fallback | No
     programs fit in memory as they run.
     """
     single = plan.baseline(SINGLE_DEVICE)
-    if single is None or not single.placements or single.placements == plan.assignment:
+    if single is None or not single.placements:
+        return None
+    if single.placements == plan.assignment and not plan.replicas:
         return None
     message = "it has the better objective of what was found"
     if plan.request.is_measurable:

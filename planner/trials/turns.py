@@ -53,10 +53,7 @@ def run_in_turns(
         with Pipeline(one, network) as pipeline:
             test.compare_frames(pipeline)
     share = 1e9 * seconds / TURNS / len(plans)
-    counts = {
-        name: max(LEAST_BATCHES, round(share / max(one.predicted.period_ns or 1, 1)))
-        for name, one in plans.items()
-    }
+    counts = dict.fromkeys(plans, LEAST_BATCHES)
     measured: dict[str, list[MeasuredPipeline]] = {name: [] for name in plans}
     begin = time.monotonic()
     with contextlib.ExitStack() as stack:
@@ -64,7 +61,8 @@ def run_in_turns(
         for turn in range(TURNS + 1):
             for name in list(running)[:: 1 if turn % 2 else -1]:
                 found = running[name].run_batches(test.arrays, counts[name])
-                # The first turn wakes threads and fills caches.
+                # The first turn wakes threads, fills caches, and tells how long the others take.
+                counts[name] = max(LEAST_BATCHES, round(share / max(found.period.median, 1)))
                 if turn:
                     measured[name].append(found)
             late = time.monotonic() - begin > 2 * seconds
