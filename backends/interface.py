@@ -48,9 +48,9 @@ __all__ = [
     "Kernel",
     "MemorySpace",
     "NativeProgram",
+    "PipelineStoppedError",
     "Program",
     "Step",
-    "StoppedError",
     "Unavailable",
     "Work",
 ]
@@ -68,8 +68,8 @@ class DeviceError(BnnplanError):
     """A device that is missing, was lost, or failed while running; says which and what to do."""
 
 
-class StoppedError(DeviceError):
-    """Something was asked of what has been stopped before."""
+class PipelineStoppedError(DeviceError):
+    """Something was asked of a pipeline that has been stopped before."""
 
 
 @frozen(order=True)

@@ -16,7 +16,7 @@ from types import TracebackType
 from attrs import field, frozen
 
 from bnnplan.backends.cpu.native import CData, check, ffi, lib
-from bnnplan.backends.interface import NativeProgram, StoppedError
+from bnnplan.backends.interface import NativeProgram, PipelineStoppedError
 from bnnplan.models.converters import as_tuple
 
 __all__ = ["BindingSpec", "Failure", "NativePipeline", "StageSpec", "StageUse", "WaitSpec"]
@@ -152,7 +152,7 @@ class NativePipeline:
 
         Raises
         ------
-        StoppedError
+        PipelineStoppedError
             If the pipeline has failed or was stopped.
         """
         return self._wait(lib.bnn_pipeline_room, least, timeout)
@@ -177,7 +177,7 @@ class NativePipeline:
         ------
         DeviceError
             When a stage has failed, and all frames before the failed one are released.
-        StoppedError
+        PipelineStoppedError
             When the pipeline was stopped, and none is computed.
         """
         return self._wait(lib.bnn_pipeline_take, least, timeout)
@@ -220,7 +220,7 @@ class NativePipeline:
         numbers = ffi.new("uint64_t[2]")
         try:
             check(lib.bnn_pipeline_begin(self._handle, stream, stage, numbers, numbers + 1))
-        except StoppedError:
+        except PipelineStoppedError:
             return None
         return int(numbers[0]), int(numbers[1])
 
@@ -268,7 +268,7 @@ class NativePipeline:
     @property
     def _handle(self) -> CData:
         if self._owned is None:
-            raise StoppedError("the pipeline is closed")
+            raise PipelineStoppedError("the pipeline is closed")
         return self._owned
 
     def _wait(self, function: Callable[..., int], least: int, timeout: float) -> int:

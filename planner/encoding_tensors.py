@@ -73,6 +73,8 @@ def _tensor(
                     transfers.append(pure.Transfer(start, end, 0))
                     continue
                 resources = _transfer_resources(profile.board, start_space, end_space)
+                if pipeline:
+                    resources |= _drivers(profile.board, start_space, end_space)
                 transfers.append(pure.Transfer(start, end, cost.duration(nbytes), resources))
     sizes = [pure.TensorSize(port, 0 if port == USER else nbytes) for port in {**made, **read}]
     return pure.Tensor(name, source, output, tuple(sizes), tuple(transfers))
@@ -116,3 +118,12 @@ def _transfer_resources(board: Board, source: str, target: str) -> frozenset[str
     ]
     shared = frozenset.intersection(*users) if users else frozenset[str]()
     return shared | {link_name(source, target)}
+
+
+def _drivers(board: Board, source: str, target: str) -> frozenset[str]:
+    """What all devices of a space other than ordinary memory have: their threads do the copying."""
+    busy = frozenset[str]()
+    for space in {source, target} - {USER, HOST}:
+        mine = [device.resources for device in board.devices if device.space.name == space]
+        busy |= frozenset.intersection(*mine)
+    return busy

@@ -27,6 +27,9 @@ LEAST_DEVIATION = 0.01
 """A share of the time; smaller errors than this are never outliers."""
 WORTH = 1.003
 """A term stays if the error without it grows by more than this factor."""
+NOTICED, NOTICING = 0.02, 3
+"""A term stays only where it is this share of the time of so many samples: else nothing is known of
+what it costs, and layers that have much of it would be predicted anything."""
 TOLERANCE, TINY = 1e-10, 1e-300
 LEAST_WEIGHT = 1e-3
 LEAST_RATIO = 1e-3
@@ -226,10 +229,23 @@ class _Left:
         return total / float(self.weights.sum())
 
 
+def _noticed(shares: np.ndarray, kept: list[int]) -> list[int]:
+    """Columns that are a part of several samples; the one that is least so goes first."""
+    rank = min(NOTICING, len(shares))
+    while True:
+        coefficients = _robust(shares[:, kept])[0]
+        kept = [column for column, value in zip(kept, coefficients, strict=True) if value > 0]
+        parts = shares[:, kept] * coefficients[coefficients > 0]
+        noticed = np.sort(parts, axis=0)[-rank]
+        if len(kept) <= 1 or noticed.min() >= NOTICED:
+            return kept
+        del kept[int(noticed.argmin())]
+
+
 def _pruned(shares: np.ndarray) -> list[int]:
     """Columns worth keeping: from all, the one that is missed least goes, while none is missed."""
     used = [column for column in range(shares.shape[1]) if shares[:, column].any()]
-    kept = [c for c, value in zip(used, _robust(shares[:, used])[0], strict=True) if value > 0]
+    kept = _noticed(shares, used)
     left = _Left(shares)
     best = left.error(kept)
     while len(kept) > 1:

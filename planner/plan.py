@@ -8,6 +8,7 @@ from bnnplan.backends.interface import Configuration
 from bnnplan.models.converters import as_tuple
 from bnnplan.models.graph import Network
 from bnnplan.planner.board import Board
+from bnnplan.planner.plan_checks import check_streams, require_streams
 from bnnplan.planner.plan_errors import InfeasibleError, NoPlanError, PlanError
 from bnnplan.planner.plan_parts import (
     Measured,
@@ -124,12 +125,9 @@ class Plan:
         check_figures("launches in nanoseconds", self.launches_ns)
         if not 1 <= self.batch <= MOST_IMAGES:
             raise PlanError(f"the batch must be from 1 to {MOST_IMAGES}, not {self.batch}")
-        names = [layer.name for layer in self.layers]
-        for name in names:
-            if names.count(name) > 1:
-                raise PlanError(f"layer {name!r} is placed twice")
-        for device, _ in self.assignment.values():
-            self.board.device(device)
+        check_streams(self.board, self.streams)
+        if self.replicas and not self.request.is_pipeline:
+            raise PlanError("several streams are for throughput, which is not asked for")
         for baseline in self.baselines:
             for device, _ in baseline.placements.values():
                 self.board.device(device)
@@ -177,16 +175,8 @@ class Plan:
                 f"the plan is of another network, {self.network!r}: its layers differ from those "
                 f"of {network.name!r} here, or another bnnplan lowered them; solve for this network"
             )
-        nodes = {node.name: node for node in network.nodes}
-        if missing := [name for name in nodes if name not in self.assignment]:
-            raise PlanError(f"the plan does not place layer {missing[0]!r}; solve again")
-        made = set(network.inputs)
-        for name in self.order:
-            if name not in nodes:
-                raise PlanError(f"the plan places {name!r}, which is no layer; solve again")
-            if not made.issuperset(nodes[name].inputs):
-                raise PlanError(f"the plan runs layer {name!r} before what it reads; solve again")
-            made.update(nodes[name].outputs)
+        require_streams(network, self.streams)
+        names = {node.name for node in network.nodes}
         for baseline in self.baselines:
-            if baseline.placements and baseline.placements.keys() != nodes.keys():
+            if baseline.placements and baseline.placements.keys() != names:
                 raise PlanError(f"baseline {baseline.name!r} misplaces layers; solve again")

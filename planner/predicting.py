@@ -13,7 +13,13 @@ from bnnplan.backends.registry import devices_of, load_backends
 from bnnplan.models.graph import BoundLayer, Network
 from bnnplan.planner.board import Board
 from bnnplan.planner.board_model import BoardModel, BoardModelError, FamilyModel
-from bnnplan.planner.descriptors import descriptors, family_of, weight_terms, workspace_terms
+from bnnplan.planner.descriptors import (
+    descriptors,
+    family_of,
+    touched_bytes,
+    weight_terms,
+    workspace_terms,
+)
 from bnnplan.planner.profile import (
     Conditions,
     LayerCosts,
@@ -84,7 +90,7 @@ def completed(profile: Profile, model: BoardModel, network: Network) -> Profile:
             f"({_names(model.board.devices)})"
         )
     mine = attrs.evolve(model, board=attrs.evolve(profile.board, devices=common))
-    foresight = _Foresight(mine)
+    foresight = _Foresight(mine, touched_bytes(network, profile.batch))
     layers = {}
     filled = False
     for node in network.nodes:
@@ -142,7 +148,8 @@ def expected_costs(network: Network, board: Board, model: BoardModel, batch: int
             f"the board model is of board {model.board.name!r} ({_names(model.board.devices)}), "
             f"and knows no device of this board ({_names(board.devices)}); characterize this one"
         )
-    foresight = _Foresight(attrs.evolve(model, board=attrs.evolve(board, devices=common)))
+    mine = attrs.evolve(model, board=attrs.evolve(board, devices=common))
+    foresight = _Foresight(mine, touched_bytes(network, batch))
     names = {device.name for device in common}
     layers = {node.name: foresight.offered(network.bind(node, batch)) for node in network.nodes}
     return Profile(
@@ -188,8 +195,11 @@ class _Known:
 
 
 class _Foresight:
-    def __init__(self, model: BoardModel) -> None:
+    """What a model says of the layers of a program that touches so many bytes in a run."""
+
+    def __init__(self, model: BoardModel, touched: float) -> None:
         self.model = model
+        self.touched = touched
         self.families: dict[tuple[str, str], dict[str, FamilyModel]] = {}
         for family in model.families:
             key = family.family, family.device
@@ -242,7 +252,9 @@ class _Foresight:
                 reason = f"the board model says nothing of kernel variant {what} for {family}"
                 rejections.append(Rejection(device.name, configuration.label, reason))
                 continue
-            placements.append(_cost(bound, device, configuration, covered, self.model.origin))
+            terms = descriptors(bound, device, configuration, self.touched)
+            time = _time(covered, terms)
+            placements.append(_cost(bound, device, configuration, covered, time, self.model.origin))
 
 
 def _known(devices: Iterable[Device]) -> Mapping[str, _Known]:
@@ -263,14 +275,8 @@ def _known(devices: Iterable[Device]) -> Mapping[str, _Known]:
     }
 
 
-def _cost(
-    bound: BoundLayer,
-    device: Device,
-    configuration: Configuration,
-    model: FamilyModel,
-    origin: Origin,
-) -> PlacementCost:
-    median = max(1, round(_sum(model.nanoseconds, descriptors(bound, device, configuration))))
+def _time(model: FamilyModel, terms: Mapping[str, float]) -> Time:
+    median = max(1, round(_sum(model.nanoseconds, terms)))
     time = Time(
         median,
         min(median, round(median * model.error.low)),
@@ -278,10 +284,21 @@ def _cost(
         max(median, round(median * model.error.high)),
         runs=0,
     )
+    return attrs.evolve(time, stable=within(time, ROUGH))
+
+
+def _cost(
+    bound: BoundLayer,
+    device: Device,
+    configuration: Configuration,
+    model: FamilyModel,
+    time: Time,
+    origin: Origin,
+) -> PlacementCost:
     return PlacementCost(
         device.name,
         configuration,
-        attrs.evolve(time, stable=within(time, ROUGH)),
+        time,
         round(_sum(model.weight_bytes, weight_terms(bound, device, configuration))),
         round(_sum(model.workspace_bytes, workspace_terms(bound, device, configuration))),
         tuple(type.format for type in bound.inputs),

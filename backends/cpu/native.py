@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bnnplan.backends.cpu._native import ffi, lib  # type: ignore[import-not-found]
-from bnnplan.backends.interface import Configuration, DeviceError, StoppedError
+from bnnplan.backends.interface import Configuration, DeviceError, PipelineStoppedError
 from bnnplan.models.errors import BnnplanError, InputError, UnsupportedError
 from bnnplan.models.tensors import ElementType
 
@@ -48,7 +48,7 @@ _ERRORS: dict[int, type[BnnplanError]] = {
     lib.BNN_BAD_ARGUMENT: InputError,
     lib.BNN_NO_MEMORY: DeviceError,
     lib.BNN_UNSUPPORTED: UnsupportedError,
-    lib.BNN_STOPPED: StoppedError,
+    lib.BNN_STOPPED: PipelineStoppedError,
     lib.BNN_FAILED: DeviceError,
 }
 _C_TYPES = {
@@ -67,7 +67,7 @@ def check(status: int) -> None:
 
     Raises
     ------
-    InputError, DeviceError, StoppedError, UnsupportedError
+    InputError, DeviceError, PipelineStoppedError, UnsupportedError
     """
     if status != lib.BNN_OK:
         message = ffi.string(lib.bnn_last_error()).decode("utf-8", "replace")

@@ -2,16 +2,18 @@
 
 Terms are those of :mod:`bnnplan.planner.descriptors`. Products come from the type of core, bytes
 from caches and memory; all else is counted in vectors that are loaded, changed and stored. What is
-not named here (starting a tile, a row, a block) is in what cores do not reach of their products.
+:data:`BESIDE` (starting a tile, a row, a block, what is read for products) is in what cores do not
+reach of their products.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 from bnnplan.models.tensors import ElementType
 from bnnplan.planner.boards.core_types import CoreType
-from bnnplan.planner.descriptors.memory import LEVELS
+from bnnplan.planner.descriptors.memory import LEVELS, past
 
 LAYER = 1000
 """Cycles to begin and end a layer."""
@@ -22,15 +24,61 @@ MEMORY_SHARE = 0.25
 gets hardly more on small boards."""
 CACHE_BYTES = {"first cache": 32, "second cache": 16, "last cache": 8}
 """That a core reads or writes in a cycle."""
+KINDS = ("bytes", *(kind.value for kind in ElementType))
 MOVED = (
     "bytes read",
     "bytes written",
     "weights",
-    "weights read again",
     "weights read first",
 )
-FILTERS, BITS_AT_ONCE = 32, 512
-"""In a block of filters; products of bits that are one term."""
+BESIDE = frozenset(
+    {
+        "additions waited for",
+        "blocks",
+        "chunks counted",
+        "copies",
+        "blocks of one vector",
+        "halves of words stored",
+        "lines of tables read",
+        "lone windows",
+        "nibbles of pairs",
+        "numbers spread",
+        "rests finished",
+        "rests of rows",
+        "rows",
+        "rows copied",
+        "rows of blocks",
+        "rows of parameters",
+        "rows of tables",
+        "rows of taps",
+        "rows of windows",
+        "rows scaled",
+        "runs of tiles",
+        "runs of windows",
+        "strips",
+        "tables found",
+        "tables of nibbles",
+        "taps of blocks",
+        "taps of tiles",
+        "tiles",
+        "triples of tiles",
+        "weights loaded",
+        "windows",
+        "windows of part of a vector",
+        "words finished",
+        "words of one vector",
+        "words of pixels",
+        "words of tiles",
+        "words spread",
+        *(f"{what} of {kind}" for what in ("pixels", "rests of pixels") for kind in KINDS),
+        *(f"steps of {what} of {kind}" for what in ("tiles", "lone outputs") for kind in KINDS),
+        "weights of tiles",
+        *(past(what, level) for what in ("weights of tiles", "layer") for level in LEVELS[:-1]),
+    }
+)
+"""Terms that cost nothing of their own: they go with products, elements or layers that do."""
+FILTERS, BITS_AT_ONCE, BITS_LOOKED_UP = 32, 512, 256
+"""In a block of filters; products of bits that are one term, counted and looked up."""
 NUMBERS = (ElementType.FLOAT32, ElementType.INT32)
 
 
@@ -46,9 +94,12 @@ def traffic_costs(clock: float, bandwidth: float) -> dict[str, float]:
     """
     rates = {level: 1e-9 * clock * nbytes for level, nbytes in CACHE_BYTES.items()}
     rates[LEVELS[-1]] = 1e-9 * bandwidth * MEMORY_SHARE
-    costs = {f"{what}, {level}": 1 / rate for what in MOVED for level, rate in rates.items()}
-    # Weights that come back after a whole network has been read are in no cache.
-    return costs | {"weights read first": 1 / rates[LEVELS[-1]]}
+    costs = dict.fromkeys(MOVED, 1 / rates[LEVELS[0]])
+    for near, far in itertools.pairwise(LEVELS):
+        more = max(0.0, 1 / rates[far] - 1 / rates[near])
+        costs |= {past(what, near): more for what in MOVED}
+    # They are in the first cache of another core, or were there.
+    return costs | {"bytes of other threads": 1 / rates[LEVELS[-2]]}
 
 
 def product_cycles(core: CoreType, variant: str) -> dict[str, float]:
@@ -59,6 +110,7 @@ def product_cycles(core: CoreType, variant: str) -> dict[str, float]:
     found = {
         "products, 512 at once": BITS_AT_ONCE / bits,
         "steps of one vector": BITS_AT_ONCE / bits,
+        "nibbles looked up": BITS_LOOKED_UP / bits,
         "taps added": 16 * vector,
         "planes compared": 8 * vector,
         "triples looked up": 3 * FILTERS / core.looked_up,
@@ -75,6 +127,9 @@ def product_cycles(core: CoreType, variant: str) -> dict[str, float]:
         "words copied": 1.0,
         "bytes copied": vector / 8,
         "bits regrouped": 2.0,
+        "bits shifted into place": 2.0,
+        "signed bytes turned": vector / 8,
+        "taps of part of a vector": 8 * vector,
     }
     return found | {f"products of {kind.value}": FILTERS / core.numbers for kind in NUMBERS}
 
@@ -87,6 +142,8 @@ def moving_cycles(core: CoreType) -> dict[str, float]:
         "taps of words, 2 × 2": 1.0,
         "pieces of bits": 4.0,
         "pieces across words": 4.0,
+        "copies": 0.0,
+        "elements": vector / 4,
     }
     for kind in ElementType:
         size = 1 / 64 if kind is ElementType.BIT else kind.dtype.itemsize / 16

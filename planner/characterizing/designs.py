@@ -14,18 +14,18 @@ Design = Callable[[Point], BoundLayer]
 
 DESIGNS: tuple[tuple[Design, float], ...] = (
     (products.binary_conv, 8.0),
-    (products.binary_dense, 3.0),
-    (products.byte_conv, 3.0),
+    (products.binary_dense, 4.0),
+    (products.byte_conv, 4.0),
     (products.number_conv, 2.0),
     (products.float_conv, 4.0),
-    (products.float_depthwise, 2.0),
-    (products.float_dense, 1.0),
+    (products.float_depthwise, 2.5),
+    (products.float_dense, 2.5),
     (products.grouped_conv, 1.0),
-    (products.binary_depthwise, 1.0),
-    (products.number_dense, 1.0),
-    (others.threshold, 2.0),
-    (others.scale_bias, 2.0),
-    (others.add, 1.5),
+    (products.binary_depthwise, 2.0),
+    (products.number_dense, 2.5),
+    (others.threshold, 1.5),
+    (others.scale_bias, 1.5),
+    (others.add, 1.0),
     (others.clip, 1.0),
     (others.prelu, 0.5),
     (others.quantize, 0.5),
@@ -42,7 +42,7 @@ DESIGNS: tuple[tuple[Design, float], ...] = (
 """What is measured, and how often of all: the more, the more terms its time has."""
 TOGETHER = 2
 """Layers of a family that follow each other, as in networks, where code stays near as well."""
-MOST_WEIGHTS, MOST_DENSE_WEIGHTS = 1 << 22, 1 << 24
+MOST_WEIGHTS, MOST_DENSE_WEIGHTS = 1 << 22, 1 << 25
 MOST_ELEMENTS = 1 << 22
 """Of a layer; larger ones would take the time of many others. Dense layers read each weight once,
 so that where weights come from is most of their time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 
@@ -9,22 +10,26 @@ import attrs
 import numpy as np
 from attrs import define, field, frozen
 
-from bnnplan.backends.interface import Configuration, Kernel
+from bnnplan.backends.interface import Configuration, Kernel, Program
 from bnnplan.models.errors import BnnplanError
 from bnnplan.models.graph import BoundLayer, Node
 from bnnplan.models.layers import BinaryConv2d
 from bnnplan.models.tensors import ElementType, TensorType
 from bnnplan.planner.board import Board
 from bnnplan.planner.characterizing.chains import MEASURED, WRITER, Material, chain_of
+from bnnplan.planner.descriptors import touched_bytes
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.profiling.programs import Programs
 
-CHAIN = 8
-"""Layers of a program: together they need more than the nearest caches hold."""
+LENGTHS = (8, 2, 8, 1, 4)
+"""Layers of one program after the other: of few layers all that they touch stays near."""
+NEAR, FAR = 1 << 14, 1 << 18
+"""Bytes of layers that are small, and of large ones: either are measured among others like them, so
+that programs touch from hardly anything to more than caches hold."""
 ROUNDS = 3
 """Programs of every configuration, among those of the others."""
-FEWEST_RUNS, MOST_RUNS = 5, 20
-"""Of a program: it is run until so many were calm, but no more often than that."""
+FEWEST_RUNS, BURST, MOST_BURSTS = 5, 6, 4
+"""Of a program: it is run in bursts until so many runs were calm, in so many bursts at most."""
 CALM = 1.05
 """How much slower than at its best the probe may be where a run counts."""
 QUIET = 0.25
@@ -57,6 +62,8 @@ class Sample:
     weight_bytes, workspace_bytes : int
     probe_ns : float
         What the probe took in the same programs.
+    touched : int
+        Bytes that these programs touch.
     """
 
     bound: BoundLayer
@@ -66,6 +73,7 @@ class Sample:
     weight_bytes: int
     workspace_bytes: int
     probe_ns: float
+    touched: int
 
 
 @define
@@ -76,7 +84,7 @@ class Trial:
     kernel: Kernel
     runs: list[tuple[int, int]] = field(factory=list)
 
-    def sample(self, device: str) -> Sample:
+    def sample(self, device: str, touched: int) -> Sample:
         """What the calmest runs say."""
         times, probes = np.array(self.runs).T
         limit = max(CALM * probes.min(), float(np.sort(probes)[:FEWEST_RUNS][-1]))
@@ -89,6 +97,7 @@ class Trial:
             kernel.weight_bytes,
             kernel.workspace_bytes,
             float(np.median(probes[probes <= limit])),
+            touched,
         )
 
 
@@ -121,13 +130,29 @@ class Measurements:
 
 
 def chains(layers: Iterator[BoundLayer]) -> Iterator[list[BoundLayer]]:
-    """Layers in chains of one batch size each."""
-    waiting: dict[int, list[BoundLayer]] = {}
+    """Layers in chains of various lengths, those of each chain of one batch size and alike large.
+
+    Of images that are computed together there are fewer layers, large and small in one chain.
+    """
+    waiting: dict[tuple[int, ...], list[BoundLayer]] = {}
+    lengths = itertools.cycle(LENGTHS)
+    wanted: dict[tuple[int, ...], int] = {}
     for bound in layers:
-        mine = waiting.setdefault(bound.batch, [])
+        nbytes = _nbytes(bound)
+        size = (nbytes > NEAR) + (nbytes > FAR) if bound.batch == 1 else 0
+        key = bound.batch, size
+        mine = waiting.setdefault(key, [])
         mine.append(bound)
-        if len(mine) == CHAIN:
-            yield waiting.pop(bound.batch)
+        if key not in wanted:
+            wanted[key] = next(lengths)
+        if len(mine) == wanted[key]:
+            del wanted[key]
+            yield waiting.pop(key)
+
+
+def _nbytes(bound: BoundLayer) -> int:
+    kinds = (*bound.inputs, *bound.outputs)
+    return bound.layer.weight_bits() // 8 + sum(kind.nbytes(bound.batch) for kind in kinds)
 
 
 def measure_chain(
@@ -148,6 +173,7 @@ def measure_chain(
     bench = Workbench(chain_of([probe, *layers, probe]), board, batch)
     programs = Programs(Material(bench, seed))
     trials = _trials(bench, device)
+    touched = touched_bytes(bench.network, batch)
     writers = [node for node in bench.network.nodes if node.name.startswith(WRITER)]
     threads = sorted({t.kernel.configuration.threads for ts in trials for t in ts})
     for _ in range(ROUNDS):
@@ -156,7 +182,7 @@ def measure_chain(
                 break
             _round(programs, bench, device, trials, writers, count, found)
     for mine in trials[1:-1]:
-        found.samples += [trial.sample(device) for trial in mine if trial.runs]
+        found.samples += [trial.sample(device, touched) for trial in mine if trial.runs]
 
 
 def measure_launches(board: Board, device: str) -> dict[int, int]:
@@ -229,18 +255,24 @@ def _round(
                 layers.append((node, kernel))
         layers.sort(key=lambda layer: order[layer[0].name])
         program = programs.link(device, layers)
-        program.run()
+        names = [node.name for node, _ in layers]
         calm = 0
-        for _ in range(MOST_RUNS):
-            times = program.run_timed()
-            known = {node.name: ns for (node, _), ns in zip(layers, times, strict=True)}
-            probe = max(known[name] for name in ends)
-            probes.append(probe)
-            for name, trial in chosen.items():
-                trial.runs.append((known[name], probe))
-            calm += probe <= CALM * found.best_probe(device, batch, threads)
+        for _ in range(MOST_BURSTS):
+            for times in _burst(program):
+                known = dict(zip(names, times, strict=True))
+                probe = max(known[name] for name in ends)
+                probes.append(probe)
+                for name, trial in chosen.items():
+                    trial.runs.append((known[name], probe))
+                calm += probe <= CALM * found.best_probe(device, batch, threads)
             if calm >= FEWEST_RUNS:
                 break
+
+
+def _burst(program: Program) -> list[list[int]]:
+    """What the layers took in runs after each other; nothing but the program is in the caches."""
+    program.run()
+    return [program.run_timed() for _ in range(BURST)]
 
 
 def _writer(bench: Workbench, node: Node, device: str, threads: int) -> Kernel | None:

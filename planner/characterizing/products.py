@@ -101,7 +101,7 @@ def binary_depthwise(point: Point) -> BoundLayer:
     channels = max(2, point.channels(16, 512))
     kernel = point.one_of([(3, 0.8), (5, 0.2)])
     stride = point.one_of([(1, 0.8), (2, 0.2)])
-    height, width = _image(point, point.between(2e4, 1e6) / channels, kernel, stride)
+    height, width = _image(point, point.between(2e4, 4e6) / channels, kernel, stride)
     window, fusion = _window(point, kernel, stride), point.one_of(FUSIONS)
     layer = BinaryConv2d(
         weight=_signs((channels, kernel, kernel, 1)),
@@ -114,7 +114,7 @@ def binary_depthwise(point: Point) -> BoundLayer:
 
 def binary_dense(point: Point) -> BoundLayer:
     """Bits × ±1 of whole vectors."""
-    products = point.between(5e2, 1.6e7)
+    products = point.between(5e2, 3.2e7)
     channels = min(point.channels(64, 16384), max(64, round(products / 10)))
     filters = min(max(round(products / channels), 10), 4096)
     batch = point.one_of(BATCHES)
@@ -138,7 +138,7 @@ def _input_conv(point: Point, element: ElementType) -> BoundLayer:
     filters = point.channels(16, 256)
     kernel = point.one_of([(3, 0.55), (5, 0.15), (7, 0.2), (1, 0.1)])
     stride = point.one_of([(1, 0.6), (2, 0.25), (4, 0.15)])
-    work = point.between(2e5, 6e7) / (channels * filters * kernel**2)
+    work = point.between(2e5, 1.2e8) / (channels * filters * kernel**2)
     height, width = _image(point, work, kernel, stride)
     fusion = point.one_of(FUSIONS)
     kind = np.float32 if element is ElementType.FLOAT32 else np.int32
@@ -155,7 +155,7 @@ def number_dense(point: Point) -> BoundLayer:
     element = point.one_of(
         [(ElementType.UINT8, 0.4), (ElementType.FLOAT32, 0.4), (ElementType.INT32, 0.2)]
     )
-    products = point.between(3e4, 4e6)
+    products = point.between(3e4, 1.6e7)
     channels = point.channels(64, 4096)
     filters = min(max(round(products / channels), 10), 4096)
     batch, fusion = point.one_of(BATCHES), point.one_of(VECTOR_FUSIONS)
@@ -183,7 +183,7 @@ def float_depthwise(point: Point) -> BoundLayer:
     channels = max(2, point.channels(8, 512))
     kernel = point.one_of([(3, 0.8), (5, 0.2)])
     stride = point.one_of([(1, 0.6), (2, 0.4)])
-    height, width = _image(point, point.between(2e3, 3e5) / channels, kernel, stride)
+    height, width = _image(point, point.between(4e3, 8e5) / channels, kernel, stride)
     layer = FloatConv2d(
         weight=_numbers((channels, kernel, kernel, 1)),
         groups=channels,
@@ -194,8 +194,8 @@ def float_depthwise(point: Point) -> BoundLayer:
 
 def float_dense(point: Point) -> BoundLayer:
     """Numbers × numbers of whole vectors."""
-    products = point.between(5e2, 3e6)
-    channels = point.channels(32, 2048)
+    products = point.between(5e2, 1e7)
+    channels = point.channels(32, 4096)
     filters = min(max(round(products / channels), 10), 2048)
     batch = point.one_of(BATCHES)
     layer: Layer = FloatDense(_numbers((filters, channels)))

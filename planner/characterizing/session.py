@@ -179,15 +179,22 @@ def by_family(samples: list[Sample]) -> dict[tuple[str, str, str], list[Sample]]
     return dict(sorted(groups.items()))
 
 
+def time_terms(board: Board, samples: list[Sample]) -> list[Mapping[str, float]]:
+    """What of each sample costs time, in the program in which it was measured."""
+    return [
+        descriptors(s.bound, board.device(s.device), s.configuration, s.touched) for s in samples
+    ]
+
+
 def _fitted(
     board: Board, device: str, family: str, variant: str, samples: list[Sample]
 ) -> FamilyModel:
     where = board.device(device)
+    times = fit_terms(time_terms(board, samples), [sample.ns for sample in samples])
 
     def terms(of: Callable[..., Mapping[str, float]]) -> list[Mapping[str, float]]:
         return [of(sample.bound, where, sample.configuration) for sample in samples]
 
-    times = fit_terms(terms(descriptors), [sample.ns for sample in samples])
     return FamilyModel(
         family=family,
         device=device,

@@ -7,6 +7,7 @@ they can be told of boards that are not at hand.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from bnnplan.backends.interface import Configuration, Device
@@ -26,18 +27,23 @@ from bnnplan.planner.descriptors.generic import (
     generic_weight_terms,
     generic_workspace_terms,
 )
+from bnnplan.planner.descriptors.memory import Memory, memory_of
 from bnnplan.planner.descriptors.sizes import native_weight_terms, native_workspace_terms
+from bnnplan.planner.descriptors.touching import touched_bytes
 
-__all__ = ["descriptors", "family_of", "weight_terms", "workspace_terms"]
+__all__ = ["descriptors", "family_of", "touched_bytes", "weight_terms", "workspace_terms"]
 
 NATIVE = "cpu"
 """The backend whose loops are known."""
 
-Terms = Callable[[BoundLayer, Configuration], dict[str, float]]
+Terms = Callable[[BoundLayer, Configuration, Memory], dict[str, float]]
 
 
 def descriptors(
-    bound: BoundLayer, device: Device, configuration: Configuration
+    bound: BoundLayer,
+    device: Device,
+    configuration: Configuration,
+    touched: float = math.inf,
 ) -> dict[str, float]:
     """Terms of the time that a layer takes, each at least 0.
 
@@ -48,6 +54,9 @@ def descriptors(
         Of a board that need not be at hand.
     configuration : Configuration
         Threads and axes decide what the busiest thread has to do.
+    touched : float
+        Bytes that the whole program touches in a run (:func:`touched_bytes`): they decide which
+        cache weights are still in; infinite where they come from memory.
     """
     terms = {"layer": 1.0}
     if configuration.threads > 1:
@@ -55,7 +64,13 @@ def descriptors(
         terms["threads that meet"] = float(configuration.threads)
     if device.backend != NATIVE:
         return terms | generic_terms(bound)
-    return terms | _native_terms(bound)(bound, configuration)
+    if configuration.threads > 1:
+        # What threads have written each on its own, every one of them may have to read.
+        read = sum(kind.nbytes(bound.batch) for kind in bound.inputs)
+        terms["bytes of other threads"] = read * (1 - 1 / configuration.threads)
+    memory = memory_of(device, touched)
+    terms |= memory.again("layer", 1.0, configuration.threads)  # its code, and what it keeps
+    return terms | _native_terms(bound)(bound, configuration, memory)
 
 
 def _native_terms(bound: BoundLayer) -> Terms:

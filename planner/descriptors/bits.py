@@ -5,8 +5,8 @@ from __future__ import annotations
 from bnnplan.backends.interface import Configuration
 from bnnplan.models.graph import BoundLayer
 from bnnplan.models.layers import BinaryConv2d, BinaryDense
-from bnnplan.planner.descriptors.memory import traffic
-from bnnplan.planner.descriptors.sharing import ceil_div, share_of
+from bnnplan.planner.descriptors.memory import Memory
+from bnnplan.planner.descriptors.sharing import ceil_div, round_up, share_of
 from bnnplan.planner.descriptors.windows import padded_width, windows_of
 
 WORD = 64
@@ -20,6 +20,10 @@ USUAL_OUTPUTS = 4
 VECTOR_BLOCK = 64
 FEWEST_FOR_VECTOR = 17
 """Filters; with fewer, one vector is counted as rows of outputs are."""
+LOOKED_UP = "-lookup"
+"""Ends the names of variants that look counts of mismatches up."""
+NIBBLE, STEP, CHUNK = 4, 6, 60
+"""Channels of a look-up; of a run so many look-ups or a multiple; most that bytes can count."""
 DEPTHWISE_PIXELS = 8
 """Neighbouring outputs whose words are counted together."""
 
@@ -34,7 +38,7 @@ def tiles_of(variant: str, outputs: int) -> int:
     return ceil_div(outputs, TILE_OUTPUTS.get(variant, USUAL_OUTPUTS))
 
 
-def conv_terms(bound: BoundLayer, configuration: Configuration) -> dict[str, float]:
+def conv_terms(bound: BoundLayer, configuration: Configuration, memory: Memory) -> dict[str, float]:
     """Terms of a binary convolution; its loops are: block of filters, row, tile, run, word."""
     layer = bound.layer
     assert isinstance(layer, BinaryConv2d)
@@ -58,7 +62,12 @@ def conv_terms(bound: BoundLayer, configuration: Configuration) -> dict[str, flo
     runs = layer.kernel[0] if joined else layer.kernel[0] * layer.kernel[1]
     words = layer.kernel[0] * layer.kernel[1] * group_words
     tiles = tiles_of(configuration.variant, view.width)
-    terms = product_terms(rows, view.width, tiles, my_blocks, my_eights, words, runs)
+    if configuration.variant.endswith(LOOKED_UP):
+        taps = layer.kernel[0] * layer.kernel[1]
+        nibbles = runs * round_up(taps // runs * ceil_div(channels // groups, NIBBLE), STEP)
+        terms = look_up_terms(rows, view.width, my_blocks, nibbles)
+    else:
+        terms = product_terms(rows, view.width, tiles, my_blocks, my_eights, words, runs)
     terms |= finish_terms(layer, rows * view.width, my_blocks, my_eights)
     if view.is_pooled:
         pooled = mine.images * mine.windows * view.columns * ceil_div(my_blocks, 2)
@@ -77,36 +86,44 @@ def conv_terms(bound: BoundLayer, configuration: Configuration) -> dict[str, flo
         terms["words copied"] = float(band_rows * row_words)
     if regroups:
         terms["bits regrouped"] = float(band_rows * padded_width(bound) * groups)
-    loaded = terms["weights loaded"] * EIGHT * 8
+    loaded = rows * tiles * my_eights * words * EIGHT * 8
     # Every tile reads the weights of its block again, from where they have stayed.
-    terms |= traffic("weights of tiles", loaded, min(BLOCK, group_filters) * words * 8)
-    terms["weights read first"] = float(my_eights * EIGHT * words * 8)
-    return terms | _activations(bound, configuration)
+    terms |= memory.traffic("weights of tiles", loaded, min(BLOCK, group_filters) * words * 8)
+    terms |= memory.again(
+        "weights read first", my_eights * EIGHT * words * 8, configuration.threads
+    )
+    return terms | _activations(bound, configuration, memory)
 
 
-def dense_terms(bound: BoundLayer, configuration: Configuration) -> dict[str, float]:
+def dense_terms(
+    bound: BoundLayer, configuration: Configuration, memory: Memory
+) -> dict[str, float]:
     """Terms of a binary dense layer: vectors of a batch are the outputs of one row."""
     layer = bound.layer
     assert isinstance(layer, BinaryDense)
     filters, channels = layer.weight.shape
     words = ceil_div(channels, WORD)
     if bound.batch == 1 and filters >= FEWEST_FOR_VECTOR:
-        return _vector_terms(bound, configuration, layer, words)
+        return _vector_terms(bound, configuration, memory, layer, words)
     blocks = ceil_div(filters, BLOCK)
     mine = share_of(configuration, bound.batch, 1, blocks)
     my_eights = eights(min(filters, mine.neurons * BLOCK))
     tiles = tiles_of(configuration.variant, mine.images)
-    terms = product_terms(1, mine.images, tiles, mine.neurons, my_eights, words, 1)
+    if configuration.variant.endswith(LOOKED_UP):
+        nibbles = round_up(ceil_div(channels, NIBBLE), STEP)
+        terms = look_up_terms(1, mine.images, mine.neurons, nibbles)
+    else:
+        terms = product_terms(1, mine.images, tiles, mine.neurons, my_eights, words, 1)
     terms |= finish_terms(layer, mine.images, mine.neurons, my_eights)
     weights = my_eights * EIGHT * words * 8
-    terms["weights read first"] = float(weights)
-    terms |= traffic("weights", weights, weights)
-    return terms | _activations(bound, configuration)
+    terms |= memory.again("weights", weights, configuration.threads)
+    return terms | _activations(bound, configuration, memory)
 
 
 def _vector_terms(
     bound: BoundLayer,
     configuration: Configuration,
+    memory: Memory,
     layer: BinaryDense,
     words: int,
 ) -> dict[str, float]:
@@ -122,9 +139,8 @@ def _vector_terms(
         "blocks of one vector": float(ceil_div(my_filters, VECTOR_BLOCK)),
     }
     terms |= finish_terms(layer, 1, ceil_div(my_filters, BLOCK), lanes // EIGHT)
-    terms["weights asked for ahead"] = float(weights)
-    terms |= traffic("weights", weights, weights)
-    return terms | _activations(bound, configuration)
+    terms |= memory.again("weights", weights, configuration.threads)
+    return terms | _activations(bound, configuration, memory)
 
 
 def product_terms(
@@ -152,6 +168,25 @@ def product_terms(
     }
 
 
+def look_up_terms(rows: int, outputs: int, blocks: int, nibbles: int) -> dict[str, float]:
+    """Terms of rows of outputs times blocks of filters, two outputs looked up at once.
+
+    Parameters
+    ----------
+    rows, outputs, blocks : int
+    nibbles : int
+        Of a window, those that fill its runs up included.
+    """
+    pairs = rows * ceil_div(outputs, 2)
+    return {
+        "nibbles looked up": float(pairs * blocks * nibbles),
+        "tables of nibbles": float(pairs * ceil_div(blocks, 2) * nibbles),
+        "nibbles of pairs": float(pairs * nibbles),
+        "chunks counted": float(pairs * blocks * ceil_div(nibbles, CHUNK)),
+        "rows of blocks": float(rows * blocks),
+    }
+
+
 def finish_terms(
     layer: BinaryConv2d | BinaryDense, outputs: int, blocks: int, eighths: int
 ) -> dict[str, float]:
@@ -168,16 +203,20 @@ def finish_terms(
     return terms
 
 
-def _activations(bound: BoundLayer, configuration: Configuration) -> dict[str, float]:
+def _activations(
+    bound: BoundLayer, configuration: Configuration, memory: Memory
+) -> dict[str, float]:
     read = bound.inputs[0].nbytes(bound.batch) / configuration.threads
     written = bound.outputs[0].nbytes(bound.batch) / configuration.threads
     return {
-        **traffic("bytes read", read, read + written),
-        **traffic("bytes written", written, read + written),
+        **memory.traffic("bytes read", read, read + written),
+        **memory.traffic("bytes written", written, read + written),
     }
 
 
-def depthwise_terms(bound: BoundLayer, configuration: Configuration) -> dict[str, float]:
+def depthwise_terms(
+    bound: BoundLayer, configuration: Configuration, memory: Memory
+) -> dict[str, float]:
     """Terms of a binary depthwise convolution: planes of bits are added, pixels side by side."""
     layer = bound.layer
     assert isinstance(layer, BinaryConv2d)
@@ -204,4 +243,4 @@ def depthwise_terms(bound: BoundLayer, configuration: Configuration) -> dict[str
     if any(layer.pads):
         copied = mine.images * view.input_rows(view.product_rows(mine.windows))
         terms["words copied"] = float(copied * padded_width(bound) * words)
-    return terms | _activations(bound, configuration)
+    return terms | _activations(bound, configuration, memory)

@@ -9,7 +9,7 @@ from attrs import frozen
 from bnnplan.backends.interface import Configuration
 from bnnplan.models.graph import BoundLayer
 from bnnplan.models.layers import FloatConv2d, FloatDense
-from bnnplan.planner.descriptors.memory import traffic
+from bnnplan.planner.descriptors.memory import Memory
 from bnnplan.planner.descriptors.sharing import ceil_div, share_of
 from bnnplan.planner.descriptors.windows import product_size, taps_inside
 
@@ -71,7 +71,7 @@ def tiles(windows: int, most: int) -> Iterator[int]:
         windows -= taken
 
 
-def conv_terms(bound: BoundLayer, configuration: Configuration) -> dict[str, float]:
+def conv_terms(bound: BoundLayer, configuration: Configuration, memory: Memory) -> dict[str, float]:
     """Terms of a float convolution that is not depthwise."""
     layer = bound.layer
     assert isinstance(layer, FloatConv2d)
@@ -87,6 +87,7 @@ def conv_terms(bound: BoundLayer, configuration: Configuration) -> dict[str, flo
     return _conv(
         bound,
         configuration,
+        memory,
         Row(height, columns, rows_of_taps, inputs, layer.kernel[1]),
         layer.groups,
         layer.weight.shape[0] // layer.groups,
@@ -113,7 +114,9 @@ class Row:
     kernel: int
 
 
-def dense_terms(bound: BoundLayer, configuration: Configuration) -> dict[str, float]:
+def dense_terms(
+    bound: BoundLayer, configuration: Configuration, memory: Memory
+) -> dict[str, float]:
     """Terms of a float dense layer: a window of one tap over a row whose pixels are the images."""
     layer = bound.layer
     assert isinstance(layer, FloatDense)
@@ -121,12 +124,13 @@ def dense_terms(bound: BoundLayer, configuration: Configuration) -> dict[str, fl
     axes = configuration.axes.replace("X", "Y")
     turned = Configuration(axes, configuration.threads, configuration.variant)
     row = Row(1, [1] * bound.batch, 1, inputs, 1)
-    return _conv(bound, turned, row, 1, filters, 1, _strip(True, bound.batch, inputs))
+    return _conv(bound, turned, memory, row, 1, filters, 1, _strip(True, bound.batch, inputs))
 
 
 def _conv(
     bound: BoundLayer,
     configuration: Configuration,
+    memory: Memory,
     row: Row,
     groups: int,
     filters: int,
@@ -171,13 +175,14 @@ def _conv(
     terms["strips"] = mine.images * ceil_div(mine.windows, min(strip, width)) * mine.neurons
     lanes, taps = LANES.get(variant, USUAL_LANES), bound.layer.weight[0].size  # type: ignore[attr-defined]
     vectors = sum(size * count for size, count in blocks.sizes)
-    terms["weights read first"] = vectors * lanes * taps * 4 * mine.neurons / blocks.count
+    weights = vectors * lanes * taps * 4 * mine.neurons / blocks.count
+    terms |= memory.again("weights read first", weights, configuration.threads)
     # Every tile reads the weights of its block again, from where they have stayed.
     block = blocks.vectors * lanes * taps * 4
     return (
         terms
-        | traffic("weights of tiles", terms["weights loaded"] * lanes * 4, block)
-        | _activations(bound, configuration)
+        | memory.traffic("weights of tiles", terms["weights loaded"] * lanes * 4, block)
+        | _activations(bound, configuration, memory)
     )
 
 
@@ -202,7 +207,9 @@ def _row_tiles(
         yield size, taps, times
 
 
-def depthwise_terms(bound: BoundLayer, configuration: Configuration) -> dict[str, float]:
+def depthwise_terms(
+    bound: BoundLayer, configuration: Configuration, memory: Memory
+) -> dict[str, float]:
     """Terms of a float convolution whose channels each have one filter."""
     layer = bound.layer
     assert isinstance(layer, FloatConv2d)
@@ -232,13 +239,15 @@ def depthwise_terms(bound: BoundLayer, configuration: Configuration) -> dict[str
     if rest:
         terms["taps of part of a vector"] = taps * sum(columns)
         terms["windows of part of a vector"] = rows * width
-    return terms | _activations(bound, configuration)
+    return terms | _activations(bound, configuration, memory)
 
 
-def _activations(bound: BoundLayer, configuration: Configuration) -> dict[str, float]:
+def _activations(
+    bound: BoundLayer, configuration: Configuration, memory: Memory
+) -> dict[str, float]:
     read = bound.inputs[0].nbytes(bound.batch) / configuration.threads
     written = bound.outputs[0].nbytes(bound.batch) / configuration.threads
     return {
-        **traffic("bytes read", read, read + written),
-        **traffic("bytes written", written, read + written),
+        **memory.traffic("bytes read", read, read + written),
+        **memory.traffic("bytes written", written, read + written),
     }

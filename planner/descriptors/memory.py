@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 
+from attrs import frozen
+
+from bnnplan.backends.interface import Device, Work
+
 LEVELS = ("first cache", "second cache", "last cache", "memory")
 SIZES = (32 << 10, 1 << 20, 32 << 20)
-"""Bytes that one thread finds in each level of cache of most processors. They are the same for all
-devices: what a byte of each costs is fitted."""
-
-
+"""Bytes that one thread finds in each level of cache of most processors, where a device does not
+tell its own."""
+ROUNDING = 1e-9
 NEAR, FAR = 0.5, 2.0
 """Of a level's size: less is found in it all, more is not found in it at all."""
 
 
-def levels_of(nbytes: float) -> dict[str, float]:
+def levels_of(nbytes: float, sizes: tuple[int, ...] = SIZES) -> dict[str, float]:
     """What share of so many bytes of each thread is found in which level.
 
     Between half and twice the size of a level shares go over from it to the next one: what is
@@ -22,7 +25,7 @@ def levels_of(nbytes: float) -> dict[str, float]:
     """
     found: dict[str, float] = {}
     left = 1.0
-    for name, size in zip(LEVELS, SIZES, strict=False):
+    for name, size in zip(LEVELS, sizes, strict=False):
         reach = math.log(max(nbytes, 1.0) / (NEAR * size)) / math.log(FAR / NEAR)
         inside = left * (1 - min(max(reach, 0.0), 1.0))
         if inside > 0:
@@ -33,16 +36,71 @@ def levels_of(nbytes: float) -> dict[str, float]:
     return found
 
 
-def traffic(what: str, moved: float, held: float) -> dict[str, float]:
-    """Terms of bytes that are moved, named after the levels that hold what they are part of.
+@frozen
+class Memory:
+    """The caches of a thread, and what of a program must share them.
 
     Parameters
     ----------
-    what : str
-        Such as ``bytes read``.
-    moved : float
-        By the busiest thread.
-    held : float
-        All bytes that must be held by each thread until these are moved.
+    touched : float
+        Bytes that the program touches in each run; infinite where nothing stays in any cache.
+    sizes : tuple of int
+        Bytes of each level of cache.
     """
-    return {f"{what}, {name}": moved * share for name, share in levels_of(held).items()}
+
+    touched: float = math.inf
+    sizes: tuple[int, ...] = SIZES
+
+    def traffic(self, what: str, moved: float, held: float) -> dict[str, float]:
+        """Terms of bytes that are moved: of all, and of those that come from past each cache.
+
+        As coefficients are never negative, what is farther away never costs less; where nothing
+        is known of a level, it costs as much as the one before.
+
+        Parameters
+        ----------
+        what : str
+            Such as ``bytes read``.
+        moved : float
+            By the busiest thread.
+        held : float
+            All bytes that must be held by each thread until these are moved.
+        """
+        shares = levels_of(held, self.sizes)
+        found, farther = {what: moved}, 1.0
+        for level in LEVELS[:-1]:
+            farther -= shares.get(level, 0.0)
+            if farther > ROUNDING:
+                found[past(what, level)] = moved * farther
+        return found
+
+    def again(self, what: str, moved: float, threads: int) -> dict[str, float]:
+        """Terms of what was last moved one run of the program ago, such as weights.
+
+        Whoever calls programs has been in the first cache since, so that nothing is left in it.
+        """
+        held = max(self.touched / threads, FAR * self.sizes[0])
+        return self.traffic(what, moved, held)
+
+
+def past(what: str, level: str) -> str:
+    """The name of the term of what a cache does not hold."""
+    return f"{what}, past {level}"
+
+
+def memory_of(device: Device, touched: float) -> Memory:
+    """The memory of a device, whose caches are as large as its ceilings say, if they do.
+
+    A level that they leave out, others being told, is not there: it holds no more than the nearer.
+    """
+    stated = {
+        ceiling.name: ceiling.capacity
+        for ceiling in device.ceilings
+        if ceiling.work is Work.BYTES_READ and ceiling.threads == 1 and ceiling.capacity
+    }
+    if not stated:
+        return Memory(touched)
+    sizes: list[int] = []
+    for number in range(1, len(SIZES) + 1):
+        sizes.append(stated.get(f"L{number}") or (sizes[-1] if sizes else SIZES[0]))
+    return Memory(touched, tuple(sizes))

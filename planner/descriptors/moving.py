@@ -15,7 +15,7 @@ from bnnplan.models.layers import (
     Transpose,
 )
 from bnnplan.models.tensors import WORD_BITS, ElementType
-from bnnplan.planner.descriptors.memory import traffic
+from bnnplan.planner.descriptors.memory import Memory
 from bnnplan.planner.descriptors.sharing import ceil_div, round_up, share_of
 
 VECTOR_BYTES = 64
@@ -27,7 +27,9 @@ MOVERS = (Concat, Split, Transpose)
 """They copy parts of pixels."""
 
 
-def moving_terms(bound: BoundLayer, configuration: Configuration) -> dict[str, float]:
+def moving_terms(
+    bound: BoundLayer, configuration: Configuration, memory: Memory
+) -> dict[str, float]:
     """Terms of any layer without products."""
     source, target = bound.inputs[0], bound.outputs[0]
     shared = _share(bound, configuration)
@@ -45,8 +47,8 @@ def moving_terms(bound: BoundLayer, configuration: Configuration) -> dict[str, f
         terms |= _element_terms(bound, shared)
     read = sum(kind.nbytes(bound.batch) for kind in bound.inputs) * shared
     written = sum(kind.nbytes(bound.batch) for kind in bound.outputs) * shared
-    terms |= traffic("bytes read", read, read + written)
-    terms |= traffic("bytes written", written, read + written)
+    terms |= memory.traffic("bytes read", read, read + written)
+    terms |= memory.traffic("bytes written", written, read + written)
     return terms
 
 

@@ -6,7 +6,7 @@ from bnnplan.backends.interface import Configuration
 from bnnplan.models.graph import BoundLayer
 from bnnplan.models.layers import BinaryWeightConv2d, BinaryWeightDense
 from bnnplan.models.tensors import ElementType
-from bnnplan.planner.descriptors.memory import traffic
+from bnnplan.planner.descriptors.memory import Memory
 from bnnplan.planner.descriptors.sharing import ceil_div, share_of
 from bnnplan.planner.descriptors.windows import padded_width, windows_of
 
@@ -33,7 +33,7 @@ def is_looked_up(bound: BoundLayer, variant: str) -> bool:
     return few and groups == 1 and taps <= MOST_TAPS
 
 
-def conv_terms(bound: BoundLayer, configuration: Configuration) -> dict[str, float]:
+def conv_terms(bound: BoundLayer, configuration: Configuration, memory: Memory) -> dict[str, float]:
     """Terms of a convolution of numbers by ±1."""
     layer = bound.layer
     assert isinstance(layer, BinaryWeightConv2d)
@@ -64,10 +64,12 @@ def conv_terms(bound: BoundLayer, configuration: Configuration) -> dict[str, flo
         terms["pooled words"] = float(pooled)
         terms["pooled taps"] = float(pooled * view.pool[0] * view.pool[1])
     terms |= _finish(layer, rows, view.width, my_blocks)
-    return terms | _activations(bound, configuration)
+    return terms | _activations(bound, configuration, memory)
 
 
-def dense_terms(bound: BoundLayer, configuration: Configuration) -> dict[str, float]:
+def dense_terms(
+    bound: BoundLayer, configuration: Configuration, memory: Memory
+) -> dict[str, float]:
     """Terms of a dense layer of numbers by ±1: the images of a batch are one row of windows."""
     layer = bound.layer
     assert isinstance(layer, BinaryWeightDense)
@@ -78,10 +80,9 @@ def dense_terms(bound: BoundLayer, configuration: Configuration) -> dict[str, fl
     length = layer.weight.shape[1] if element_bytes == 4 else ceil_div(layer.weight.shape[1], QUAD)
     terms = _steps(bound, mine.images, 1, mine.neurons, length, 1)
     weights = mine.neurons * BLOCK * length * 4
-    terms["weights read first"] = float(weights)
-    terms |= traffic("weights", weights, weights)
+    terms |= memory.again("weights", weights, configuration.threads)
     terms |= _finish(layer, mine.images, 1, mine.neurons)
-    return terms | _activations(bound, configuration)
+    return terms | _activations(bound, configuration, memory)
 
 
 def _multiplied(
@@ -171,10 +172,12 @@ def _finish(
     return terms
 
 
-def _activations(bound: BoundLayer, configuration: Configuration) -> dict[str, float]:
+def _activations(
+    bound: BoundLayer, configuration: Configuration, memory: Memory
+) -> dict[str, float]:
     read = bound.inputs[0].nbytes(bound.batch) / configuration.threads
     written = bound.outputs[0].nbytes(bound.batch) / configuration.threads
     return {
-        **traffic("bytes read", read, read + written),
-        **traffic("bytes written", written, read + written),
+        **memory.traffic("bytes read", read, read + written),
+        **memory.traffic("bytes written", written, read + written),
     }

@@ -15,6 +15,13 @@ from bnnplan.planner.frames.inputs import only_input, with_batch
 
 MAGIC = b"\x93NUMPY"
 """How a .npy record begins."""
+FILES = {
+    b"\x89PNG\r\n\x1a\n": "a PNG image",
+    b"\xff\xd8\xff\xe0": "a JPEG image",
+    b"\xff\xd8\xff\xe1": "a JPEG image",
+    b"PK\x03\x04": "a .npz file or other archive",
+}
+"""How files begin whose bytes are no elements."""
 MOST_AT_ONCE = 1 << 20
 
 
@@ -34,14 +41,19 @@ def stream_frames(network: Network, stream: BinaryIO, name: str) -> Iterator[np.
     Raises
     ------
     InputError
-        If the stream is empty, ends in the middle of a frame, or holds what does not fit the
-        network: with the number of the frame.
+        If the stream is empty, is an image or archive, ends in the middle of a frame, or holds
+        what does not fit the network: with the number of the frame.
     """
     reader = _Reader(stream, name)
-    start = reader.peek(len(MAGIC))
+    start = reader.peek(max(map(len, FILES)))
     if not start:
         raise InputError(f"{name}: holds no frames")
-    if start == MAGIC:
+    for magic, what in FILES.items():
+        if start.startswith(magic):
+            raise InputError(
+                f"{name}: is {what}, not plain elements or .npy files; name the file as the input"
+            )
+    if start.startswith(MAGIC):
         return _records(network, reader)
     _, kind = only_input(network, name)
     return _plain(reader, kind.shape, plain_dtype(kind))

@@ -15,18 +15,13 @@ def running_lines(running: Running) -> Iterator[str | Rows]:
     """Rate, period, latency and memory as lines, and the stages as a table."""
     cut = ", interrupted" if running.interrupted else ""
     yield (
-        f"{running.frames:,} frames in {duration(1e9 * running.seconds)}{cut}: "
+        f"{_frames(running.frames)} in {duration(1e9 * running.seconds)}{cut}: "
         f"{_rate(running.frames_per_second)}"
     )
     yield _source(running)
     found = running.measured
     if found is not None:
-        ratio = "" if running.period_ratio is None else f", {times(running.period_ratio)} of it"
-        yield (
-            f"period of {_batches(running.plan.batch)}: predicted "
-            f"{duration(running.predicted_period_ns)}, measured {duration(found.period.median)}"
-            f"{ratio}"
-        )
+        yield _period(running)
         yield (
             f"latency of {_batches(running.plan.batch)}: p50 {duration(found.latency_p50_ns)}, "
             f"p90 {duration(found.latency_p90_ns)}, p99 {duration(found.latency_p99_ns)}"
@@ -37,6 +32,11 @@ def running_lines(running: Running) -> Iterator[str | Rows]:
                 "no stage was busy all the time: frames came, or results were taken, more slowly "
                 "than they are computed; '--frames N' with a file or random frames measures the "
                 "pipeline alone"
+            )
+        if running.is_uneven:
+            yield (
+                "the mean period is far above the median: the cores were taken away now and then, "
+                "most likely by other programs; frames/s and the table count that too"
             )
     for row in running.memory:
         yield memory_line(row)
@@ -57,9 +57,27 @@ def stage_table(running: Running) -> Rows:
             _layers(stage),
             share(stage.busy),
             duration(running.predicted_ns(stage)),
-            duration(stage.busy_ns),
+            duration(stage.busy_ns) if stage.busy_ns else "–",
         )
     return table
+
+
+def _period(running: Running) -> str:
+    text = (
+        f"period of {_batches(running.plan.batch)}: predicted "
+        f"{duration(running.predicted_period_ns)}"
+    )
+    if running.median_period_ns is None or running.mean_period_ns is None:
+        return f"{text}; too few frames to measure it"
+    ratio = "" if running.period_ratio is None else f" ({times(running.period_ratio)} of it)"
+    return (
+        f"{text}, measured median {duration(running.median_period_ns)}{ratio}, "
+        f"mean {duration(running.mean_period_ns)}"
+    )
+
+
+def _frames(count: int) -> str:
+    return f"{count:,} frame{'s' if count != 1 else ''}"
 
 
 def _batches(batch: int) -> str:
@@ -71,9 +89,8 @@ def _rate(rate: float) -> str:
 
 
 def _source(running: Running) -> str:
-    count = f"{running.distinct:,} frame{'s' if running.distinct != 1 else ''}"
     again = ", again and again" if running.distinct < running.frames else ""
-    return f"input: {count} of {running.source}{again}"
+    return f"input: {_frames(running.distinct)} of {running.source}{again}"
 
 
 def _layers(stage: MeasuredStage) -> str:

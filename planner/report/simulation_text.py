@@ -24,10 +24,10 @@ def simulation_text(found: Simulated, *, verbose: bool = False) -> Iterator[str 
     """
     images = "1 image" if found.batch == 1 else f"{found.batch} images"
     yield (
-        f"simulated {found.network} on {found.board}: {found.batches:,} batches of {images}, "
+        f"simulated {found.network} on {found.board}: {_batches(found.batches)} of {images}, "
         + (
             f"{found.streams} {'stream' if found.streams == 1 else 'streams'}, at most "
-            f"{found.window} batches at once"
+            f"{_batches(found.window)} at once"
             if found.pipelined
             else "one after the other"
         )
@@ -49,7 +49,7 @@ def simulation_text(found: Simulated, *, verbose: bool = False) -> Iterator[str 
     yield (
         f"latency of a batch {since}: p50 {duration(taken.p50_ns)}, p90 {duration(taken.p90_ns)}, "
         f"p99 {duration(taken.p99_ns)}, most {duration(taken.most_ns)}"
-        + (_against(taken.p50_ns, found.predicted_latency_ns) if found.rate is None else "")
+        + (_against(taken.p50_ns, found.predicted_latency_ns) if _is_comparable(found) else "")
     )
     if found.rate is not None:
         yield _arriving(found)
@@ -74,6 +74,15 @@ def _against(value: float, predicted: int | None) -> str:
     return f"; the plan predicts {duration(predicted)} ({shown})"
 
 
+def _batches(count: int) -> str:
+    return "1 batch" if count == 1 else f"{count:,} batches"
+
+
+def _is_comparable(found: Simulated) -> bool:
+    """Whether the plan's latency, of its slowest stream, is that of all batches."""
+    return found.rate is None and found.streams == 1
+
+
 def _arriving(found: Simulated) -> str:
     assert found.rate is not None
     if found.images_per_second < 0.98 * found.rate:
@@ -81,7 +90,7 @@ def _arriving(found: Simulated) -> str:
             f"arriving: {per_second(found.rate, ' images')}, more than are computed: batches wait "
             f"ever longer, at the end {found.waiting:,} of them"
         )
-    count = "1 batch" if found.waiting == 1 else f"{found.waiting:,} batches"
+    count = _batches(found.waiting)
     return f"arriving: {per_second(found.rate, ' images')}; {count} waiting at the most"
 
 
@@ -91,9 +100,12 @@ def _limit(found: Simulated) -> str:
         return f"bottleneck: {busiest}"
     if found.rate is not None:
         return f"no bottleneck: images arrive more slowly; busiest is {busiest}"
-    return (
-        f"no bottleneck: stages wait for each other, since durations scatter; busiest is {busiest}"
+    why = (
+        f"at most {_batches(found.window)} may be on the way"
+        if found.jitter.startswith("none")
+        else "durations scatter"
     )
+    return f"no bottleneck: stages wait for each other, since {why}; busiest is {busiest}"
 
 
 def _stages(found: Simulated) -> Rows:

@@ -13,6 +13,12 @@ from bnnplan.planner.plan import MeasuredPipeline, MeasuredStage, MemoryUse, Pla
 
 STARVED = 0.9
 """Share of the time in which the busiest stage works at least, where nothing else is in its way."""
+UNEVEN = 1.25
+"""Mean period by its median, from which on something has held the pipeline up now and then."""
+HELD_UP_NS = 5_000_000
+"""What it has cost in all then, at least: filling a pipeline is no such thing."""
+LEAST_BATCHES = 16
+"""That a period is told of: most of fewer fill the pipeline, or empty it."""
 
 
 @frozen
@@ -70,11 +76,25 @@ class Running:
         return self.plan.predicted.period_ns or self.plan.predicted.latency_ns
 
     @property
-    def period_ratio(self) -> float | None:
-        """Measured period by the predicted one."""
-        if self.measured is None or not self.predicted_period_ns:
+    def median_period_ns(self) -> int | None:
+        """From batch to batch, mostly; None where there were too few of them."""
+        if self.measured is None or self.frames < LEAST_BATCHES * self.plan.batch:
             return None
-        return self.measured.period.median / self.predicted_period_ns
+        return self.measured.period.median
+
+    @property
+    def mean_period_ns(self) -> int | None:
+        """The time of all batches by their number; None where there were too few of them."""
+        if self.median_period_ns is None:
+            return None
+        return round(1e9 * self.seconds * self.plan.batch / self.frames)
+
+    @property
+    def period_ratio(self) -> float | None:
+        """Median period by the predicted one."""
+        if self.median_period_ns is None or not self.predicted_period_ns:
+            return None
+        return self.median_period_ns / self.predicted_period_ns
 
     @property
     def millijoules_per_frame(self) -> dict[str, float]:
@@ -86,6 +106,17 @@ class Running:
         """Whether the source, or who took results, was slower than every stage."""
         busiest = max((stage.busy for stage in self.stages), default=1.0)
         return not self.only_rate and busiest < STARVED
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether the stages were held up now and then, by nothing that is part of the pipeline."""
+        if self.median_period_ns is None or self.mean_period_ns is None or self.is_starved:
+            return False
+        excess = self.mean_period_ns - self.median_period_ns
+        return (
+            excess > (UNEVEN - 1) * self.median_period_ns
+            and excess * self.frames > HELD_UP_NS * self.plan.batch
+        )
 
     def predicted_ns(self, stage: MeasuredStage) -> int:
         """What the layers of a stage were predicted to take for a batch, and to start them."""
@@ -107,7 +138,8 @@ class Running:
             "seconds": self.seconds,
             "frames_per_second": self.frames_per_second,
             "predicted_period_ns": self.predicted_period_ns,
-            "measured_period_ns": None if found is None else found.period.median,
+            "measured_period_ns": self.median_period_ns,
+            "mean_period_ns": self.mean_period_ns,
             "period_ratio": self.period_ratio,
             "latency_ns": None
             if found is None
@@ -117,7 +149,11 @@ class Running:
                 "p99": found.latency_p99_ns,
             },
             "stages": [
-                {**attrs.asdict(stage), "predicted_ns": self.predicted_ns(stage)}
+                {
+                    **attrs.asdict(stage),
+                    "busy_ns": stage.busy_ns or None,
+                    "predicted_ns": self.predicted_ns(stage),
+                }
                 for stage in self.stages
             ],
             "window": self.window,

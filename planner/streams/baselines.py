@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import attrs
 from attrs import field, frozen
 
 from bnnplan.backends.interface import Device
 from bnnplan.models.converters import as_tuple
-from bnnplan.planner.baselines import SINGLE_DEVICE, baseline_of, by_heuristics
+from bnnplan.planner.baselines import SECONDS, SINGLE_DEVICE, baseline_of
 from bnnplan.planner.choosing import Solved
-from bnnplan.planner.cores import by_cores
-from bnnplan.planner.encoding import encode_problem
 from bnnplan.planner.plan import Baseline
 from bnnplan.planner.plan_building import predict
-from bnnplan.planner.problem import Measure
-from bnnplan.planner.request import RequestError
 from bnnplan.planner.solvers.base import SolverError
-from bnnplan.planner.solvers.lexicographic import with_objective
-from bnnplan.planner.streams.found import Stream
+from bnnplan.planner.solvers.heuristics.single import within
+from bnnplan.planner.solvers.structure import Graph
+from bnnplan.planner.streams.found import Stream, stream_of
 from bnnplan.planner.streams.memory import fitting_set
 from bnnplan.planner.streams.packing import period_of
-from bnnplan.planner.streams.problems import stream_request
 from bnnplan.planner.streams.search import StreamSearch
 
 SINGLE_CORE = "best single core"
 SINGLE_CLUSTER = "best single cluster (kernel-level parallelism)"
 REPLICAS = "replication only"
-MOST_DEVICES = 40
-"""Parts included, up to which heuristics are tried on parts; more take them too long."""
 
 
 @frozen
@@ -57,6 +51,7 @@ def stream_baselines(search: StreamSearch) -> StreamBaselines:
     ]
     rows: list[Baseline] = []
     devices: list[Device] = []
+    clusters = [one for stream in clusters if (one := _with_all_cores(stream)) is not None]
     for name, mine in ((SINGLE_DEVICE, alone), (SINGLE_CLUSTER, clusters), (SINGLE_CORE, cores)):
         if mine:
             best = min(mine, key=lambda one: (one.period, one.latency))
@@ -66,6 +61,19 @@ def stream_baselines(search: StreamSearch) -> StreamBaselines:
     rows += _replicas(search, alone)
     heuristics, used = _heuristics(search)
     return StreamBaselines([*rows, *heuristics], [*devices, *used])
+
+
+def _with_all_cores(stream: Stream) -> Stream | None:
+    """The stream of a cluster whose layers use all of its cores, wherever they can."""
+    encoding = stream.encoding
+    kept: list[Sequence[int]] = []
+    for task in encoding.problem.tasks:
+        costs = encoding.placements.get(task.name, ())
+        most = max((cost.configuration.threads for cost in costs), default=0)
+        wide = [n for n, cost in enumerate(costs) if cost.configuration.threads == most]
+        kept.append(wide or range(len(task.options)))
+    result = within(Graph(encoding.problem), kept, SINGLE_CLUSTER, SECONDS)
+    return stream_of(stream.lineup, encoding, result)
 
 
 def _row(search: StreamSearch, name: str, stream: Stream, note: str) -> Baseline:
@@ -95,27 +103,14 @@ def _replicas(search: StreamSearch, alone: list[Stream]) -> Iterable[Baseline]:
 
 
 def _heuristics(search: StreamSearch) -> tuple[list[Baseline], list[Device]]:
-    """What heuristics find that choose one stream on clusters and their parts.
-
-    On clusters alone, where there are too many parts.
-    """
-    problems = search.problems
-    profile = by_cores(problems.profile)
-    if len(profile.board.devices) > MOST_DEVICES:
-        profile = problems.profile
-    request = stream_request(problems.request, profile.board.devices)
-    try:
-        encoding = encode_problem(problems.network, profile, request)
-    except RequestError:
-        # A part that is asked for may be none of the blocks.
-        return [], []
-    problem = with_objective(encoding.problem, Measure.PERIOD)
+    """What heuristics find that choose one stream on clusters and their parts."""
+    board = search.heuristics.board
     rows, used = [], []
-    for name, result in by_heuristics(problem):
-        if isinstance(result, SolverError):
-            rows.append(Baseline(name, None, note=str(result)))
+    for one in search.heuristics.tried:
+        if isinstance(one.result, SolverError):
+            rows.append(Baseline(one.name, None, note=str(one.result)))
             continue
-        row = baseline_of(name, Solved(encoding, result), profile.board)
+        row = baseline_of(one.name, Solved(one.encoding, one.result), board)
         rows.append(row)
-        used += [profile.board.device(device) for device, _ in row.placements.values()]
+        used += [board.device(device) for device, _ in row.placements.values()]
     return rows, used

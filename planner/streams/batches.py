@@ -111,10 +111,12 @@ class StreamBatch:
         """The fastest stream, with the values and proofs of all of them."""
         first = found.streams[0]
         proofs = [Proven(Measure.PERIOD, found.period, found.bound)]
-        for measure in self.request.objectives[1:]:
+        for number, measure in enumerate(self.request.objectives[1:]):
             values = [self._value(one, measure) for one in found.streams]
             value = sum(values) if measure is Measure.MEMORY else max(values)
-            known = found.settled and measure is not Measure.MEMORY
+            # What decides after it is best of each stream alone: others may do worse in the first
+            # of these, up to the worst of all, and better in the next.
+            known = found.settled and measure is not Measure.MEMORY and not number
             proofs.append(Proven(measure, value, value if known else None))
         optimal = all(one.bound == one.value for one in proofs)
         result = SolverResult(

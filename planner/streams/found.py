@@ -14,8 +14,11 @@ from bnnplan.planner.solvers.checking.checker import measures
 from bnnplan.planner.streams.kinds import Lineup
 from bnnplan.planner.streams.packing import period_of
 
-SCALE = 10**30
+SCALE = 10**45
 """Nanoseconds in which frames are counted, so that rates are whole numbers."""
+EQUAL = 10**15
+"""Rates are rounded to this where they are compared: far more than sums of rates are wrong by, far
+less than rates of different periods differ by."""
 
 
 @frozen

@@ -16,11 +16,13 @@ import attrs
 from attrs import frozen
 
 from bnnplan.planner.plan import Proof
+from bnnplan.planner.problem import Measure
 from bnnplan.planner.solvers.base import Status
 from bnnplan.planner.streams.building import plan_of_streams
 from bnnplan.planner.streams.found import Found, Stream, in_order
 from bnnplan.planner.streams.kinds import Takes, fits
 from bnnplan.planner.streams.packing import Item, pack
+from bnnplan.planner.streams.problems import IN_ALL
 from bnnplan.planner.streams.search import StreamSearch
 
 MOST_SETS = 64
@@ -48,23 +50,27 @@ class _Set:
 
 
 class _Memory:
-    """The limited memory spaces of a search."""
+    """The limited memory spaces of a search, and the limit of all of them together."""
 
     def __init__(self, search: StreamSearch) -> None:
         self.search = search
         capacities = search.request.capacities(search.problems.profile.board)
         self.limits = {name: size for name, size in capacities.items() if size is not None}
+        in_all = [one.most for one in search.request.limits if one.measure is Measure.MEMORY]
+        self.limits |= dict.fromkeys([IN_ALL] if in_all else [], min(in_all, default=0))
 
     def held(self, stream: Stream) -> _Held:
         """What one stream holds."""
         proof = Proof(str(Status.FEASIBLE), stream.proofs, "", 0.0)
         plan = plan_of_streams(self.search.problems, [stream], source="", proof=proof)
-        rows = {row.space: row for row in plan.memory}
-        mine = [rows.get(name) for name in self.limits]
+        allocated = {row.space: row.allocated_bytes for row in plan.memory}
+        predicted = {row.space: row.predicted_bytes or 0 for row in plan.memory}
+        # What is limited of all spaces together is what the solver counts.
+        allocated[IN_ALL] = predicted[IN_ALL] = plan.predicted.memory_bytes or 0
         return _Held(
             stream,
-            tuple(row.allocated_bytes if row else 0 for row in mine),
-            tuple((row.predicted_bytes or 0) if row else 0 for row in mine),
+            tuple(allocated.get(name, 0) for name in self.limits),
+            tuple(predicted.get(name, 0) for name in self.limits),
         )
 
     def holds(self, streams: Sequence[Stream]) -> bool:
@@ -117,12 +123,12 @@ def fitting(search: StreamSearch, found: Found, seconds: float) -> Found:
         offered += memory.variants(stream, most if stream in found.streams else 1, deadline)
     best = _best(offered, search.capacity, memory)
     # Lineups that are not worth their cores may be worth their memory.
-    for lineup in search.unsolved():
+    for row in search.known.unsolved():
         if time.monotonic() > deadline:
             break
-        if search.hoped(lineup) > best.rate:
+        if search.hoped(row) > best.rate:
             left = deadline - time.monotonic()
-            other = search.resolved(lineup, memory.limits, left)
+            other = search.resolved(row.lineup, memory.limits, left)
             if other is not None:
                 offered += memory.variants(other, 1, deadline)
                 best = _best(offered, search.capacity, memory)

@@ -31,11 +31,14 @@ class Item:
     costs : tuple of int
         Decide between sets of equal rates, the less the better, the first first: the largest of a
         set counts.
+    hops : int
+        Places where a batch is handed on, which take a little that no problem knows of.
     """
 
     takes: Takes
     rate: int
     costs: tuple[int, ...] = ()
+    hops: int = 0
 
 
 @frozen
@@ -48,18 +51,23 @@ class Packed:
     costs : tuple of int
     items : tuple of int
         Numbers of items, as often as they are in it.
+    hops : int
     """
 
     rate: int
     costs: tuple[int, ...]
     items: tuple[int, ...]
+    hops: int = 0
 
-    def rank(self, decided: int) -> tuple[object, ...]:
-        """The lesser, the better: rate, the first costs, few streams, then the other costs."""
-        return -self.rate, self.costs[:decided], len(self.items), self.costs[decided:]
+    def rank(self, decided: int, equal: int) -> tuple[object, ...]:
+        """The lesser, the better: rate, first costs, few hops, few streams, then other costs."""
+        rate = (self.rate + equal // 2) // equal
+        return -rate, self.costs[:decided], self.hops, len(self.items), self.costs[decided:]
 
 
-def pack(items: Sequence[Item], capacity: Takes, decided: int = 0) -> dict[Takes, Packed]:
+def pack(
+    items: Sequence[Item], capacity: Takes, decided: int = 0, equal: int = 1
+) -> dict[Takes, Packed]:
     """The best set for every room of up to a capacity.
 
     Parameters
@@ -69,6 +77,9 @@ def pack(items: Sequence[Item], capacity: Takes, decided: int = 0) -> dict[Takes
     capacity : Takes
     decided : int
         How many of the costs count before the number of streams does.
+    equal : int
+        What rates are rounded to before they are compared, since sums of rounded ones differ a bit
+        from what they stand for.
     """
     costs = len(items[0].costs) if items else 0
     best = {(0,) * len(capacity): Packed(0, (0,) * costs, ())}
@@ -83,18 +94,22 @@ def pack(items: Sequence[Item], capacity: Takes, decided: int = 0) -> dict[Takes
             if fits(item.takes, room):
                 rest = best[tuple(a - b for a, b in zip(room, item.takes, strict=True))]
                 most = tuple(max(a, b) for a, b in zip(rest.costs, item.costs, strict=True))
-                found.append(Packed(rest.rate + item.rate, most, (*rest.items, number)))
-        best[room] = min(found, key=lambda one: one.rank(decided))
+                rate, hops = rest.rate + item.rate, rest.hops + item.hops
+                found.append(Packed(rate, most, (*rest.items, number), hops))
+        best[room] = min(found, key=lambda one: one.rank(decided, equal))
     return best
 
 
 def _undominated(items: Sequence[Item], decided: int) -> list[int]:
     """Of items that take the same, only the best one matters."""
+
+    def rank(number: int) -> tuple[object, ...]:
+        item = items[number]
+        return -item.rate, item.costs[:decided], item.hops, item.costs[decided:]
+
     best: dict[Takes, int] = {}
     for number, item in enumerate(items):
-        other = best.get(item.takes)
-        if other is None or (-item.rate, item.costs) < (-items[other].rate, items[other].costs):
-            best[item.takes] = number
+        best[item.takes] = min(best.get(item.takes, number), number, key=rank)
     return list(best.values())
 
 

@@ -1,4 +1,4 @@
-"""The problem of each lineup: the network on its devices, whose teams are as large as they are."""
+"""The problem of each lineup: the network on its devices, with teams of stated sizes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ import numpy as np
 from bnnplan.backends.interface import Device
 from bnnplan.models.graph import Network
 from bnnplan.planner.board import USER, Board
-from bnnplan.planner.cores import cluster_of, named_part, on_devices
+from bnnplan.planner.cores import cluster_of, cores_of, named_part, on_devices
 from bnnplan.planner.encoding import Encoding, encode_problem
+from bnnplan.planner.encoding_tensors import is_in_window
 from bnnplan.planner.offers import offered_placements, planned_duration
 from bnnplan.planner.problem import Limit, Measure
 from bnnplan.planner.profile import Profile
 from bnnplan.planner.request import Request
 from bnnplan.planner.streams.bounds import Durations
-from bnnplan.planner.streams.kinds import Lineup, Room
+from bnnplan.planner.streams.kinds import Lineup
+from bnnplan.planner.streams.room import Room
+
+IN_ALL = ""
+"""Stands for all memory spaces together, where those that are limited are named."""
 
 
 class StreamProblems:
@@ -49,12 +54,16 @@ class StreamProblems:
         named = [name for name in request.devices if name not in {d.name for d in board.devices}]
         parts = [part for name in named if (part := named_part(board, name)) is not None]
         whole = on_devices(profile, [*board.devices, *parts])
-        threads: dict[str, set[int]] = {}
+        teams: dict[str, set[int]] = {}
         for costs in offered_placements(network, whole, request).values():
             for cost in costs:
                 home = cluster_of(cost.device) if named_part(board, cost.device) else cost.device
-                threads.setdefault(home, set()).add(cost.configuration.threads)
-        self.room = Room(board, threads, named)
+                teams.setdefault(home, set()).add(cost.configuration.threads)
+        for device in board.devices:
+            if mine := teams.get(device.name):
+                worth = self._parts(device, mine) if cores_of(device) else None
+                teams[device.name] = worth or self._limits(device.name, mine)
+        self.room = Room(board, teams, named)
         self.devices = [
             self.room.devices([Lineup((number,), (), kind.takes)])[0][0]
             if kind.is_part
@@ -62,6 +71,25 @@ class StreamProblems:
             for number, kind in enumerate(self.room.kinds)
         ]
         self.spans = self._spans()
+
+    def _launches(self, device: str, team: int) -> tuple[int, ...]:
+        """What it takes to start a team after anything else."""
+        sources = [USER, *(one.name for one in self.profile.board.devices)]
+        return tuple(self.profile.launch(device, team, source) for source in sources)
+
+    def _limits(self, device: str, teams: set[int]) -> set[int]:
+        """Limits of teams that differ in what starting takes; the largest of those that do not."""
+        return set({self._launches(device, team): team for team in sorted(teams)}.values())
+
+    def _parts(self, cluster: Device, teams: set[int]) -> set[int]:
+        """Sizes of parts that run something faster, or start for less, than smaller ones."""
+        found = set(teams)
+        for size in range(min(teams) + 1, cluster.threads):
+            smaller = self._launches(cluster.name, max(team for team in found if team <= size))
+            mine = self._launches(cluster.name, size)
+            if any(one < other for one, other in zip(mine, smaller, strict=True)):
+                found.add(size)
+        return found
 
     def _spans(self) -> Durations:
         spans = np.full((len(self.network.nodes), len(self.devices)), np.inf)
@@ -76,12 +104,11 @@ class StreamProblems:
                     for cost in self.profile.layers[node.name].placements
                     if cost.device == home
                     and self.request.allows(node.name, device.name)
-                    and (not kind.is_part or cost.configuration.threads <= device.threads)
+                    and cost.configuration.threads <= kind.team
                 ]
                 if found:
-                    teams = [device.threads] if kind.is_part else self.profile.thread_counts(home)
-                    launches = [self.profile.launch(home, team, USER) for team in teams]
-                    spans[row, column] = min(found) + (min(launches) if entered else 0)
+                    launch = self.profile.launch(home, kind.team, USER) if entered else 0
+                    spans[row, column] = min(found) + launch
         return spans
 
     def board_of(self, lineup: Lineup) -> Board:
@@ -103,6 +130,8 @@ class StreamProblems:
         if len(spaces) > 1:
             return 0
         (space,) = spaces
+        if is_in_window(USER, space):
+            return 0
         total = 0
         for names, ends in (
             (self.network.inputs, (USER, space)),
@@ -131,22 +160,23 @@ class StreamProblems:
         devices : list of Device, optional
             In the order of `Lineup.kinds`.
         memory : mapping of str to int, optional
-            Bytes of memory spaces that may be counted.
+            Bytes of memory spaces that may be counted; of all together by `IN_ALL`.
         """
         mine = self.room.devices([lineup])[0] if devices is None else devices
         request = stream_request(self.request, mine, most)
         if memory is not None:
             spaces = {device.space.name for device in mine}
-            limits = {name: size for name, size in memory.items() if name in spaces}
-            request = attrs.evolve(request, memory={**request.memory, **limits})
+            sizes = {name: size for name, size in memory.items() if name in spaces}
+            limits = [one for one in request.limits if one.measure is not Measure.MEMORY]
+            limits += [Limit(Measure.MEMORY, memory[IN_ALL])] if IN_ALL in memory else []
+            request = attrs.evolve(request, memory={**request.memory, **sizes}, limits=limits)
         return encode_problem(
             self.network,
             on_devices(self.profile, mine),
             request,
             {
-                device.name: device.threads
+                device.name: self.room.kinds[number].team
                 for device, number in zip(mine, lineup.kinds, strict=True)
-                if self.room.kinds[number].is_part
             },
         )
 

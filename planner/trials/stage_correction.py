@@ -26,8 +26,9 @@ def corrected_by_stages(profile: Profile, ran: Sequence[RanPipeline]) -> Profile
     """The profile with costs under load by which the stages take what they took.
 
     Of a stage only the whole is timed. So the costs of its layers are scaled by one factor, and
-    those of other layers on its devices by the mean factor of these. The busiest stage of a stream
-    accounts for all of the period: what passes between batches counts as work of its layers.
+    those of others that use as many threads of its devices by the mean factor of these: more or
+    fewer threads meet another load. The busiest stage of a stream accounts for all of the period:
+    what passes between batches counts as work of its layers.
 
     Parameters
     ----------
@@ -37,7 +38,7 @@ def corrected_by_stages(profile: Profile, ran: Sequence[RanPipeline]) -> Profile
         Where two of them share a placement, the later one counts.
     """
     own: dict[Placement, float] = {}
-    sums: dict[str, list[float]] = defaultdict(list)
+    sums: dict[tuple[str, int], list[float]] = defaultdict(list)
     for one in ran:
         for stage, taken in _effective(one.measured):
             costs = _costs(profile, one.plan, stage)
@@ -45,12 +46,12 @@ def corrected_by_stages(profile: Profile, ran: Sequence[RanPipeline]) -> Profile
             factor = taken / max(before, 1)
             for (name, device), cost in costs.items():
                 own[name, device, cost.configuration] = factor
-                sums[device].append(factor)
-    drift = {device: sum(factors) / len(factors) for device, factors in sums.items()}
+                sums[device, cost.configuration.threads].append(factor)
+    drift = {team: sum(factors) / len(factors) for team, factors in sums.items()}
 
     def correct(name: str, cost: PlacementCost) -> PlacementCost:
         key = name, cost.device, cost.configuration
-        factor = own.get(key, drift.get(cost.device))
+        factor = own.get(key, drift.get((cost.device, cost.configuration.threads)))
         if factor is None:
             return cost
         return attrs.evolve(cost, loaded=scaled(cost.loaded or cost.time, factor))
@@ -62,7 +63,7 @@ def corrected_by_stages(profile: Profile, ran: Sequence[RanPipeline]) -> Profile
             for name, costs in profile.layers.items()
         },
         launches=[
-            attrs.evolve(cost, ns=round(cost.ns * drift.get(cost.device, 1.0)))
+            attrs.evolve(cost, ns=round(cost.ns * drift.get((cost.device, cost.threads), 1.0)))
             for cost in profile.launches
         ],
     )

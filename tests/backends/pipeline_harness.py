@@ -13,7 +13,7 @@ import numpy as np
 from attrs import Factory, define, frozen
 from hypothesis import strategies as st
 
-from bnnplan.backends.interface import NativeProgram, StoppedError
+from bnnplan.backends.interface import NativeProgram, PipelineStoppedError
 from bnnplan.backends.pipeline import BindingSpec, NativePipeline, StageSpec, WaitSpec
 
 TASK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
@@ -189,7 +189,7 @@ class Trial:
                 return
 
     def feed_until_stopped(self, frames: int) -> None:
-        with suppress(StoppedError):
+        with suppress(PipelineStoppedError):
             self.feed(frames)
 
     def take(self, timeout: float = 10) -> int:

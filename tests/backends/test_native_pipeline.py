@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pipeline_harness import TASK, Shape, StagePlan, Trial, shapes
 
-from bnnplan.backends.interface import DeviceError, NativeProgram, StoppedError
+from bnnplan.backends.interface import DeviceError, NativeProgram, PipelineStoppedError
 from bnnplan.backends.pipeline import (
     BindingSpec,
     Failure,
@@ -81,7 +81,7 @@ def test_a_failure_comes_after_all_frames_before_it(shape, stage, number):
         assert failure is not None
         assert (failure.stage, failure.number) == (stage, number)
         assert trial.streams[failure.stream][stage].seen[-1] == number
-        with pytest.raises(StoppedError, match="failed"):
+        with pytest.raises(PipelineStoppedError, match="failed"):
             trial.pipeline.room(0)
 
 
@@ -93,7 +93,7 @@ def test_a_stop_at_any_moment_lets_everyone_go(shape, microseconds, starving):
         timer = threading.Timer(microseconds / 1e6, trial.pipeline.stop)
         with feeding(trial, 3 if starving else 10**9):
             timer.start()
-            with contextlib.suppress(StoppedError):
+            with contextlib.suppress(PipelineStoppedError):
                 while True:
                     trial.take()
         timer.join()
@@ -135,7 +135,7 @@ def test_timeouts_tell_how_many_there_are():
         trial.pipeline.stop()
         assert trial.pipeline.take(3) == 1
         trial.pipeline.release()
-        with pytest.raises(StoppedError, match="stopped"):
+        with pytest.raises(PipelineStoppedError, match="stopped"):
             trial.pipeline.take(1)
 
 
@@ -174,7 +174,7 @@ def test_a_core_that_may_not_be_used_is_refused_at_the_start():
     with NativePipeline([[StageSpec([program(NOTHING)], cores=[100_000])]], 1) as pipeline:
         with pytest.raises(InputError, match="core 100000"):
             pipeline.start()
-        with pytest.raises(StoppedError):
+        with pytest.raises(PipelineStoppedError):
             pipeline.room()
 
 
@@ -201,7 +201,7 @@ def test_a_closed_pipeline_says_so():
     pipeline.close()
     pipeline.stop()
     for call in (pipeline.put, pipeline.room, pipeline.take):
-        with pytest.raises(StoppedError, match="closed"):
+        with pytest.raises(PipelineStoppedError, match="closed"):
             call()
 
 

@@ -5,7 +5,7 @@ from networks import chain
 
 from bnnplan.models.lowering import lower
 from bnnplan.models.network_file import save_network
-from bnnplan.planner.plan_file import save_plan
+from bnnplan.planner.plan_file import load_plan, save_plan
 from bnnplan.planner.planning import find_plan
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.request import Request
@@ -25,3 +25,9 @@ def write_pair_plans(board, folder):
         assert len(plan.streams) == (2 if name == "replicas" else 1)
         save_plan(plan, files[name])
     return files
+
+
+def stage_of(file, layer):
+    """The number of a layer's stage in a plan."""
+    (found,) = (row.stage for row in load_plan(file).layers if row.name == layer)
+    return found

@@ -1,5 +1,6 @@
 """Boards that are described by published figures, and the costs that these give."""
 
+import itertools
 import re
 
 import attrs
@@ -22,8 +23,16 @@ from bnnplan.planner.boards import (
     open_board_model,
 )
 from bnnplan.planner.boards.core_types import CORE_TYPES
+from bnnplan.planner.boards.cpu_terms import (
+    BESIDE,
+    moving_cycles,
+    nanoseconds,
+    product_cycles,
+    traffic_costs,
+)
 from bnnplan.planner.boards.modelling import MOVERS, UNCERTAIN, model_of
-from bnnplan.planner.descriptors import descriptors
+from bnnplan.planner.characterizing.designs import designed_layers
+from bnnplan.planner.descriptors import descriptors, family_of
 from bnnplan.planner.descriptors.families import COMPUTE
 from bnnplan.planner.predicting import predict_profile
 from bnnplan.planner.profile import Origin
@@ -144,6 +153,26 @@ def test_recorded_times_of_others_lie_in_the_interval_that_is_stated(shape):
     time = sum(family.nanoseconds.get(term, 0) * value for term, value in terms.items())
     assert time * UNCERTAIN.low < RECORDED[shape] * 1e6 < time * UNCERTAIN.high
     assert RECORDED[shape] * 1e6 == pytest.approx(time, rel=0.5)
+
+
+def test_terms_that_are_costed_or_beside_them_are_those_that_layers_have():
+    core = CORE_TYPES["Cortex-A53"]
+    always = {*nanoseconds({}, 1e9), *traffic_costs(1e9, 1e9)}
+    emitted = {True: set(), False: set()}
+    device = attrs.evolve(modelled_board("rk3399").board.device("cpu0"), threads=4)
+    for index, bound in enumerate(itertools.islice(designed_layers(3), 600)):
+        for variant in ("neon", "avx2", "avx2-lookup"):
+            how = Configuration(*(("", 1), ("YZ", 4))[index % 2], variant)
+            for touched in (1 << 16, 1 << 20, float("inf")):
+                has_products = family_of(bound) in COMPUTE
+                emitted[has_products].update(descriptors(bound, device, how, touched))
+    costed = {True: {*product_cycles(core, "neon")}, False: {*moving_cycles(core)}}
+    for has_products, terms in emitted.items():
+        assert terms <= costed[has_products] | always | BESIDE
+    # These are named for every kind of element, and for every cache.
+    everywhere = re.compile(r".* (of|from) (bit|u?int8|int32|float32|bytes)|.*, past .* cache")
+    named = {*costed[True], *costed[False], *always, *BESIDE}
+    assert {n for n in named if not everywhere.fullmatch(n)} <= emitted[True] | emitted[False]
 
 
 @settings(max_examples=10)

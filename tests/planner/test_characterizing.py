@@ -14,9 +14,16 @@ from bnnplan.planner.board_model import BoardModelError, load_board_model
 from bnnplan.planner.characterizing import Options, characterize, session
 from bnnplan.planner.characterizing.chains import FIRST_LAYERS, MEASURED, WRITER, chain_of
 from bnnplan.planner.characterizing.designs import DESIGNS, MOST_ELEMENTS, designed_layers
-from bnnplan.planner.characterizing.measuring import CHAIN, PROBE, Measurements, Sample, chains
+from bnnplan.planner.characterizing.measuring import (
+    LENGTHS,
+    PROBE,
+    Measurements,
+    Sample,
+    chains,
+)
 from bnnplan.planner.characterizing.sequence import halton
-from bnnplan.planner.descriptors import family_of
+from bnnplan.planner.descriptors import family_of, touched_bytes
+from bnnplan.planner.descriptors.families import COMPUTE
 from bnnplan.planner.profile import Origin
 
 FILES = Path(__file__).parents[1] / "data" / "files"
@@ -61,15 +68,23 @@ def test_designed_layers_are_many_of_each_family_in_any_prefix():
 
 def test_chains_hold_layers_of_one_batch_size():
     for chain in itertools.islice(chains(designed_layers()), 6):
-        assert len(chain) == CHAIN
+        assert len(chain) in LENGTHS
         assert len({bound.batch for bound in chain}) == 1
+
+
+def test_chains_touch_from_hardly_anything_to_more_than_caches_hold():
+    found = list(itertools.islice(chains(designed_layers()), 50))
+    touched = [touched_bytes(chain_of(chain), chain[0].batch) for chain in found]
+    assert min(touched) < 1 << 14
+    assert max(touched) > 1 << 22
+    assert sum(1 << 15 < nbytes < 1 << 20 for nbytes in touched) > 10
 
 
 def test_a_layer_of_a_chain_stands_behind_a_writer_unless_it_is_a_first_one():
     chain = next(chains(iter(LAYERS)))
     network = chain_of(chain)
     assert [node.name for node in network.nodes if node.name.startswith(MEASURED)] == [
-        f"{MEASURED}{number}" for number in range(CHAIN)
+        f"{MEASURED}{number}" for number in range(len(chain))
     ]
     for number, bound in enumerate(chain):
         node = next(node for node in network.nodes if node.name == f"{MEASURED}{number}")
@@ -81,7 +96,7 @@ def test_a_layer_of_a_chain_stands_behind_a_writer_unless_it_is_a_first_one():
 
 
 def sample(probe):
-    return Sample(PROBE, "a", Configuration(), 1000.0, 0, 0, probe)
+    return Sample(PROBE, "a", Configuration(), 1000.0, 0, 0, probe, 1000)
 
 
 def test_samples_of_moments_that_were_disturbed_do_not_count():
@@ -134,14 +149,14 @@ def test_hostile_files_are_refused_in_one_line(tmp_path, change, fault):
 def test_characterize_writes_a_model_that_predicts(bnnplan, net, tmp_path):
     path = tmp_path / "board.json"
     code, out, err = bnnplan(
-        "characterize", "-o", path, "--devices", "cpu0", "--budget", "1.5", "--json"
+        "characterize", "-o", path, "--devices", "cpu0", "--budget", "2.5", "--json"
     )
     assert code == 0, err
     assert json.loads(out)["schema"] == "bnnplan.board-model"
     model = load_board_model(path)
     assert model.origin is Origin.PREDICTED
     assert {family.device for family in model.families} == {"cpu0"}
-    assert "binary-conv" in {family.family for family in model.families}
+    assert {family.family for family in model.families} & COMPUTE
     assert {(t.source, t.target) for t in model.transfers} == {("user", "host"), ("host", "user")}
     assert {launch.device for launch in model.launches} == {"cpu0"}
     assert model.conditions.complete

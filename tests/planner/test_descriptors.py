@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bnnplan.backends.interface import Configuration, Device, MemorySpace
-from bnnplan.models.graph import BoundLayer
+from bnnplan.backends.interface import Ceiling, Configuration, Device, MemorySpace, Work
+from bnnplan.models.graph import BoundLayer, Network, Node
 from bnnplan.models.layers import (
     BinaryConv2d,
     BinaryDense,
@@ -22,9 +22,15 @@ from bnnplan.models.layers import (
 )
 from bnnplan.models.tensors import ElementType, TensorType
 from bnnplan.planner.characterizing.designs import DESIGNS, designed_layers
-from bnnplan.planner.descriptors import descriptors, family_of, weight_terms, workspace_terms
+from bnnplan.planner.descriptors import (
+    descriptors,
+    family_of,
+    touched_bytes,
+    weight_terms,
+    workspace_terms,
+)
 from bnnplan.planner.descriptors.floats import blocks_of, tiles
-from bnnplan.planner.descriptors.memory import levels_of
+from bnnplan.planner.descriptors.memory import levels_of, memory_of
 from bnnplan.planner.descriptors.sharing import share_of
 from bnnplan.planner.descriptors.windows import border_classes, product_size, taps_inside
 
@@ -32,6 +38,7 @@ CPU = Device("c", "cpu", "cpu", "", MemorySpace("host"), {"core:0"}, 8)
 GPU = attrs.evolve(CPU, backend="elsewhere", kind="gpu")
 ONE = Configuration("", 1, "avx512")
 VARIANTS = ("avx512", "avx512bw", "avx2", "neon", "portable", "avx2-lookup", "never heard of")
+FLIPPED = Threshold(np.zeros(64, np.int32), np.zeros(64, np.bool_))
 LAYERS = list(itertools.islice(designed_layers(3), 150))
 
 
@@ -163,6 +170,48 @@ def test_bytes_go_over_from_level_to_level():
     assert between == pytest.approx({"first cache": 0.5, "second cache": 0.5})
 
 
+@given(st.floats(1, 1e12), st.sampled_from([1, 2, 4]))
+def test_weights_come_from_where_all_that_a_program_touches_is_kept(touched, threads):
+    layer = BinaryDense(np.ones((256, 640), np.int8))
+    bound = BoundLayer(layer, (TensorType((640,), ElementType.BIT),))
+    how = Configuration("Z" if threads > 1 else "", threads, "avx512")
+    found = descriptors(bound, CPU, how, touched)
+    levels = ("first cache", "second cache", "last cache")
+    first, second, last = (found.get(f"weights, past {level}", 0.0) for level in levels)
+    # Whoever calls the program is in the first cache meanwhile.
+    assert found["weights"] == first == pytest.approx(256 * 640 / 8 / threads)
+    assert first >= second >= last
+    assert (second == pytest.approx(first)) == (touched / threads >= (2 << 20) * 0.999999)
+    assert (second > 0) == (touched / threads > (1 << 19) * 1.000001)
+    assert (last > 0) == (touched / threads > (16 << 20) * 1.000001)
+
+
+def test_caches_are_as_large_as_a_device_says():
+    level = Ceiling(Work.BYTES_READ, "L2", 1, 1e9, capacity=1 << 18)
+    told = attrs.evolve(CPU, ceilings=[level])
+    assert memory_of(told, 0).sizes == (32 << 10, 1 << 18, 1 << 18)
+    # It tells of no third one.
+    assert memory_of(CPU, 0).sizes == (32 << 10, 1 << 20, 32 << 20)
+    layer = BinaryDense(np.ones((256, 640), np.int8))
+    bound = BoundLayer(layer, (TensorType((640,), ElementType.BIT),))
+    assert "weights, past second cache" in descriptors(bound, told, ONE, 1 << 18)
+    assert "weights, past second cache" not in descriptors(bound, CPU, ONE, 1 << 18)
+
+
+def test_what_a_network_touches_are_its_weights_and_activations_that_are_alive():
+    image, weight = TensorType((4, 4, 64), ElementType.BIT), np.ones((64, 1, 1, 64), np.int8)
+    names = ["in", "one", "two", "three"]
+    nodes = [
+        Node(f"node {after}", BinaryConv2d(weight, threshold=FLIPPED), [before], [after])
+        for before, after in itertools.pairwise(names)
+    ]
+    network = Network("three", {"in": image}, nodes, ["three"])
+    weights = 3 * nodes[0].layer.weight_bits() // 8
+    # The input stays; of the others, one is read while the next is written.
+    assert touched_bytes(network, 1) == weights + 3 * 4 * 4 * 8
+    assert touched_bytes(network, 5) == weights + 5 * 3 * 4 * 4 * 8
+
+
 def test_a_layer_that_nothing_is_known_of_is_a_family_by_its_kind():
     image = (TensorType((8, 8, 32), ElementType.FLOAT32),)
     assert family_of(BoundLayer(Clip(), image)) == "clip"
@@ -181,11 +230,20 @@ def test_bytes_of_few_channels_are_looked_up_and_others_multiplied():
     assert "triples looked up" not in first(3, "portable")
 
 
+def test_products_that_are_looked_up_are_pairs_of_outputs_by_nibbles():
+    looked_up = Configuration("", 1, "avx2-lookup")
+    found = descriptors(conv(channels=64, filters=64, kernel=1), CPU, looked_up)
+    # 8 rows of 4 pairs, 2 blocks of 32 filters, 16 nibbles that fill 3 steps of 6.
+    assert found["nibbles looked up"] == 8 * 4 * 2 * 18
+    assert "products, 512 at once" not in found
+    assert "nibbles looked up" not in descriptors(conv(), CPU, ONE)
+
+
 def test_one_vector_reads_every_weight_once():
     layer = BinaryDense(np.ones((128, 640), np.int8))
     one = descriptors(BoundLayer(layer, (TensorType((640,), ElementType.BIT),)), CPU, ONE)
     assert one["steps of one vector"] == 10 * 128 / 8
-    assert one["weights, first cache"] == 128 * 640 / 8
+    assert one["weights"] == one["weights, past last cache"] == 128 * 640 / 8
 
 
 @given(st.integers(0, 60), st.integers(1, 12))

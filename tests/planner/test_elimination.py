@@ -2,7 +2,7 @@
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from made_up import made_up_profile
 from networks import chain
@@ -90,7 +90,9 @@ def priced(template, times, launches, move):
     st.tuples(st.integers(0, 300), st.integers(0, 300), st.integers(0, 300)),
     st.integers(0, 500),
 )
-@settings(max_examples=25, deadline=None)
+# Two threads are faster in every layer, by less than it costs to wake the second one.
+@example([[100, 90, 2000]] * len(NAMES), [(0.0, 0.0)] * 3 * len(NAMES), (0, 300, 0), 0)
+@settings(max_examples=20, deadline=None)
 def test_the_best_plan_is_never_given_up_while_times_are_in_their_intervals(
     template, sharing, times, slack, launches, move
 ):

@@ -184,6 +184,19 @@ def test_what_does_not_fit_in_the_middle_of_a_stream(record, words):
     assert len(refused(stream_frames(chain(), stream, "stream"), "stream: frame 2: ", words)) == 2
 
 
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "a PNG image"),
+        (b"\xff\xd8\xff\xe0", "a JPEG image"),
+        (b"PK\x03\x04", "a .npz file"),
+    ],
+)
+def test_a_file_that_is_no_frames_is_an_error(start, what):
+    with pytest.raises(InputError, match=f"standard input: is {what}"):
+        [*standard_input(chain(), io.BytesIO(start + bytes(64)))]
+
+
 def test_an_empty_stream_is_an_error():
     with pytest.raises(InputError, match="standard input: holds no frames"):
         [*standard_input(chain(), io.BytesIO())]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from networks import chain
-from pair_plans import write_pair_plans
+from pair_plans import stage_of, write_pair_plans
 from PIL import Image
 
 from bnnplan.backends.reference import evaluate
@@ -25,12 +25,15 @@ from bnnplan.planner.board import Board
 from bnnplan.planner.frames import repeating
 from bnnplan.planner.frames.repeating import Repeated
 from bnnplan.planner.frames.sources import Source
+from bnnplan.planner.plan import MeasuredPipeline
 from bnnplan.planner.plan_file import load_plan, save_plan
+from bnnplan.planner.report.running_text import running_lines
 from bnnplan.planner.running import energy_use
 from bnnplan.planner.running import record as running
 from bnnplan.planner.running.results_file import require_results_name, results_file
 from bnnplan.planner.running.whole_steps import WholeSteps
 from bnnplan.planner.sensors import SensorError
+from bnnplan.planner.statistics import summarize
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), np.uint8)
 WANTED = evaluate(chain(), {"pixels": PIXELS})["logits"]
@@ -77,6 +80,7 @@ def test_rate_period_stages_and_latency_are_told(bnnplan, plan):
         " frames/s",
         "input: 1 frame of random, again and again",
         "period of a frame: predicted 1.",
+        " µs, measured median ",
         "latency of a frame: p50 ",
         "stream  stage  devices  layers ",
         "memory of host: ",
@@ -84,6 +88,25 @@ def test_rate_period_stages_and_latency_are_told(bnnplan, plan):
         "window of ",
     ):
         assert words in out
+
+
+def test_of_few_frames_no_period_is_told(bnnplan, plan):
+    code, out, err = bnnplan("run", plan, "--frames", "1")
+    assert code == 0, err
+    assert "\n1 frame in " in out
+    assert "; too few frames to measure it" in out
+    found = json.loads(bnnplan("run", plan, "--frames", "1", "--json")[1])
+    assert found["measured_period_ns"] is found["mean_period_ns"] is found["period_ratio"] is None
+
+
+@pytest.mark.parametrize(("seconds", "is_told"), [(0.11, False), (0.2, True)])
+def test_a_mean_far_above_the_median_is_told(plans, seconds, is_told):
+    """Of 100 frames of 1 ms."""
+    measured = MeasuredPipeline(summarize([10**6] * 9, tolerance=0.03), 100, *[10**6] * 3, ())
+    ran = running.Running(load_plan(plans["stages"]), 100, seconds, measured, "random", 1)
+    lines = [str(line) for line in running_lines(ran)]
+    assert any("measured median 1.00 ms" in line for line in lines), lines
+    assert any("the cores were taken away" in line for line in lines) == is_told
 
 
 def test_json_states_every_stage(bnnplan, plans):
@@ -98,6 +121,7 @@ def test_json_states_every_stage(bnnplan, plans):
         assert found["frames_per_second"] == pytest.approx(60 / found["seconds"])
         ratio = found["measured_period_ns"] / found["predicted_period_ns"]
         assert found["period_ratio"] == pytest.approx(ratio)
+        assert found["mean_period_ns"] == pytest.approx(1e9 * found["seconds"] / 60, abs=1)
         latencies = [found["latency_ns"][key] for key in ("p50", "p90", "p99")]
         assert latencies == sorted(latencies)
         assert all(0 < stage["busy"] <= 1 for stage in found["stages"])
@@ -233,7 +257,8 @@ def test_a_stage_that_raises_where_only_the_rate_is_asked_for(bnnplan, plans, mo
     code, out, err = bnnplan("run", plans["stages"], "--frames", "5000")
     assert (code, out) == (1, "")
     assert len(err.splitlines()) == 1
-    assert "stage 2 of stream 0 (second … dense on b) failed: split in two" in err
+    number = stage_of(plans["stages"], "second")
+    assert f"stage {number} of stream 0 (second … dense on b) failed: split in two" in err
 
 
 def test_a_plan_for_another_board(bnnplan, plans, tmp_path):

@@ -17,7 +17,7 @@ import attrs
 import numpy as np
 import pytest
 from networks import chain
-from pair_plans import write_pair_plans
+from pair_plans import stage_of, write_pair_plans
 
 from bnnplan.backends.reference import evaluate
 from bnnplan.models.lowering import lower
@@ -160,8 +160,9 @@ def test_a_stage_that_raises_ends_the_run(start, plans, tmp_path):
     code, out, err = ended(start(plans["stages"], *given, **failing))
     assert code == 1
     (line,) = err.splitlines()
+    number = stage_of(plans["stages"], "second")
     assert line.startswith(
-        f"bnnplan: frame {turn}: stage 2 of stream 0 (second … dense on b) failed"
+        f"bnnplan: frame {turn}: stage {number} of stream 0 (second … dense on b) failed"
     )
     assert line.endswith("split in two")
     assert frames_told(out) == [*range(turn)]

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import json
 import os
 import sys
 from fractions import Fraction
@@ -14,6 +15,7 @@ from enumerated import Enumerated, line
 from rich.console import Console
 
 from bnnplan.backends.interface import MemorySpace
+from bnnplan.models.errors import BnnplanError
 from bnnplan.planner.cli.common import open_lowered
 from bnnplan.planner.difference import compare_plans
 from bnnplan.planner.explanation.overview import explain_plan
@@ -23,7 +25,7 @@ from bnnplan.planner.plan_errors import StoppedError
 from bnnplan.planner.plan_file import load_plan, save_plan
 from bnnplan.planner.planning import find_plan
 from bnnplan.planner.problem import Limit, Measure
-from bnnplan.planner.profile import save_profile
+from bnnplan.planner.profile import LaunchCost, save_profile
 from bnnplan.planner.report.difference_text import difference_text
 from bnnplan.planner.report.plan_text import print_plan
 from bnnplan.planner.request import Request, RequestError
@@ -201,6 +203,20 @@ def test_streams_fit_in_memory_together(capacity, count, period):
         assert row.predicted.period_ns >= period, row.name
 
 
+@pytest.mark.parametrize(("most", "count", "period"), [(4000, 4, 49), (2500, 2, 49), (1500, 1, 60)])
+def test_a_limit_on_all_memory_is_one_on_all_streams(most, count, period):
+    network = line(3)
+    profile = made_up(
+        network, [cluster("cpu0", 0, 4)], lambda _, __, threads: 60 // threads + 5, weights=300
+    )
+    request = attrs.evolve(PERIOD, limits=[Limit(Measure.MEMORY, most)])
+    plan = planned(profile, network, request)
+    assert len(plan.streams) == count
+    assert plan.predicted.memory_bytes <= most
+    assert plan.predicted.period_ns == period
+    assert plan.proof.status == ("optimal" if period == 49 else "feasible")
+
+
 def test_memory_that_is_too_small_for_one_stream_is_too_small():
     network = line(3)
     devices = [attrs.evolve(cluster("cpu0", 0, 2), space=MemorySpace("host", 800))]
@@ -229,6 +245,17 @@ def test_time_that_is_over_leaves_a_bound():
     profile = scaled(network, [*BIG_LITTLE, gpu()], seed=1, launch=5000, transfer=2000)
     plan = planned(profile, network, time_limit=0.3)
     assert plan.proof.bound <= plan.proof.value
+
+
+@pytest.mark.parametrize("time_limit", [0.001, 0.05])
+def test_no_baseline_is_better_however_little_time_there_is(time_limit):
+    network = line(12)
+    profile = scaled(network, [*BIG_LITTLE, gpu()], seed=1, launch=5000, transfer=2000)
+    plan = planned(profile, network, time_limit=time_limit)
+    assert plan.proof.bound <= plan.proof.value
+    for row in plan.baselines:
+        if row.predicted is not None:
+            assert row.predicted.period_ns >= plan.predicted.period_ns, row.name
 
 
 def test_the_best_batch_is_the_one_of_most_images_a_second():
@@ -267,6 +294,82 @@ def test_devices_on_the_same_cores_share_them_in_one_stream():
     assert not plan.replicas
     # One core for each of the others would wait for both where the float layer runs.
     assert plan.predicted.period_ns == 120
+
+
+def test_small_teams_of_other_devices_are_started_for_less():
+    """The launch of all their threads is more than these gain."""
+    network = line(3)
+    devices = [attrs.evolve(cluster("float0", 0, 4), backend="onnxruntime")]
+    profile = made_up(network, devices, lambda _, __, threads: 100 - threads)
+    launches = [LaunchCost("float0", 1, 0), LaunchCost("float0", 4, 500)]
+    plan = planned(attrs.evolve(profile, launches=launches), network)
+    assert {row.configuration.threads for row in plan.layers} == {1}
+    assert plan.predicted.period_ns == plan.proof.bound == 3 * 99
+
+
+def test_a_part_of_any_size_can_be_asked_for():
+    network = line(3)
+    profile = made_up(
+        network,
+        [cluster("cpu0", 0, 8)],
+        lambda _, __, threads: 600 // threads,
+        threads=range(1, 9),
+    )
+    plan = planned(profile, network, attrs.evolve(PERIOD, pins={"l1": "cpu0:0-4"}))
+    assert plan.layers[1].device == "cpu0:0-4"
+    assert plan.layers[1].configuration.threads == 5
+
+
+def test_after_the_second_objective_nothing_is_claimed():
+    """Streams that are best each alone need not be best together."""
+    network = line(2)
+    devices = [cluster("cpu0", 0, 2, power_watts=4.0)]
+    profile = made_up(network, devices, lambda _, __, threads: 60 // threads + 5)
+    objectives = [Measure.PERIOD, Measure.LATENCY, Measure.ENERGY]
+    plan = planned(profile, network, Request(objectives=objectives))
+    period, latency, energy = plan.proof.objectives
+    assert (period.bound, latency.bound) == (period.value, latency.value)
+    assert energy.bound is None
+
+
+def test_the_cluster_that_streams_are_compared_with_uses_all_of_its_cores():
+    network = line(3)
+    profile = made_up(network, [cluster("cpu0", 0, 2)], lambda _, __, threads: 50 + 5 * threads)
+    plan = planned(profile, network)
+    row = next(row for row in plan.baselines if row.name == SINGLE_CLUSTER)
+    assert {how.threads for _, how in row.placements.values()} == {2}
+    assert row.predicted.period_ns == 180
+
+
+def _replica(document):
+    return document["replicas"][0]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda d: _replica(d)["layers"][0].update(device="cpu0:0"), "both use 'core:0'"),
+        (lambda d: _replica(d)["layers"][0].update(device="cpu0"), "both use 'core:0'"),
+        (lambda d: _replica(d)["layers"][0].update(device="gpu7"), "no device 'gpu7'"),
+        (lambda d: _replica(d)["layers"][0].update(name="l2"), "placed twice in stream 1"),
+        (lambda d: _replica(d)["layers"][0].update(name="l9"), "place layer 'l0' in stream 1"),
+        (lambda d: _replica(d)["layers"].reverse(), "in stream 1 before what it reads"),
+        (lambda d: _replica(d)["layers"][0].update(stage=5), "stage before that of"),
+        (lambda d: _replica(d)["transfers"][0].update(tensor="t9"), "'t9' in stream 1"),
+        (lambda d: d["request"].update(objectives=["latency"]), "not asked for"),
+    ],
+)
+def test_streams_of_a_file_that_cannot_be_are_refused(tmp_path, change, told):
+    network = line(3)
+    profile = made_up(network, [cluster("cpu0", 0, 2)], lambda *_: 60)
+    path = tmp_path / "plan.json"
+    save_plan(planned(profile, network), path)
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document))
+    with pytest.raises(BnnplanError, match=told) as error:
+        load_plan(path).require(network)
+    assert "\n" not in str(error.value)
 
 
 def test_texts_name_streams_stages_and_rates():

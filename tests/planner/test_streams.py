@@ -107,6 +107,36 @@ def test_every_stream_keeps_what_was_asked_for(instance, deadline, contiguous, p
     assert all(stream.latency <= deadline for stream in found.streams)
 
 
+def test_small_parts_that_start_for_less_are_offered():
+    """No layer has two threads, but a part of two cores starts faster than one core."""
+    network = line(3)
+    times = {0: (4, None), 1: (28, None), 2: (21, 17)}
+
+    def cost(layer, _, threads):
+        return times[layer][0] if threads == 1 else times[layer][1] if threads == 3 else None
+
+    launches = {("cpu0", 1): 8, ("cpu0", 2): 2, ("cpu0", 3): 9}
+    instance = network, [cluster("cpu0", 0, 3)], cost, launches, 0
+    rate, _ = Enumerated(*instance, PERIOD).best()
+    _, found = searched(*instance, PERIOD)
+    assert sum(Fraction(1, stream.period) for stream in found.streams) == rate
+
+
+def test_equal_rates_are_equal_however_they_are_rounded():
+    """1 / 26 + 1 / 26 is 1 / 13: one stream as fast as two has the greater latency."""
+    network = line(3)
+    times = {("cpu0", 0): 1, ("cpu0", 1): 12, ("gpu0", 1): 2, ("cpu0", 2): 4}
+
+    def cost(layer, device, threads):
+        return times.get((device, layer)) if threads == 1 else None
+
+    launches = {("cpu0", 1): 9, ("cpu0", 2): 10, ("gpu0", 1): 3}
+    request = Request(objectives=[Measure.PERIOD, Measure.LATENCY], contiguous=True)
+    instance = network, [cluster("cpu0", 0, 2), gpu()], cost, launches, 0
+    _, found = searched(*instance, request)
+    assert [(stream.period, stream.latency) for stream in found.streams] == [(26, 26)] * 2
+
+
 @settings(max_examples=8, deadline=None)
 @given(instances())
 def test_of_equally_fast_sets_the_next_objective_decides(instance):

@@ -33,8 +33,8 @@ from bnnplan.planner.characterizing.session import (
     fitted_families,
     launches_of,
     measure_board,
+    time_terms,
 )
-from bnnplan.planner.descriptors import descriptors
 from bnnplan.planner.descriptors.families import COMPUTE
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.fitting import error_of, fit_terms
@@ -82,12 +82,10 @@ def results(board: Board, found: Measurements, *, quick: bool) -> Iterator[list[
 
 def family_errors(board: Board, samples: list) -> Iterator[Result]:
     """Of every family with products: the mean error on layers that were left out of the fit."""
-    for (device, family, variant), mine in by_family(samples).items():
+    for (_, family, variant), mine in by_family(samples).items():
         if family not in COMPUTE:
             continue
-        where = board.device(device)
-        terms = [descriptors(s.bound, where, s.configuration) for s in mine]
-        ratios = fit_terms(terms, [s.ns for s in mine]).ratios
+        ratios = fit_terms(time_terms(board, mine), [s.ns for s in mine]).ratios
         for threads in sorted({s.configuration.threads for s in mine}):
             chosen = [s.ns >= LONG and s.configuration.threads == threads for s in mine]
             error = error_of(ratios[np.array(chosen)])

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from bnnplan.planner.execution.pipelines.flow import Flow
 from bnnplan.planner.execution.pipelines.frames import Frame, Result
-from bnnplan.planner.execution.pipelines.reading import Some, read_some
+from bnnplan.planner.execution.pipelines.reading import Reading, Some
 
 T = TypeVar("T")
 
@@ -91,10 +91,10 @@ class _Ahead:
         self._end()
 
     async def _read_plain(self, frames: Iterable[Frame]) -> None:
-        source = iter(frames)
+        reading = Reading(frames)
         is_last = False
         while not is_last:
-            some = await asyncio.to_thread(read_some, source, self._limit)
+            some = await asyncio.to_thread(reading.some, self._limit)
             await self._append(some.frames)
             is_last, self._fault = some.is_last, some.fault
         self._end()

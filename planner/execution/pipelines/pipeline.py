@@ -17,9 +17,10 @@ from bnnplan.planner.execution.pipelines.assembly import assemble
 from bnnplan.planner.execution.pipelines.asynchronous import results_of
 from bnnplan.planner.execution.pipelines.flow import Flow
 from bnnplan.planner.execution.pipelines.frames import Frame, Framing, Result
-from bnnplan.planner.execution.pipelines.reading import read_some
+from bnnplan.planner.execution.pipelines.reading import Reading
 from bnnplan.planner.execution.pipelines.repeating import repeat
 from bnnplan.planner.execution.pipelines.report import PipelineReport
+from bnnplan.planner.execution.pipelines.sizes import MOST_WINDOW
 from bnnplan.planner.execution.pipelines.started import Started
 from bnnplan.planner.execution.pipelines.tally import Tally
 from bnnplan.planner.execution.workbench import Workbench
@@ -27,6 +28,8 @@ from bnnplan.planner.plan import MeasuredPipeline, MemoryUse, Plan
 
 PATIENCE = 0.05
 """How long results are waited for before those that are there are given, seconds."""
+WAITING_SHARE = 0.25
+"""Of the time for which the source waits, that it is kept waiting for the results of its frames."""
 
 
 class Pipeline:
@@ -62,7 +65,7 @@ class Pipeline:
     DeviceError
         If a device is not here, or has no memory left.
     InputError
-        If slack or window are too small.
+        If slack or window are out of range.
     """
 
     def __init__(
@@ -75,8 +78,8 @@ class Pipeline:
     ) -> None:
         if slack is not None and slack < 0:
             raise InputError(f"slack must be at least 0, not {slack}")
-        if window is not None and window < 1:
-            raise InputError(f"a window must have at least 1 slot, not {window}")
+        if window is not None and not 1 <= window <= MOST_WINDOW:
+            raise InputError(f"a window must have 1 to {MOST_WINDOW:,} batches, not {window:,}")
         self.plan = plan
         self.network = lower(open_network(plan.source)) if network is None else network
         plan.require(self.network)
@@ -118,8 +121,10 @@ class Pipeline:
         """Compute the results of frames, in their order, as they are asked for.
 
         Frames are taken from the iterable as there is room for them: at most a window ahead of the
-        results that were taken. A source that gives a frame only when it has seen the result of
-        the one before would wait forever.
+        results that were taken. Where the source has to wait for them, as that of a camera, the
+        results of its frames are given before the next one is asked for, unless they take long.
+        A source that gives a frame only when it has seen the result of the one before may wait
+        forever: map each frame on its own, or use `amap`.
 
         Parameters
         ----------
@@ -141,7 +146,7 @@ class Pipeline:
         DeviceError
             If the pipeline is not entered, or maps already.
         """
-        return self._mapped(iter(frames), self._running)
+        return self._mapped(Reading(frames), self._running)
 
     def amap(self, frames: Iterable[Frame] | AsyncIterable[Frame]) -> AsyncIterator[Result]:
         """`map` for asyncio; the event loop goes on while results are waited for."""
@@ -180,6 +185,7 @@ class Pipeline:
             raise DeviceError(
                 "the pipeline maps other frames already; take all their results, or close them"
             )
+        started.recount()
         flow = Flow(started, self._framing, Tally(started.native, self._assembly.labels))
         self._claim = self._last = flow
         try:
@@ -190,13 +196,15 @@ class Pipeline:
             if self._claim is flow:
                 self._claim = None
 
-    def _mapped(self, frames: Iterator[Frame], started: Started) -> Iterator[Result]:
+    def _mapped(self, reading: Reading, started: Started) -> Iterator[Result]:
         with self._claimed(started) as flow:
             fault: Exception | None = None
             while not flow.is_over:
-                wants = flow.wants
-                if wants > 0:
-                    fault = flow.accept(read_some(frames, wants))
-                yield from flow.step(0 if wants > 0 else PATIENCE)
+                patience = PATIENCE
+                if flow.wants > 0:
+                    some = reading.some(flow.wants)
+                    fault = flow.accept(some)
+                    patience = WAITING_SHARE * some.idle
+                yield from flow.step(patience)
             if fault is not None:
                 raise fault

@@ -15,6 +15,8 @@ SLACK = 1
 ROUND_NS = 8_000_000
 """What a window is enough for: filling a part of it is then worth waking the caller."""
 MOST_SLOTS = 1024
+MOST_WINDOW = 1 << 20
+"""Batches in a window that is asked for."""
 MOST_BYTES = 16 << 20
 """Of a window that is larger than it must be."""
 

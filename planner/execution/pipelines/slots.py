@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from bnnplan.backends.host import HOST, HostBuffer, aligned_empty
-from bnnplan.backends.interface import ALIGNMENT, Buffer, MemorySpace
+from bnnplan.backends.interface import ALIGNMENT, Buffer, DeviceError, MemorySpace
 from bnnplan.models.graph import Network
 from bnnplan.models.tensors import TensorType
 from bnnplan.planner.execution.staging import Place
@@ -68,12 +68,23 @@ Window = Mapping[str, HostSlots]
 
 
 def open_window(network: Network, batch: int, count: int) -> dict[str, HostSlots]:
-    """Slots for every network input and output; an output that is an input has no others."""
+    """Slots for every network input and output; an output that is an input has no others.
+
+    Raises
+    ------
+    DeviceError
+        If there is no memory for so many.
+    """
     space = MemorySpace(HOST)
-    return {
-        name: HostSlots(network.types[name], batch, count, space)
-        for name in (*network.inputs, *network.outputs)
-    }
+    try:
+        return {
+            name: HostSlots(network.types[name], batch, count, space)
+            for name in (*network.inputs, *network.outputs)
+        }
+    except MemoryError:
+        raise DeviceError(
+            f"no memory for a window of {count:,} batches; choose a smaller one"
+        ) from None
 
 
 def take_ring(bench: Workbench, place: Place, device: str, count: int) -> Slots:

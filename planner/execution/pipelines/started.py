@@ -5,15 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from bnnplan.backends.interface import DeviceError, StoppedError
+from bnnplan.backends.interface import DeviceError, PipelineStoppedError
 from bnnplan.backends.pipeline import BindingSpec, NativePipeline, StageSpec, WaitSpec
 from bnnplan.models.errors import BnnplanError
 from bnnplan.planner.execution.pipelines.errors import StageError
 from bnnplan.planner.execution.pipelines.prepared import PreparedStage, PreparedStream
 from bnnplan.planner.execution.pipelines.tally import StageLabel
+from bnnplan.planner.execution.pipelines.turns import Turns
+
+Errors = dict[tuple[int, int], BaseException]
+"""Why stages have failed that threads of the interpreter run, by stream and position."""
 
 
 class LeftError(DeviceError):
@@ -24,7 +29,7 @@ class LeftError(DeviceError):
 def _telling() -> Iterator[None]:
     try:
         yield
-    except StoppedError:
+    except PipelineStoppedError:
         raise LeftError(
             "the pipeline was left before all results were taken; take them within its 'with' block"
         ) from None
@@ -56,15 +61,19 @@ class Started:
         self.taken = 0
         self._labels = labels
         self._streams = streams
-        self._errors: dict[tuple[int, int], BaseException] = {}
+        self._errors: Errors = {}
         specs = [
             [_spec(stage, spins) for stage, spins in zip(stream.stages, spinning, strict=True)]
             for stream, spinning in zip(streams, _spinning(streams), strict=True)
         ]
         self.native = NativePipeline(specs, window, keep=streams)
+        weakref.finalize(self, self.native.stop)
         self._threads = [
             threading.Thread(
-                target=self._turns, args=(*place, stage), name="bnnplan-stage", daemon=True
+                target=_run_turns,
+                args=(self.native, *place, stage.turns, self._errors),
+                name="bnnplan-stage",
+                daemon=True,
             )
             for place, stage in self._places()
             if stage.turns is not None
@@ -86,6 +95,16 @@ class Started:
     def room(self) -> int:
         """Slots that are free."""
         return self.window - self.inside
+
+    def recount(self) -> None:
+        """Count again: Ctrl-C may have come after batches had entered or left, before they counted.
+
+        It ends the call in which it comes, so only one of both counts can be behind.
+        """
+        with contextlib.suppress(PipelineStoppedError):
+            missed = self.room - self.native.room(0)
+            self.put += max(missed, 0)
+            self.taken += max(-missed, 0)
 
     def enter(self, count: int) -> None:
         """The next batches are in their slots, which were free.
@@ -162,21 +181,26 @@ class Started:
             for position, stage in enumerate(stream.stages)
         ]
 
-    def _turns(self, stream: int, position: int, stage: PreparedStage) -> None:
-        """What a thread of the interpreter does: turn after turn, until there are no more."""
-        assert stage.turns is not None
-        settled = False
-        while (turn := self.native.begin(stream, position)) is not None:
-            try:
-                if not settled:
-                    stage.turns.settle()
-                    settled = True
-                stage.turns.run(*turn)
-            except BaseException as error:
-                self._errors[stream, position] = error
-                self.native.end(stream, position, failed=True)
-                return
-            self.native.end(stream, position)
+
+def _run_turns(
+    native: NativePipeline, stream: int, position: int, turns: Turns, errors: Errors
+) -> None:
+    """What a thread of the interpreter does: turn after turn, until there are no more.
+
+    It does not hold the pipeline, which may so be forgotten without being left.
+    """
+    settled = False
+    while (turn := native.begin(stream, position)) is not None:
+        try:
+            if not settled:
+                turns.settle()
+                settled = True
+            turns.run(*turn)
+        except BaseException as error:
+            errors[stream, position] = error
+            native.end(stream, position, failed=True)
+            return
+        native.end(stream, position)
 
 
 def _spinning(streams: Sequence[PreparedStream]) -> list[list[bool]]:

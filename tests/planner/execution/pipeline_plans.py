@@ -60,7 +60,7 @@ def plan_of(network, board, *streams, **changes):
         network_fingerprint=shape_fingerprint(network),
         board=board,
         batch=1,
-        request=Request(),
+        request=Request(objectives=[Measure.PERIOD]) if replicas else Request(),
         layers=first.layers,
         transfers=[],
         launches_ns=0,

@@ -25,10 +25,12 @@ from pipeline_plans import (
 )
 
 from bnnplan.backends.interface import DeviceError
+from bnnplan.backends.pipeline import NativePipeline
 from bnnplan.backends.reference.backend import ReferenceKernel
 from bnnplan.models.errors import InputError
 from bnnplan.planner.execution.pipelines import Pipeline, StageError
 from bnnplan.planner.execution.pipelines.flow import Flow
+from bnnplan.planner.execution.pipelines.reading import GATHER_SECONDS
 from bnnplan.planner.plan import PlanError
 
 BOARD = core_board()
@@ -199,6 +201,65 @@ def test_results_are_taken_within_the_block():
             pipeline.__enter__()
 
 
+@pytest.mark.parametrize("name", ["put", "release"])
+def test_ctrl_c_between_two_counts_leaves_a_pipeline_that_can_go_on(name, monkeypatch):
+    """It comes when batches have entered, or left, and this is not yet counted."""
+    method = getattr(NativePipeline, name)
+
+    def pressed(native, count):
+        method(native, count)
+        raise KeyboardInterrupt
+
+    with Pipeline(plan(NATIVE), NETWORK, window=5) as pipeline:
+        monkeypatch.setattr(NativePipeline, name, pressed)
+        with pytest.raises(KeyboardInterrupt):
+            list(pipeline.map(FRAMES))
+        monkeypatch.undo()
+        assert_same(NETWORK, list(pipeline.map(FRAMES)), WANTED)
+
+
+def test_a_frame_enters_before_the_source_waits_for_the_next_one():
+    """The first one comes at once: nothing tells that the second will not."""
+    computed = []
+    with Pipeline(plan(), NETWORK) as pipeline:
+
+        def live():
+            yield FRAMES[0]
+            computed.append(pipeline._started.ready(1, 60))
+            yield FRAMES[1]
+
+        assert_same(NETWORK, list(pipeline.map(live())), WANTED[:2])
+    assert computed == [1]
+
+
+def test_results_of_a_slow_source_are_given_before_its_next_frame(monkeypatch):
+    monkeypatch.setattr("bnnplan.planner.execution.pipelines.pipeline.WAITING_SHARE", 1e4)
+    results, given = [], []
+
+    def live():
+        for frame in FRAMES[:4]:
+            time.sleep(2 * GATHER_SECONDS)
+            yield frame
+            given.append(len(results))
+
+    with Pipeline(plan(), NETWORK) as pipeline:
+        for result in pipeline.map(live()):
+            results.append(result)  # noqa: PERF402
+    assert given == [1, 2, 3, 4]
+    assert_same(NETWORK, results, WANTED[:4])
+
+
+@pytest.mark.parametrize("stream", [NATIVE, MIXED], ids=["native", "mixed"])
+def test_a_pipeline_that_is_forgotten_ends_its_threads(stream):
+    pipeline = Pipeline(plan(stream), NETWORK)
+    pipeline.__enter__()
+    assert_same(NETWORK, list(pipeline.map(FRAMES)), WANTED)
+    threads = [one for one in threading.enumerate() if one.name == "bnnplan-stage"]
+    del pipeline
+    for thread in threads:
+        thread.join(60)
+
+
 def test_a_slow_consumer_holds_the_stages_back():
     """As long as nobody takes results, no more frames are computed than the window has slots."""
     frame = FRAMES[0]
@@ -236,12 +297,12 @@ def test_a_core_that_is_taken_away_is_named(stream):
 
 
 def test_stages_that_cannot_follow_each_other_are_refused():
-    backwards = stream_of(NETWORK, ["c0"] * 3 + ["c1"] * 3, [1] * 3 + [0] * 3)
-    with pytest.raises(PlanError, match="'flat' of stage 0 reads what 'second' makes in stage 1"):
-        Pipeline(plan(backwards), NETWORK)
+    together = stream_of(NETWORK, ["c0"] * 3 + ["c1"] * 3, [0] * 6)
+    with pytest.raises(PlanError, match="'flat' of stage 0 reads what 'second' makes in stage 0"):
+        Pipeline(plan(together), NETWORK)
 
 
-@pytest.mark.parametrize("wrong", [{"slack": -1}, {"window": 0}])
+@pytest.mark.parametrize("wrong", [{"slack": -1}, {"window": 0}, {"window": 1 << 21}])
 def test_slack_and_window_are_checked(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
         Pipeline(plan(), NETWORK, **wrong)
