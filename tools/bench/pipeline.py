@@ -1,4 +1,4 @@
-"""Pipelines: what it costs to pass a frame from stage to stage."""
+"""Pipelines: what passing a frame on costs, and how many frames a second plans give."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from collections.abc import Callable
 
 from bench import Result, chosen, only_parser, report
 from handover import handovers
+from throughput import throughputs
 
-PARTS: dict[str, Callable[[bool], list[Result]]] = {"hand-over": handovers}
+PARTS: dict[str, Callable[[bool], list[Result]]] = {
+    "hand-over": handovers,
+    "throughput": throughputs,
+}
 """What can be measured, quickly or with patience."""
 
 
