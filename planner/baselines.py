@@ -160,7 +160,8 @@ def baseline_of(name: str, solved: Solved, board: Board) -> Baseline:
     """What was found for a problem, stated as a plan to compare with."""
     encoding, result = solved.encoding, solved.result
     if result.solution is None:
-        return Baseline(name, None, note=result.message)
+        unknown = "not begun: interrupted" if result.interrupted else ""
+        return Baseline(name, None, note=result.message or unknown)
     chosen = encoding.chosen(result.solution.choice)
     placements = {node: (cost.device, cost.configuration) for node, cost in chosen.items()}
     predicted = predict(encoding, board, result.solution)

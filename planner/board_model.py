@@ -16,6 +16,11 @@ from bnnplan.models.converters import as_dict, as_tuple
 from bnnplan.models.errors import BnnplanError
 from bnnplan.models.files import converter, read_json, structure, write_json
 from bnnplan.planner.board import Board
+from bnnplan.planner.descriptors import (
+    names_of_terms,
+    names_of_weight_terms,
+    names_of_workspace_terms,
+)
 from bnnplan.planner.profile import MOST, Conditions, LaunchCost, Origin, TransferCost
 
 SCHEMA = "bnnplan.board-model"
@@ -66,7 +71,8 @@ class FamilyModel:
     variant : str
         Of the configurations; threads and axes are in the terms.
     nanoseconds : mapping of str to float
-        By term, at least 0; terms that are not named cost nothing.
+        By term of :func:`bnnplan.planner.descriptors.names_of_terms`, at least 0; terms that are
+        not named cost nothing.
     weight_bytes, workspace_bytes : mapping of str to float
         By term of sizes, in the same way.
     error : FittedError
@@ -107,6 +113,11 @@ class BoardModel:
         When and how it was measured; None where it was not.
     sources : tuple of str
         Where published figures come from.
+
+    Raises
+    ------
+    BoardModelError
+        If a family has a term that none of its layers has, or a device is not of the board.
     """
 
     board: Board
@@ -121,9 +132,25 @@ class BoardModel:
         if self.origin is Origin.MEASURED:
             raise BoardModelError("the origin of a board model must be predicted or modelled")
         for family in self.families:
-            self.board.device(family.device)
+            _require_known(family, self.board.device(family.device).backend)
         for launch in self.launches:
             self.board.device(launch.device)
+
+
+def _require_known(family: FamilyModel, backend: str) -> None:
+    """Raise BoardModelError where a term is one that no layer has, which would cost nothing."""
+    for figures, known in (
+        (family.nanoseconds, names_of_terms(family.family, backend)),
+        (family.weight_bytes, names_of_weight_terms(backend)),
+        (family.workspace_bytes, names_of_workspace_terms(backend)),
+    ):
+        unknown = sorted(figures.keys() - known)
+        if unknown:
+            raise BoardModelError(
+                f"family {family.family!r} on {family.device!r}: no layer has a term "
+                f"{unknown[0]!r}; the model is of another version of bnnplan: make it again with "
+                "'bnnplan characterize' or 'bnnplan boards'"
+            )
 
 
 def save_board_model(model: BoardModel, path: Path) -> None:

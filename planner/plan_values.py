@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from attrs import field, frozen
 
@@ -12,7 +12,7 @@ from bnnplan.planner.plan_errors import PlanError
 from bnnplan.planner.plan_parts import Ratio
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.profile import MOST_IMAGES, Time, check_configuration, check_figures
-from bnnplan.planner.solvers.base import Proven
+from bnnplan.planner.solvers.base import Proven, SolverResult, told
 
 
 @frozen
@@ -100,6 +100,12 @@ class Proof:
         for one in self.objectives:
             check_figures(f"value and bound of {one.measure}", one.value, one.bound or 0)
         check_figures("seconds of a proof", self.seconds)
+
+    @classmethod
+    def of(cls, result: SolverResult, proofs: Iterable[Proven]) -> Proof:
+        """What a solver says of its result, with what is proven over all problems."""
+        seconds = round(result.runtime_s, 6)
+        return cls(str(result.status), proofs, result.method, seconds, told(result))
 
     @property
     def value(self) -> int:

@@ -15,7 +15,6 @@ from bnnplan.planner.plan import InfeasibleError, NoPlanError, Plan, Proof
 from bnnplan.planner.plan_building import build_plan
 from bnnplan.planner.profile import Profile
 from bnnplan.planner.request import Request, RequestError
-from bnnplan.planner.solvers.base import told
 from bnnplan.planner.solving import SolveOptions
 from bnnplan.planner.streams.baselines import stream_baselines
 from bnnplan.planner.streams.batches import StreamBatch
@@ -137,13 +136,7 @@ def _stated(network: Network, batch: Batch, solved: Solved, request: Request, so
         result.solution,
         request=request,
         source=source,
-        proof=Proof(
-            str(result.status),
-            solved.proofs,
-            result.method,
-            round(result.runtime_s, 6),
-            told(result),
-        ),
+        proof=Proof.of(result, solved.proofs),
     )
 
 

@@ -315,7 +315,9 @@ def _require_any(layer: str, costs: LayerCosts, board: str) -> None:
     if not costs.placements:
         reasons = "; ".join(f"{r.device}: {r.reason}" for r in costs.rejections)
         raise BoardModelError(
-            f"nothing predicts layer {layer!r} on any device of board {board!r}: {reasons}"
+            f"nothing predicts layer {layer!r} on any device of board {board!r}: {reasons}; "
+            "'bnnplan characterize' there with a larger --budget covers all that its devices run, "
+            "or 'bnnplan profile' measures this network"
         )
 
 

@@ -11,6 +11,8 @@ import attrs
 from bnnplan.planner.profile import Time
 
 Z_95 = 1.96
+FEWEST = 6
+"""Samples from which on the median lies between two of them with 95 % confidence."""
 
 
 def summarize(samples: Sequence[int], *, tolerance: float) -> Time:
@@ -33,7 +35,7 @@ def summarize(samples: Sequence[int], *, tolerance: float) -> Time:
     high = ordered[min(count - 1, math.ceil(count / 2 + reach))]
     median = percentile(ordered, 50)
     time = Time(median, low, high, percentile(ordered, 90), count)
-    return attrs.evolve(time, stable=count > 5 and within(time, tolerance))
+    return attrs.evolve(time, stable=count >= FEWEST and within(time, tolerance))
 
 
 def upper_bound(time: Time, confidence: float) -> int:

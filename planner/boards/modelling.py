@@ -23,6 +23,7 @@ from bnnplan.planner.boards.cpu_terms import (
     traffic_costs,
 )
 from bnnplan.planner.boards.description import BoardDescription, ClusterFigures, GpuFigures
+from bnnplan.planner.descriptors import NATIVE, names_of_terms
 from bnnplan.planner.descriptors.families import COMPUTE
 from bnnplan.planner.profile import LaunchCost, Origin, TransferCost
 
@@ -126,12 +127,18 @@ def _core_families(device: str, cluster: ClusterFigures, bandwidth: float) -> li
     core, clock = CORE_TYPES[cluster.core], cluster.clock_hz.value
     traffic = traffic_costs(clock, bandwidth)
     moving = nanoseconds(moving_cycles(core), clock) | traffic
-    found = [_family(name, device, cluster.isa, moving) for name in MOVERS]
+    found = [_family(name, device, cluster.isa, _own_terms(name, moving)) for name in MOVERS]
     for family in sorted(COMPUTE):
         for variant in _variants(core, cluster.isa, family):
             costs = nanoseconds(product_cycles(core, variant), clock) | traffic
-            found.append(_family(family, device, variant, costs))
+            found.append(_family(family, device, variant, _own_terms(family, costs)))
     return found
+
+
+def _own_terms(family: str, costs: dict[str, float]) -> dict[str, float]:
+    """Only those terms that layers of a family have: figures are of all families at once."""
+    known = names_of_terms(family, NATIVE)
+    return {name: ns for name, ns in costs.items() if name in known}
 
 
 def _variants(core: CoreType, isa: str, family: str) -> list[str]:

@@ -10,6 +10,14 @@
   :mod:`bnnplan.planner.fitting`).
 """
 
+from bnnplan.planner.characterizing.coverage import covers, is_useful, missing_families
 from bnnplan.planner.characterizing.session import BUDGET, Options, characterize
 
-__all__ = ["BUDGET", "Options", "characterize"]
+__all__ = [
+    "BUDGET",
+    "Options",
+    "characterize",
+    "covers",
+    "is_useful",
+    "missing_families",
+]

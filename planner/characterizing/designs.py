@@ -14,15 +14,15 @@ Design = Callable[[Point], BoundLayer]
 
 DESIGNS: tuple[tuple[Design, float], ...] = (
     (products.binary_conv, 8.0),
-    (products.binary_dense, 4.0),
+    (products.binary_dense, 5.0),
     (products.byte_conv, 4.0),
     (products.number_conv, 2.0),
     (products.float_conv, 4.0),
-    (products.float_depthwise, 2.5),
-    (products.float_dense, 2.5),
+    (products.float_depthwise, 3.0),
+    (products.float_dense, 4.0),
     (products.grouped_conv, 1.0),
-    (products.binary_depthwise, 2.0),
-    (products.number_dense, 2.5),
+    (products.binary_depthwise, 3.0),
+    (products.number_dense, 3.0),
     (others.threshold, 1.5),
     (others.scale_bias, 1.5),
     (others.add, 1.0),
@@ -56,15 +56,24 @@ def designed_layers(seed: int = 0) -> Iterator[BoundLayer]:
     seed : int
         Another one gives other layers.
     """
-    points = [halton(len(PRIMES), seed + 31 * index) for index in range(len(DESIGNS))]
+    sources = [_candidates(design, seed + 31 * i) for i, (design, _) in enumerate(DESIGNS)]
     taken = [0.0] * len(DESIGNS)
     while True:
         index = min(range(len(DESIGNS)), key=lambda i: (taken[i] + 0.5) / DESIGNS[i][1])
         taken[index] += 1
         for _ in range(TOGETHER):
-            bound = _designed(DESIGNS[index][0], Point(next(points[index])))
+            bound = next(sources[index])
             if bound is not None:
                 yield bound
+
+
+def layers_of(design: Design) -> Iterator[BoundLayer]:
+    """The layers of one design alone, without end."""
+    return (bound for bound in _candidates(design, 0) if bound is not None)
+
+
+def _candidates(design: Design, seed: int) -> Iterator[BoundLayer | None]:
+    return (_designed(design, Point(at)) for at in halton(len(PRIMES), seed))
 
 
 def _designed(design: Design, point: Point) -> BoundLayer | None:

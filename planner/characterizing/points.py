@@ -9,6 +9,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 WORD = 64
+USUAL, LARGE = 0.65, 0.2
+"""How many of the numbers that are often large are any, and in which part of the doublings the
+others are."""
 
 
 class Point:
@@ -29,6 +32,13 @@ class Point:
     def between(self, least: float, most: float) -> int:
         """A whole number, every doubling as likely as any other."""
         return round(least * (most / least) ** self.share())
+
+    def often_large(self, least: float, most: float) -> int:
+        """A whole number, every doubling as likely as any other but the last, likelier ones."""
+        share = self.share()
+        if share < USUAL:
+            return round(least * (most / least) ** (share / USUAL))
+        return round(most * (least / most) ** (LARGE * (1 - share) / (1 - USUAL)))
 
     def one_of(self, choices: Sequence[tuple[T, float]]) -> T:
         """One of some values, each as often as its weight says."""

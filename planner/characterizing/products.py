@@ -101,7 +101,7 @@ def binary_depthwise(point: Point) -> BoundLayer:
     channels = max(2, point.channels(16, 512))
     kernel = point.one_of([(3, 0.8), (5, 0.2)])
     stride = point.one_of([(1, 0.8), (2, 0.2)])
-    height, width = _image(point, point.between(2e4, 4e6) / channels, kernel, stride)
+    height, width = _image(point, point.often_large(2e4, 4e6) / channels, kernel, stride)
     window, fusion = _window(point, kernel, stride), point.one_of(FUSIONS)
     layer = BinaryConv2d(
         weight=_signs((channels, kernel, kernel, 1)),
@@ -114,7 +114,7 @@ def binary_depthwise(point: Point) -> BoundLayer:
 
 def binary_dense(point: Point) -> BoundLayer:
     """Bits × ±1 of whole vectors."""
-    products = point.between(5e2, 3.2e7)
+    products = point.often_large(5e2, 3.2e7)
     channels = min(point.channels(64, 16384), max(64, round(products / 10)))
     filters = min(max(round(products / channels), 10), 4096)
     batch = point.one_of(BATCHES)
@@ -155,7 +155,7 @@ def number_dense(point: Point) -> BoundLayer:
     element = point.one_of(
         [(ElementType.UINT8, 0.4), (ElementType.FLOAT32, 0.4), (ElementType.INT32, 0.2)]
     )
-    products = point.between(3e4, 1.6e7)
+    products = point.often_large(3e4, 1.6e7)
     channels = point.channels(64, 4096)
     filters = min(max(round(products / channels), 10), 4096)
     batch, fusion = point.one_of(BATCHES), point.one_of(VECTOR_FUSIONS)
@@ -183,7 +183,7 @@ def float_depthwise(point: Point) -> BoundLayer:
     channels = max(2, point.channels(8, 512))
     kernel = point.one_of([(3, 0.8), (5, 0.2)])
     stride = point.one_of([(1, 0.6), (2, 0.4)])
-    height, width = _image(point, point.between(4e3, 8e5) / channels, kernel, stride)
+    height, width = _image(point, point.often_large(4e3, 8e5) / channels, kernel, stride)
     layer = FloatConv2d(
         weight=_numbers((channels, kernel, kernel, 1)),
         groups=channels,
@@ -194,7 +194,7 @@ def float_depthwise(point: Point) -> BoundLayer:
 
 def float_dense(point: Point) -> BoundLayer:
     """Numbers × numbers of whole vectors."""
-    products = point.between(5e2, 1e7)
+    products = point.often_large(5e2, 1e7)
     channels = point.channels(32, 4096)
     filters = min(max(round(products / channels), 10), 2048)
     batch = point.one_of(BATCHES)

@@ -75,6 +75,8 @@ def characterize(
     ------
     BoardModelError
         If too little was measured to fit anything.
+    KeyboardInterrupt
+        If that is so because of Ctrl-C.
     """
     wanted = options or Options()
     tell = progress or (lambda share, text: None)
@@ -92,6 +94,8 @@ def characterize(
     tell(1.0, "fitting")
     families = fitted_families(board, found.calm())
     if not families:
+        if interrupted:
+            raise KeyboardInterrupt
         raise BoardModelError(
             f"too little was measured on board {board.name!r} to fit what layers cost; "
             "characterize with a larger --budget"

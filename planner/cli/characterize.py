@@ -7,8 +7,15 @@ from typing import Annotated
 
 import typer
 
+from bnnplan.models.errors import BnnplanError
 from bnnplan.models.files import converter
-from bnnplan.planner.board_model import SCHEMA, VERSION, BoardModel, save_board_model
+from bnnplan.planner.board_model import (
+    SCHEMA,
+    VERSION,
+    BoardModel,
+    load_board_model,
+    save_board_model,
+)
 from bnnplan.planner.cli.common import (
     BoardFile,
     DeviceNames,
@@ -23,6 +30,7 @@ from bnnplan.planner.cli.common import (
     refuse_overwriting,
     require_writable,
 )
+from bnnplan.planner.cli.planned import InterruptedByUserError
 
 BUDGET = 180.0
 
@@ -43,7 +51,9 @@ def characterize(
     """Measure layers made for that on every device, and fit what layers of any shape cost.
 
     With the file, 'predict' and 'solve --board-model' know what a network costs without running
-    it. Errors are those on layers that were left out of the fit.
+    it. Errors are those on layers that were left out of the fit. After Ctrl-C the file is written
+    if at least half of the families of every device were measured, and all that are in the file
+    that it replaces.
     """
     refuse_overwriting(output, board)
     require_writable(output)
@@ -53,21 +63,57 @@ def characterize(
 
     with progress_bar(f"characterizing {detected.name}", enabled=not json) as tell:
         model = measure(detected, options=Options(budget=budget, seed=seed), progress=tell)
-    if output is not None:
+    dropped = _why_dropped(model, output)
+    if output is not None and dropped is None:
         save_board_model(model, output)
     if json:
         print_json(SCHEMA, converter().unstructure(model), VERSION)
-        return
-    _print(model, verbose=verbose)
-    if output is not None:
-        console.print(f"written to {output}")
+    else:
+        _print(model, verbose=verbose)
+        if output is not None and dropped is None:
+            console.print(f"written to {output}")
+    if _is_interrupted(model):
+        raise InterruptedByUserError(
+            f"interrupted; {dropped}"
+            if dropped
+            else "interrupted; the model is of what had been measured by then"
+        )
+
+
+def _is_interrupted(model: BoardModel) -> bool:
+    return model.conditions is not None and not model.conditions.complete
+
+
+def _why_dropped(model: BoardModel, output: Path | None) -> str | None:
+    """Why what an interrupted command measured is not written; None where it is.
+
+    It is where it covers at least half of the families of every device, and all that a board model
+    covers whose place it takes.
+    """
+    if output is None or not _is_interrupted(model):
+        return None
+    from bnnplan.planner.characterizing import covers, is_useful
+
+    if not is_useful(model):
+        return f"less than half of the families of a device were measured, {output} is not written"
+    try:
+        before = load_board_model(output)
+    except BnnplanError:
+        return None  # no board model is lost
+    if covers(model, before):
+        return None
+    return f"{output} covers more families and stays as it is"
 
 
 def _print(model: BoardModel, *, verbose: bool) -> None:
+    from bnnplan.planner.characterizing import missing_families
     from bnnplan.planner.report.board_model_text import families_table, warnings
 
     console.print(families_table(model, verbose=verbose))
     for warning in warnings(model):
         console.print(warning)
-    if model.conditions is not None and not model.conditions.complete:
-        console.print("interrupted: the model is of what had been measured by then")
+    for device, families in missing_families(model).items():
+        console.print(
+            f"not in the model, too little was measured on {device}: {', '.join(families)}; a "
+            "larger --budget covers them"
+        )

@@ -37,13 +37,21 @@ from bnnplan.planner.cli.common import (
 )
 from bnnplan.planner.cli.planned import loaded_profile, whole_profile
 from bnnplan.planner.predicting import expected_costs
-from bnnplan.planner.profile import SCHEMA, VERSION, Profile, save_profile
+from bnnplan.planner.profile import (
+    SCHEMA,
+    VERSION,
+    Origin,
+    PlacementCost,
+    Profile,
+    save_profile,
+)
 from bnnplan.planner.profiling import Options
 from bnnplan.planner.report.ceilings import EXPLANATION, share_of_ceiling
 from bnnplan.planner.report.origin_text import cost_text, eliminated_text
 from bnnplan.planner.report.rejections import rejection_lines
-from bnnplan.planner.report.units import duration
+from bnnplan.planner.report.units import duration, percent
 from bnnplan.planner.roofline import least_time
+from bnnplan.planner.statistics import FEWEST
 from bnnplan.planner.uncertainty import origins_text
 
 
@@ -166,9 +174,7 @@ def print_profile(profile: Profile, network: Network, *, verbose: bool) -> None:
                 cost.configuration.label,
                 cost_text(cost.time.median, cost.origin) + ("" if cost.time.stable else "*"),
                 *(duration(cost.loaded.median if cost.loaded else None) for _ in loaded),
-                duration(cost.time.low),
-                duration(cost.time.high),
-                duration(cost.time.p90),
+                *_interval(cost),
                 str(cost.time.runs),
                 f"{cost.weight_bytes:,} B",
                 *share_of_ceiling(least, cost.time.median),
@@ -178,9 +184,11 @@ def print_profile(profile: Profile, network: Network, *, verbose: bool) -> None:
     console.print(EXPLANATION)
     every = [cost for costs in profile.layers.values() for cost in costs.placements]
     if any(not cost.time.stable for cost in every):
+        few = any(_is_of_few(cost) for cost in every)
         console.print(
             "* not stable: half the 95 % interval is more than "
-            f"{profile.conditions.tolerance:.1%} of the median"
+            f"{percent(profile.conditions.tolerance)} of the median"
+            + (f", or there is none yet (–), of fewer than {FEWEST} runs" if few else "")
         )
     for line in rejection_lines(profile):
         console.print(line)
@@ -188,7 +196,7 @@ def print_profile(profile: Profile, network: Network, *, verbose: bool) -> None:
         speed = f"+ bytes at {1 / move.ns_per_byte:.2f} GB/s" if move.ns_per_byte else "of any size"
         console.print(
             f"transfer {move.source} → {move.target}: {duration(move.overhead_ns)} {speed} "
-            f"(fit within {move.residual:.0%})"
+            f"(fit within {percent(move.residual)})"
         )
     for launch in profile.launches:
         console.print(
@@ -206,3 +214,15 @@ def print_profile(profile: Profile, network: Network, *, verbose: bool) -> None:
         f"measured {how.date} in {how.seconds:.1f} s, load {how.load:.2f}, "
         f"governor {how.governor}, bnnplan {how.bnnplan}"
     )
+
+
+def _interval(cost: PlacementCost) -> tuple[str, str, str]:
+    """Low and high end, and p90; dashes where there were too few runs to tell."""
+    time = cost.time
+    ends = (None,) * 3 if _is_of_few(cost) else (time.low, time.high, time.p90)
+    low, high, p90 = (duration(end) for end in ends)
+    return low, high, p90
+
+
+def _is_of_few(cost: PlacementCost) -> bool:
+    return cost.origin is Origin.MEASURED and cost.time.runs < FEWEST

@@ -36,7 +36,8 @@ from bnnplan.planner.execution.memory import footprint
 from bnnplan.planner.execution.runner import check_feeds, run_arrays
 from bnnplan.planner.execution.trace import EventKind, Trace, perfetto
 from bnnplan.planner.frames.inputs import RANDOM, read_feeds
-from bnnplan.planner.plan import MemoryUse
+from bnnplan.planner.plan import MemoryUse, Plan
+from bnnplan.planner.report.pipeline_text import alone_note
 from bnnplan.planner.report.plan_text import memory_line
 from bnnplan.planner.report.units import duration
 
@@ -135,9 +136,11 @@ def run(
     if trace is not None:
         write_atomically(trace, perfetto([_warm_trace(runner, arrays)]).encode())
     if json:
-        print_json("bnnplan.run", _document(net, outputs, timing, memory, top or TOP))
+        print_json("bnnplan.run", _document(opened, net, outputs, timing, memory, top or TOP))
         return
     print_outputs(net, outputs, top or TOP)
+    if (note := alone_note(opened)) is not None:
+        console.print(f"{note}, and the memory is its own; '--frames N' runs all streams")
     for row in memory:
         console.print(memory_line(row))
     if timing is not None:
@@ -153,6 +156,7 @@ def _warm_trace(runner: Runnable, arrays: dict[str, np.ndarray]) -> Trace:
 
 
 def _document(
+    plan: Plan,
     network: Network,
     outputs: dict[str, np.ndarray],
     timing: Measurement | None,
@@ -169,6 +173,7 @@ def _document(
             if array.ndim == 2
         },
         "memory": [attrs.asdict(row) for row in memory],
+        "streams": len(plan.streams),
     }
     if timing is not None:
         document["latency_ns"] = {

@@ -95,6 +95,9 @@ def measures_of(option: str, texts: Iterable[str]) -> list[Measure]:
             require_known("objective", word, OBJECTIVES)
         except RequestError as error:
             raise typer.BadParameter(f"{option} {word}: {error}") from None
+    for word in words:
+        if words.count(word) > 1:
+            raise typer.BadParameter(f"{option}: {word} is given twice")
     return [OBJECTIVES[word] for word in words]
 
 

@@ -20,7 +20,7 @@ from bnnplan.models.layers import (
     FloatConv2d,
     FloatDense,
 )
-from bnnplan.planner.descriptors import bits, floats, moving, signed
+from bnnplan.planner.descriptors import bits, floats, moving, names, signed
 from bnnplan.planner.descriptors.families import family_of, is_depthwise
 from bnnplan.planner.descriptors.generic import (
     generic_terms,
@@ -31,7 +31,17 @@ from bnnplan.planner.descriptors.memory import Memory, memory_of
 from bnnplan.planner.descriptors.sizes import native_weight_terms, native_workspace_terms
 from bnnplan.planner.descriptors.touching import touched_bytes
 
-__all__ = ["descriptors", "family_of", "touched_bytes", "weight_terms", "workspace_terms"]
+__all__ = [
+    "NATIVE",
+    "descriptors",
+    "family_of",
+    "names_of_terms",
+    "names_of_weight_terms",
+    "names_of_workspace_terms",
+    "touched_bytes",
+    "weight_terms",
+    "workspace_terms",
+]
 
 NATIVE = "cpu"
 """The backend whose loops are known."""
@@ -104,3 +114,20 @@ def workspace_terms(
     if device.backend == NATIVE:
         return native_workspace_terms(bound, configuration)
     return generic_workspace_terms(bound)
+
+
+def names_of_terms(family: str, backend: str) -> frozenset[str]:
+    """All terms that :func:`descriptors` may give of layers of a family on a backend."""
+    if backend != NATIVE:
+        return names.GENERIC
+    return names.NATIVE | names.PRODUCTS.get(family, names.MOVING)
+
+
+def names_of_weight_terms(backend: str) -> frozenset[str]:
+    """All terms that :func:`weight_terms` may give on a backend."""
+    return names.NATIVE_WEIGHTS if backend == NATIVE else names.WEIGHTS
+
+
+def names_of_workspace_terms(backend: str) -> frozenset[str]:
+    """All terms that :func:`workspace_terms` may give on a backend."""
+    return names.NATIVE_WORKSPACE if backend == NATIVE else names.WORKSPACE

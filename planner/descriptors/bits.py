@@ -70,9 +70,7 @@ def conv_terms(bound: BoundLayer, configuration: Configuration, memory: Memory) 
         terms = product_terms(rows, view.width, tiles, my_blocks, my_eights, words, runs)
     terms |= finish_terms(layer, rows * view.width, my_blocks, my_eights)
     if view.is_pooled:
-        pooled = mine.images * mine.windows * view.columns * ceil_div(my_blocks, 2)
-        terms["pooled words"] = float(pooled)
-        terms["pooled taps"] = float(pooled * view.pool[0] * view.pool[1])
+        terms |= view.pooled_terms(mine.images * mine.windows, ceil_div(my_blocks, 2))
     if is_loose:
         terms["bits shifted into place"] = float(rows * view.width * my_blocks)
     row_words = padded_width(bound) * group_words * groups
@@ -92,7 +90,7 @@ def conv_terms(bound: BoundLayer, configuration: Configuration, memory: Memory) 
     terms |= memory.again(
         "weights read first", my_eights * EIGHT * words * 8, configuration.threads
     )
-    return terms | _activations(bound, configuration, memory)
+    return terms | memory.activations(bound, 1 / configuration.threads)
 
 
 def dense_terms(
@@ -117,7 +115,7 @@ def dense_terms(
     terms |= finish_terms(layer, mine.images, mine.neurons, my_eights)
     weights = my_eights * EIGHT * words * 8
     terms |= memory.again("weights", weights, configuration.threads)
-    return terms | _activations(bound, configuration, memory)
+    return terms | memory.activations(bound, 1 / configuration.threads)
 
 
 def _vector_terms(
@@ -140,7 +138,7 @@ def _vector_terms(
     }
     terms |= finish_terms(layer, 1, ceil_div(my_filters, BLOCK), lanes // EIGHT)
     terms |= memory.again("weights", weights, configuration.threads)
-    return terms | _activations(bound, configuration, memory)
+    return terms | memory.activations(bound, 1 / configuration.threads)
 
 
 def product_terms(
@@ -203,17 +201,6 @@ def finish_terms(
     return terms
 
 
-def _activations(
-    bound: BoundLayer, configuration: Configuration, memory: Memory
-) -> dict[str, float]:
-    read = bound.inputs[0].nbytes(bound.batch) / configuration.threads
-    written = bound.outputs[0].nbytes(bound.batch) / configuration.threads
-    return {
-        **memory.traffic("bytes read", read, read + written),
-        **memory.traffic("bytes written", written, read + written),
-    }
-
-
 def depthwise_terms(
     bound: BoundLayer, configuration: Configuration, memory: Memory
 ) -> dict[str, float]:
@@ -243,4 +230,4 @@ def depthwise_terms(
     if any(layer.pads):
         copied = mine.images * view.input_rows(view.product_rows(mine.windows))
         terms["words copied"] = float(copied * padded_width(bound) * words)
-    return terms | _activations(bound, configuration, memory)
+    return terms | memory.activations(bound, 1 / configuration.threads)

@@ -23,6 +23,17 @@ STRIP_FLOATS, STRIP_WINDOWS = 4096, 24
 WAITING = 6
 """Sums that must be under way lest additions wait for each other."""
 DEPTHWISE_LANES, DEPTHWISE_WINDOWS = 16, 8
+COUNTED = (
+    "products",
+    "numbers spread",
+    "weights loaded",
+    "additions waited for",
+    "tiles",
+    "rows of taps",
+    "vectors stored",
+    "lone windows",
+)
+"""Terms that are summed up over tiles."""
 
 
 @frozen
@@ -145,19 +156,7 @@ def _conv(
     share = mine.work / (images * windows * groups * blocks.count)
     most_vectors = TILE_VECTORS.get(variant, USUAL_VECTORS)
     whole = [taps == row.kernel for taps in row.columns]
-    terms = dict.fromkeys(
-        (
-            "products",
-            "numbers spread",
-            "weights loaded",
-            "additions waited for",
-            "tiles",
-            "rows of taps",
-            "vectors stored",
-            "lone windows",
-        ),
-        0.0,
-    )
+    terms = dict.fromkeys(COUNTED, 0.0)
     for vectors, count in blocks.sizes:
         most = min(most_vectors // vectors, MOST_WINDOWS)
         for size, taps, times in _row_tiles(row.columns, whole, strip, most):
@@ -182,7 +181,7 @@ def _conv(
     return (
         terms
         | memory.traffic("weights of tiles", terms["weights loaded"] * lanes * 4, block)
-        | _activations(bound, configuration, memory)
+        | memory.activations(bound, 1 / configuration.threads)
     )
 
 
@@ -239,15 +238,4 @@ def depthwise_terms(
     if rest:
         terms["taps of part of a vector"] = taps * sum(columns)
         terms["windows of part of a vector"] = rows * width
-    return terms | _activations(bound, configuration, memory)
-
-
-def _activations(
-    bound: BoundLayer, configuration: Configuration, memory: Memory
-) -> dict[str, float]:
-    read = bound.inputs[0].nbytes(bound.batch) / configuration.threads
-    written = bound.outputs[0].nbytes(bound.batch) / configuration.threads
-    return {
-        **memory.traffic("bytes read", read, read + written),
-        **memory.traffic("bytes written", written, read + written),
-    }
+    return terms | memory.activations(bound, 1 / configuration.threads)

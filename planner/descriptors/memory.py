@@ -7,6 +7,7 @@ import math
 from attrs import frozen
 
 from bnnplan.backends.interface import Device, Work
+from bnnplan.models.graph import BoundLayer
 
 LEVELS = ("first cache", "second cache", "last cache", "memory")
 SIZES = (32 << 10, 1 << 20, 32 << 20)
@@ -74,6 +75,22 @@ class Memory:
                 found[past(what, level)] = moved * farther
         return found
 
+    def activations(self, bound: BoundLayer, share: float) -> dict[str, float]:
+        """Terms of what a layer reads and writes beside weights.
+
+        Parameters
+        ----------
+        bound : BoundLayer
+        share : float
+            That the busiest thread has of it.
+        """
+        read = sum(kind.nbytes(bound.batch) for kind in bound.inputs) * share
+        written = sum(kind.nbytes(bound.batch) for kind in bound.outputs) * share
+        return {
+            **self.traffic("bytes read", read, read + written),
+            **self.traffic("bytes written", written, read + written),
+        }
+
     def again(self, what: str, moved: float, threads: int) -> dict[str, float]:
         """Terms of what was last moved one run of the program ago, such as weights.
 
@@ -86,6 +103,11 @@ class Memory:
 def past(what: str, level: str) -> str:
     """The name of the term of what a cache does not hold."""
     return f"{what}, past {level}"
+
+
+def names_of_traffic(*whats: str) -> frozenset[str]:
+    """The names of all terms that :meth:`Memory.traffic` may give of these."""
+    return frozenset({*whats, *(past(what, level) for what in whats for level in LEVELS[:-1])})
 
 
 def memory_of(device: Device, touched: float) -> Memory:

@@ -45,11 +45,7 @@ def moving_terms(
         terms |= {"parts of pixels": pixels * parts * shared, "elements": elements * shared}
     else:
         terms |= _element_terms(bound, shared)
-    read = sum(kind.nbytes(bound.batch) for kind in bound.inputs) * shared
-    written = sum(kind.nbytes(bound.batch) for kind in bound.outputs) * shared
-    terms |= memory.traffic("bytes read", read, read + written)
-    terms |= memory.traffic("bytes written", written, read + written)
-    return terms
+    return terms | memory.activations(bound, shared)
 
 
 def _element_terms(bound: BoundLayer, shared: float) -> dict[str, float]:

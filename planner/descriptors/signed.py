@@ -60,11 +60,9 @@ def conv_terms(bound: BoundLayer, configuration: Configuration, memory: Memory) 
             if bound.inputs[0].element is ElementType.INT8:
                 terms["signed bytes turned"] = float(copied * row_bytes)
     if view.is_pooled:
-        pooled = mine.images * mine.windows * view.columns * ceil_div(my_blocks, 2)
-        terms["pooled words"] = float(pooled)
-        terms["pooled taps"] = float(pooled * view.pool[0] * view.pool[1])
+        terms |= view.pooled_terms(mine.images * mine.windows, ceil_div(my_blocks, 2))
     terms |= _finish(layer, rows, view.width, my_blocks)
-    return terms | _activations(bound, configuration, memory)
+    return terms | memory.activations(bound, 1 / configuration.threads)
 
 
 def dense_terms(
@@ -82,7 +80,7 @@ def dense_terms(
     weights = mine.neurons * BLOCK * length * 4
     terms |= memory.again("weights", weights, configuration.threads)
     terms |= _finish(layer, mine.images, 1, mine.neurons)
-    return terms | _activations(bound, configuration, memory)
+    return terms | memory.activations(bound, 1 / configuration.threads)
 
 
 def _multiplied(
@@ -170,14 +168,3 @@ def _finish(
         terms["sums scaled"] = float(rows * outputs * blocks)
         terms["rows scaled"] = float(rows * blocks)
     return terms
-
-
-def _activations(
-    bound: BoundLayer, configuration: Configuration, memory: Memory
-) -> dict[str, float]:
-    read = bound.inputs[0].nbytes(bound.batch) / configuration.threads
-    written = bound.outputs[0].nbytes(bound.batch) / configuration.threads
-    return {
-        **memory.traffic("bytes read", read, read + written),
-        **memory.traffic("bytes written", written, read + written),
-    }

@@ -56,6 +56,14 @@ class Windows:
         """Rows of the product that so many rows of output span."""
         return (rows - 1) * self.pool_stride + self.pool[0]
 
+    def pooled_terms(self, rows: int, words: int) -> dict[str, float]:
+        """Terms of pooling rows of outputs, whose pixels have so many words of bits."""
+        pooled = rows * self.columns * words
+        return {
+            "pooled words": float(pooled),
+            "pooled taps": float(pooled * self.pool[0] * self.pool[1]),
+        }
+
     def strip(self, rows: int, row_bytes: int) -> int:
         """Most rows of output that are computed at once, so that their input stays near.
 

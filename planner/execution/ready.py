@@ -91,6 +91,13 @@ def make_end(place: Place, buffer: Buffer, owner: Backend) -> End:
     return End(place[0], place[1], owner, buffer, buffer.format == buffer.type.format)
 
 
+def make_copy(
+    source: Place, target: Place, at: Mapping[Place, Buffer], owners: Mapping[Place, Backend]
+) -> Copy:
+    """The copy from one place to another."""
+    return Copy(source[0], at[source], at[target], owners[source], owners[target])
+
+
 def make_ready(
     staged: StagedSegment,
     bench: Workbench,
@@ -109,10 +116,7 @@ def make_ready(
     at : mapping of Place to Buffer
     owners : mapping of Place to Backend
     """
-    copies = [
-        Copy(source[0], at[source], at[target], owners[source], owners[target])
-        for source, target in staged.copies
-    ]
+    copies = [make_copy(source, target, at, owners) for source, target in staged.copies]
     steps = [
         Step(
             kernel(layer.node),

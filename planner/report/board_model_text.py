@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from bnnplan.planner.board_model import BoardModel, FamilyModel
 from bnnplan.planner.report.tables import Rows
+from bnnplan.planner.report.units import percent, signed_percent
 
 LARGE = 0.15
 """A mean error above this is worth a warning."""
@@ -36,9 +37,9 @@ def families_table(model: BoardModel, *, verbose: bool) -> Rows:
             family.family,
             family.device,
             family.variant or "–",
-            f"{error.mean:.1%}",
-            f"{error.median:.1%}",
-            f"{error.low - 1:+.0%} … {error.high - 1:+.0%}",
+            percent(error.mean),
+            percent(error.median),
+            f"{signed_percent(error.low - 1)} {signed_percent(error.high - 1)}",
             str(error.samples),
             "; ".join(terms_text(family, None if verbose else SHOWN)),
         )
@@ -58,7 +59,7 @@ def warnings(model: BoardModel) -> Iterator[str]:
         where += f" with {family.variant}" if family.variant else ""
         if family.error.mean > LARGE:
             yield (
-                f"{where}: predicted times are off by {family.error.mean:.0%} on average; "
+                f"{where}: predicted times are off by {percent(family.error.mean)} on average; "
                 "characterize again while nothing else runs, or profile such layers"
             )
         elif family.error.samples < FEW:

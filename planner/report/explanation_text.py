@@ -133,6 +133,9 @@ def switch_text(measure: Measure, switch: Switch) -> str:
 
 
 def _places(measure: Measure, places: Sequence[Place]) -> Rows:
+    # A stream is explained on the devices that it has; others may be there for other streams.
+    pipelined = measure is Measure.PERIOD
+    alone = "its stream has no other device" if pipelined else "there is no other device"
     rows = Rows("layer", "where", "takes", "why here", left=4, wrapped="why here")
     for place in places:
         layer = place.layer
@@ -142,7 +145,7 @@ def _places(measure: Measure, places: Sequence[Place]) -> Rows:
             layer.name,
             f"{layer.device} {layer.configuration.label}",
             duration(layer.predicted_ns),
-            "; ".join(why) or "there is no other device",
+            "; ".join(why) or alone,
         )
     return rows
 

@@ -49,8 +49,9 @@ def eliminated_text(found: Eliminated, seconds: float) -> str:
     """What elimination left out, what that saved, and what it risked."""
     text = (
         f"{found.measured} of {found.offered} placements measured to the end, the others could no "
-        f"longer win; that took {seconds:.1f} s and saved about {found.saved:.1f} s "
-        f"({percent(found.saved / max(found.saved + seconds, 1e-9))}); risk that one of them was "
+        f"longer win; that took {seconds:.1f} s and saved {found.saved:.1f} s "
+        f"({percent(found.saved / max(found.saved + seconds, 1e-9))}) at a rough estimate, if the "
+        "others were stable after as few runs as these; risk that one of them was "
         f"better: {percent(found.risk)}, expected loss {duration(found.regret)}"
     )
     if not found.unchecked:

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from bnnplan.planner.cores import cluster_of
+from bnnplan.planner.execution.pipelines.sizes import wanted_slack
 from bnnplan.planner.plan import Plan, PlannedLayer, PlannedStream
 from bnnplan.planner.report.units import duration, per_second, percent
 
@@ -20,6 +21,7 @@ def pipeline_lines(plan: Plan) -> Iterator[str]:
     yield (
         f"pipeline: {several}a batch every {duration(period)} ({_rate(plan, period)}), latency of "
         f"each {'at most ' if several else ''}{duration(plan.predicted.latency_ns)}"
+        f"{_of_stages(plan)}"
     )
     for mine in alike(streams):
         if several:
@@ -53,6 +55,16 @@ def stream_devices(stream: PlannedStream) -> str:
     return " + ".join(dict.fromkeys(row.device for row in stream.layers))
 
 
+def alone_note(plan: Plan) -> str | None:
+    """What is run where a plan of several streams runs batch by batch; None if it has one."""
+    if not plan.replicas:
+        return None
+    return (
+        f"{len(plan.streams)} streams; this is the first one alone, on "
+        f"{stream_devices(plan.streams[0])}, one batch at a time"
+    )
+
+
 def streams_text(streams: Iterable[PlannedStream]) -> str:
     """The devices of all streams."""
     return ", ".join(map(stream_devices, streams))
@@ -75,6 +87,14 @@ def _measured(plan: Plan, period: int) -> Iterator[str]:
         f"{duration(found.latency_p50_ns)}, p90 {duration(found.latency_p90_ns)}, p99 "
         f"{duration(found.latency_p99_ns)}"
     )
+
+
+def _of_stages(plan: Plan) -> str:
+    """What the latency of stages is, since a pipeline with room between them lets batches wait."""
+    if all(not row.stage for stream in plan.streams for row in stream.layers):
+        return ""
+    waits = "; longer where slack lets batches wait between stages" if wanted_slack(plan) else ""
+    return f" (stages × period{waits})"
 
 
 def _rate(plan: Plan, period: int) -> str:

@@ -33,7 +33,12 @@ def running_lines(running: Running) -> Iterator[str | Rows]:
                 "than they are computed; '--frames N' with a file or random frames measures the "
                 "pipeline alone"
             )
-        if running.is_uneven:
+        if running.is_idle:
+            yield (
+                "no stage was busy even half of the time, though batches were always there: the "
+                "caller's thread, handing batches on, or other programs kept the cores"
+            )
+        elif running.is_uneven:
             yield (
                 "the mean period is far above the median: the cores were taken away now and then, "
                 "most likely by other programs; frames/s and the table count that too"

@@ -131,7 +131,7 @@ def _stages(found: Simulated) -> Rows:
             number,
             ", ".join(stage.devices),
             ", ".join(names),
-            duration(stage.busy_ns),
+            duration(stage.busy_ns) if stage.share else "–",
             share(stage.busy),
             share(stage.starved),
             share(stage.blocked),

@@ -70,7 +70,7 @@ def per_second(rate: float | None, unit: str = "") -> str:
         ((p, s) for p, s in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)) if rate >= s), ("", 1)
     )
     digits = max(0, 3 - len(str(int(rate / scale))))
-    return f"{rate / scale:.{digits}f} {prefix}{unit}/s"
+    return f"{rate / scale:.{digits}f} {prefix}{unit if prefix else unit.lstrip()}/s"
 
 
 def share(part: float | None) -> str:
@@ -83,6 +83,11 @@ def share(part: float | None) -> str:
 def percent(share: float | None) -> str:
     """A share in percent with up to two digits behind the point; a dash for None."""
     return "–" if share is None else f"{100 * share:.3g} %"
+
+
+def signed_percent(share: float) -> str:
+    """A share in percent that is more or less than nothing."""
+    return f"{'+' if share >= 0 else '−'}{percent(abs(share))}"
 
 
 def times(ratio: float) -> str:

@@ -13,6 +13,8 @@ from bnnplan.planner.plan import MeasuredPipeline, MeasuredStage, MemoryUse, Pla
 
 STARVED = 0.9
 """Share of the time in which the busiest stage works at least, where nothing else is in its way."""
+IDLE = 0.5
+"""Share of the time in which the busiest stage works at most, where something kept the cores."""
 UNEVEN = 1.25
 """Mean period by its median, from which on something has held the pipeline up now and then."""
 HELD_UP_NS = 5_000_000
@@ -106,6 +108,12 @@ class Running:
         """Whether the source, or who took results, was slower than every stage."""
         busiest = max((stage.busy for stage in self.stages), default=1.0)
         return not self.only_rate and busiest < STARVED
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the stages rested, though nothing but they had anything to do."""
+        busiest = max((stage.busy for stage in self.stages), default=1.0)
+        return self.only_rate and self.median_period_ns is not None and busiest < IDLE
 
     @property
     def is_uneven(self) -> bool:

@@ -3,6 +3,8 @@
 Threads are what execution makes of a plan: one a stage, and the caller, who fills slots and empties
 them. The rules are those of ``bnnplan/pipeline.h``; they stand in `Events.begin_if_possible`. What
 shares a core, a queue or a link is served in the order in which it asks, each until it is done.
+Where several streams are idle as a batch comes, execution leaves open which one wakes first; here
+it is the one that takes the least time for a batch.
 """
 
 from __future__ import annotations
@@ -77,6 +79,8 @@ class Events:
     window : int
     arrivals : sequence of int
         When each batch may be put.
+    fastest : sequence of int
+        Streams in the order in which idle ones wake: who takes the least time for a batch first.
 
     Attributes
     ----------
@@ -87,7 +91,11 @@ class Events:
     """
 
     def __init__(
-        self, streams: Sequence[Sequence[Thread]], window: int, arrivals: Sequence[int]
+        self,
+        streams: Sequence[Sequence[Thread]],
+        window: int,
+        arrivals: Sequence[int],
+        fastest: Sequence[int],
     ) -> None:
         self.put, self.take = Thread([], [(1, window)]), Thread([], [])
         self.numbers: list[list[int]] = [[] for _ in streams]
@@ -107,6 +115,7 @@ class Events:
                 thread.waits = [(first + other, lag) for other, lag in thread.waits]
             self._threads += stream
             self._stream_of += [number] * len(stream)
+        self._fastest = [self._firsts[number] for number in fastest]
         for index, thread in enumerate(self._threads):
             thread.starts = [[] for _ in thread.steps]
             for other in dict.fromkeys(other for other, _ in thread.waits):
@@ -241,7 +250,7 @@ class Events:
                 self._done.add(self.numbers[stream][turn])
                 self.begin_if_possible(1)
         elif index == 0:
-            for first in self._firsts:
+            for first in self._fastest:
                 self.begin_if_possible(first)
         for follower in thread.followers:
             self.begin_if_possible(follower)

@@ -11,7 +11,7 @@ from attrs import field, frozen
 from bnnplan.models.converters import as_tuple
 from bnnplan.planner.execution.trace import Event
 from bnnplan.planner.simulation.engine import Events, Thread
-from bnnplan.planner.simulation.model import Activity, Model, ModelledStage
+from bnnplan.planner.simulation.model import Activity, Model, ModelledStage, ModelledStream
 
 SHOWN = 100
 """Turns of each thread of which it is kept how long every activity took."""
@@ -108,7 +108,7 @@ def play(model: Model, arrivals: np.ndarray, random: np.random.Generator) -> His
         for stream in model.streams
     ]
     threads = [[played.thread for played in stream] for stream in streams]
-    events = Events(threads, model.window, arrivals.tolist())
+    events = Events(threads, model.window, arrivals.tolist(), _by_latency(model.streams))
     events.run()
     begins, ends = np.zeros(count, np.int64), np.zeros(count, np.int64)
     numbers = [np.array(taken, np.int64) for taken in events.numbers]
@@ -116,6 +116,18 @@ def play(model: Model, arrivals: np.ndarray, random: np.random.Generator) -> His
         begins[taken] = stream[0].thread.begins
         ends[taken] = np.max([played.thread.ends for played in stream], axis=0)
     return History(streams, numbers, begins, ends, arrivals)
+
+
+def _by_latency(streams: Sequence[ModelledStream]) -> list[int]:
+    """The streams' numbers, those first that take the least time for a batch alone."""
+    latencies = []
+    for stream in streams:
+        ends: list[int] = []
+        for stage in stream.stages:
+            read = [ends[wait.stage] for wait in stage.waits if not wait.lag]
+            ends.append(max(read, default=0) + sum(one.ns for one in stage.activities))
+        latencies.append(max(ends))
+    return sorted(range(len(latencies)), key=latencies.__getitem__)
 
 
 def _contended(stages: Sequence[ModelledStage]) -> dict[str, int]:

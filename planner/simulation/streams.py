@@ -21,7 +21,8 @@ def pipeline_model(costs: Costs, *, slack: int | None, window: int | None) -> Mo
     """A pipeline: every stage on a thread of its own.
 
     What moving inputs from the caller's memory and outputs to it takes, counts in the turns of the
-    stages that first read and that make them. Where these work on the window itself, it is the
+    stages that first read and that make them; what moving tensors between stages takes, in those of
+    the stage that copies. Where these work on the window itself, it is the
     caller who moves them; but then it takes the time of their cores.
     """
     plan, network = costs.plan, costs.network
@@ -45,12 +46,15 @@ def _stream(costs: Costs, stream: PlannedStream, layout: StreamLayout) -> Modell
             made.setdefault(place, index)
             read.setdefault(place, set()).add(index)
         made.update(dict.fromkeys(_made(laid), index))
+    owners = layout.staging.owners
     for laid in layout.stages:
         # What lies in the caller's windows is read and written in place.
         activities = [*costs.uploads(stream, laid.uploads, laid.devices[0])]
         for segment, copies in zip(laid.segments, laid.copies, strict=True):
             activities += costs.copies(stream, copies, segment.device)
             activities += costs.program(stream, segment)
+        for copy in laid.exports:
+            activities += costs.copies(stream, [copy], owners[copy[0]])
         activities += costs.downloads(stream, laid.downloads, laid.devices[-1])
         stages.append(ModelledStage(laid.number, activities, laid.waits))
     rings = [
@@ -73,6 +77,7 @@ def _read(laid: LaidStage) -> Iterator[Place]:
     for layers in laid.layers:
         for layer in layers:
             yield from layer.inputs
+    yield from (source for source, _ in laid.exports)
 
 
 def _made(laid: LaidStage) -> Iterator[Place]:
@@ -82,6 +87,7 @@ def _made(laid: LaidStage) -> Iterator[Place]:
     for layers in laid.layers:
         for layer in layers:
             yield from layer.outputs
+    yield from (target for _, target in laid.exports)
 
 
 def runs_model(costs: Costs) -> Model:

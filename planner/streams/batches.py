@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from bnnplan.models.errors import BnnplanError
 from bnnplan.models.graph import Network
@@ -13,16 +14,14 @@ from bnnplan.planner.problem import Measure
 from bnnplan.planner.profile import Profile
 from bnnplan.planner.report.units import amount
 from bnnplan.planner.request import Request
-from bnnplan.planner.solvers import solve
-from bnnplan.planner.solvers.base import Proven, SolverResult, Status, told
+from bnnplan.planner.solvers.base import Proven, SolverResult, Status
 from bnnplan.planner.solving import SolveOptions, nothing_found
 from bnnplan.planner.streams.building import plan_of_streams
 from bnnplan.planner.streams.found import Found, Stream
 from bnnplan.planner.streams.memory import fitting
+from bnnplan.planner.streams.reasons import common_reasons
 from bnnplan.planner.streams.search import StreamSearch
 
-PROOF_SECONDS = 10.0
-"""For finding out why there is no plan."""
 SHOWN_REASONS = 3
 
 
@@ -90,13 +89,7 @@ class StreamBatch:
             self.finding.problems,
             self.searched.streams,
             source=source,
-            proof=Proof(
-                str(result.status),
-                solved.proofs,
-                result.method,
-                round(result.runtime_s, 6),
-                told(result),
-            ),
+            proof=Proof.of(result, solved.proofs),
         )
 
     def row(self) -> BatchResult:
@@ -156,27 +149,15 @@ class StreamBatch:
             interrupted=found.interrupted,
         )  # fmt: skip
         if found.status is Status.INFEASIBLE:
-            result = self._reasons() if self.finding.lineups else result
-            if not result.reasons or result.status is not Status.INFEASIBLE:
-                why = (
-                    "no devices of a stream can run all layers"
-                    if not self.finding.lineups
-                    else ("no stream keeps all limits")
-                )
-                return InfeasibleError(f"no plan exists for {name!r}: {why}")
-            more = len(result.reasons) - SHOWN_REASONS
-            listed = [*result.reasons[:SHOWN_REASONS], *([f"and {more} more"] if more > 0 else [])]
-            return InfeasibleError(
-                f"no plan exists for {name!r}: {'; '.join(listed) or result.message}"
-            )
+            if not self.finding.lineups:
+                why = "no devices of a stream can run all layers"
+            else:
+                why = _listed(common_reasons(self.finding, options))
+            return InfeasibleError(f"no plan exists for {name!r}: {why}")
         return nothing_found(name, result, options)
 
-    def _reasons(self) -> SolverResult:
-        """Why one stream on as much as there is, in few parts, is impossible, if it is."""
-        few = max(self.finding.lineups, key=lambda one: (sum(one.takes), -len(one.kinds)))
-        return solve(
-            self.finding.problems.encoding(few).problem,
-            time_limit=min(PROOF_SECONDS, self.options.time_limit),
-            workers=self.options.workers,
-            seed=self.options.seed,
-        )
+
+def _listed(reasons: Sequence[str]) -> str:
+    more = len(reasons) - SHOWN_REASONS
+    some = [*reasons[:SHOWN_REASONS], *([f"and {more} more"] if more > 0 else [])]
+    return "; ".join(some) or "no stream keeps all limits, on whatever devices"

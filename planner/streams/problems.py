@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import attrs
 import numpy as np
 
+from bnnplan.backends.host import HOST
 from bnnplan.backends.interface import Device
 from bnnplan.models.graph import Network
 from bnnplan.planner.board import USER, Board
 from bnnplan.planner.cores import cluster_of, cores_of, named_part, on_devices
 from bnnplan.planner.encoding import Encoding, encode_problem
-from bnnplan.planner.encoding_tensors import is_in_window
 from bnnplan.planner.offers import offered_placements, planned_duration
 from bnnplan.planner.problem import Limit, Measure
 from bnnplan.planner.profile import Profile
@@ -130,7 +130,7 @@ class StreamProblems:
         if len(spaces) > 1:
             return 0
         (space,) = spaces
-        if is_in_window(USER, space):
+        if space == HOST:
             return 0
         total = 0
         for names, ends in (

@@ -161,6 +161,9 @@ def test_terms_that_are_costed_or_beside_them_are_those_that_layers_have():
     emitted = {True: set(), False: set()}
     device = attrs.evolve(modelled_board("rk3399").board.device("cpu0"), threads=4)
     for index, bound in enumerate(itertools.islice(designed_layers(3), 600)):
+        # Counting what large ones of floats do takes longer than all others together.
+        if family_of(bound) == "float-conv" and bound.inputs[0].shape[0] > 40:
+            continue
         for variant in ("neon", "avx2", "avx2-lookup"):
             how = Configuration(*(("", 1), ("YZ", 4))[index % 2], variant)
             for touched in (1 << 16, 1 << 20, float("inf")):

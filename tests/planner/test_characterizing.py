@@ -5,15 +5,28 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import attrs
 import pytest
 
 from bnnplan.backends.interface import Configuration
 from bnnplan.models.errors import FileError
 from bnnplan.planner.board import detect_board
 from bnnplan.planner.board_model import BoardModelError, load_board_model
-from bnnplan.planner.characterizing import Options, characterize, session
+from bnnplan.planner.characterizing import (
+    Options,
+    characterize,
+    missing_families,
+    products,
+    session,
+)
 from bnnplan.planner.characterizing.chains import FIRST_LAYERS, MEASURED, WRITER, chain_of
-from bnnplan.planner.characterizing.designs import DESIGNS, MOST_ELEMENTS, designed_layers
+from bnnplan.planner.characterizing.coverage import families_run
+from bnnplan.planner.characterizing.designs import (
+    DESIGNS,
+    MOST_ELEMENTS,
+    designed_layers,
+    layers_of,
+)
 from bnnplan.planner.characterizing.measuring import (
     LENGTHS,
     PROBE,
@@ -64,6 +77,23 @@ def test_designed_layers_are_many_of_each_family_in_any_prefix():
     assert families["binary-conv"] >= 8
     assert len(families) >= len(DESIGNS) - 4
     assert all(sum(t.elements for t in bound.inputs) <= MOST_ELEMENTS for bound in LAYERS)
+
+
+@pytest.mark.parametrize(
+    ("design", "long"),
+    [
+        (products.binary_dense, 2e6),
+        (products.number_dense, 1.5e6),
+        (products.float_dense, 5e5),
+        (products.binary_depthwise, 4e6),
+        (products.float_depthwise, 1.5e6),
+    ],
+)
+def test_of_layers_that_are_often_short_many_are_long(design, long):
+    layers = list(itertools.islice(layers_of(design), 40))
+    macs = [bound.layer.macs(bound.inputs) * bound.batch for bound in layers]
+    assert sum(count > long for count in macs) >= 10
+    assert sum(count < long / 4 for count in macs) >= 8
 
 
 def test_chains_hold_layers_of_one_batch_size():
@@ -126,6 +156,13 @@ def test_a_frozen_file_still_reads_back():
     ("change", "fault"),
     [
         (lambda d: d["families"][0]["nanoseconds"].update(layer=-1.0), "coefficient 'layer'"),
+        (
+            lambda d: d["families"][0]["nanoseconds"].update({"old term": 1.0}),
+            "family 'binary-conv' on .* no layer has a term 'old term'.*make it again",
+        ),
+        (lambda d: d["families"][0]["weight_bytes"].update({"old term": 1.0}), "'old term'"),
+        (lambda d: d["families"][0]["workspace_bytes"].update({"old term": 1.0}), "'old term'"),
+        (lambda d: d["families"][0]["nanoseconds"].update({"strips": 1.0}), "term 'strips'"),
         (lambda d: d["families"][0].update(device="lost"), "no device 'lost'"),
         (lambda d: d["families"][0].pop("error"), "error"),
         (lambda d: d.update(origin="measured"), "predicted or modelled"),
@@ -149,7 +186,7 @@ def test_hostile_files_are_refused_in_one_line(tmp_path, change, fault):
 def test_characterize_writes_a_model_that_predicts(bnnplan, net, tmp_path):
     path = tmp_path / "board.json"
     code, out, err = bnnplan(
-        "characterize", "-o", path, "--devices", "cpu0", "--budget", "2.5", "--json"
+        "characterize", "-o", path, "--devices", "cpu0", "--budget", "2", "--json"
     )
     assert code == 0, err
     assert json.loads(out)["schema"] == "bnnplan.board-model"
@@ -169,7 +206,8 @@ def test_the_table_names_families_errors_and_terms(bnnplan, monkeypatch):
     assert code == 0
     assert "binary-conv" in out
     assert "layer 250 ns" in out
-    assert "off by 30% on average" in out
+    assert "−10 % +20 %" in out
+    assert "off by 30 % on average" in out
 
 
 def test_ctrl_c_keeps_what_was_measured(monkeypatch, cpu_board):
@@ -189,7 +227,76 @@ def test_ctrl_c_keeps_what_was_measured(monkeypatch, cpu_board):
     assert model.families
 
 
+def test_ctrl_c_before_anything_was_measured_makes_no_model(monkeypatch, cpu_board):
+    def interrupted(*_arguments, **_named):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(session, "measure_chain", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        characterize(cpu_board, options=Options(budget=60.0))
+
+
+def of_families(cpu_board, *families, complete=True):
+    """The frozen model as one of this machine that covers these families."""
+    model = load_board_model(FILES / "board-model-1.json")
+    assert model.conditions is not None
+    (one,) = model.families
+    device = cpu_board.devices[0].name
+    return attrs.evolve(
+        model,
+        board=cpu_board,
+        families=[
+            attrs.evolve(one, family=family, device=device, nanoseconds={"layer": 1.0})
+            for family in families
+        ],
+        launches=[],
+        conditions=attrs.evolve(model.conditions, complete=complete),
+    )
+
+
+def test_families_that_are_not_in_the_model_are_named(bnnplan, monkeypatch, cpu_board):
+    every = sorted(families_run(cpu_board)["cpu0"])
+    assert {family_of(bound) for bound in LAYERS} <= {*every}
+    whole, part = of_families(cpu_board, *every), of_families(cpu_board, *every[2:])
+    assert missing_families(whole) == {}
+    assert missing_families(part) == {"cpu0": every[:2]}
+    for model, is_named in ((whole, False), (part, True)):
+        monkeypatch.setattr(
+            "bnnplan.planner.characterizing.characterize", lambda *a, m=model, **k: m
+        )
+        code, out, _ = bnnplan("characterize")
+        assert code == 0
+        line = f"on cpu0: {every[0]}, {every[1]}; a larger --budget covers them"
+        assert (line in out) == is_named
+
+
+def test_an_interrupted_model_is_written_if_it_is_of_half_of_the_families(
+    bnnplan, monkeypatch, cpu_board, tmp_path
+):
+    every = sorted(families_run(cpu_board)["cpu0"])
+    half = -(-len(every) // 2)
+    path = tmp_path / "board.json"
+
+    def interrupted(*families):
+        model = of_families(cpu_board, *families, complete=False)
+        monkeypatch.setattr("bnnplan.planner.characterizing.characterize", lambda *a, **k: model)
+        code, _, err = bnnplan("characterize", "-o", path)
+        assert code == 130
+        assert len(err.splitlines()) == 1
+        return err
+
+    assert "less than half" in interrupted(*every[: half - 1])
+    assert not path.exists()
+    assert "measured by then" in interrupted(*every[:half])
+    assert len(load_board_model(path).families) == half
+    # Others, and more, but not all that are there.
+    assert "stays as it is" in interrupted(*every[1:])
+    assert len(load_board_model(path).families) == half
+    assert "measured by then" in interrupted(*every[: half + 1])
+    assert len(load_board_model(path).families) == half + 1
+
+
 def test_too_little_time_is_told(cpu_board, monkeypatch):
     monkeypatch.setattr(session, "FEWEST", 10**6)
     with pytest.raises(BoardModelError, match="larger --budget"):
-        characterize(cpu_board, options=Options(budget=0.5))
+        characterize(cpu_board, options=Options(budget=0.2))

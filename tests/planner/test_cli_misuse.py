@@ -15,6 +15,10 @@ CASES = [
         ("solve", "--objective", "foo"),
         "solve: --objective foo: there is no objective 'foo'; there are",
     ),
+    (
+        ("solve", "--objective", "throughput,throughput"),
+        "solve: --objective: throughput is given twice",
+    ),
     (("solve", "--budget", "-1"), "solve: --budget -1: must be at least 0.1"),
     (("solve", "--budget", "nan"), "solve: --budget nan: must be at least 0.1"),
     (("solve", "--budget", "x"), "solve: --budget x: must be a number"),

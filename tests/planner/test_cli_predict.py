@@ -1,15 +1,18 @@
 """``bnnplan predict`` and ``solve --board-model``: from a board model made by hand."""
 
 import json
+import re
 
 import attrs
 import pytest
+from made_up import made_up_profile
 from made_up_models import made_up_model
 from networks import chain
 
 from bnnplan.models.lowering import lower
 from bnnplan.planner.board_model import save_board_model
-from bnnplan.planner.profile import Origin, load_profile, save_profile
+from bnnplan.planner.cli.profile import print_profile
+from bnnplan.planner.profile import LayerCosts, Origin, Time, load_profile, save_profile
 from bnnplan.planner.profiling import Options, profile_network
 
 NETWORK = lower(chain())
@@ -201,6 +204,7 @@ def test_a_network_that_the_model_does_not_cover_is_one_error(bnnplan, elsewhere
     code, out, err = bnnplan("predict", net, "--board-model", path)
     assert (code, out) == (1, "")
     assert "nothing predicts layer 'flat'" in err
+    assert "with a larger --budget covers all" in err
     assert len(err.splitlines()) == 1
 
 
@@ -210,6 +214,33 @@ def test_profile_with_a_model_of_another_board_is_refused(bnnplan, net, model_fi
     assert "knows no device of this board" in err
 
 
+def test_rows_of_few_runs_show_no_interval(reference_board, capsys):
+    made_up = made_up_profile(reference_board, NETWORK)
+    few, many = (
+        Time(1000, 990, 1010, 1015, runs=runs, stable=stable)
+        for runs, stable in ((5, False), (6, True))
+    )
+
+    def printed(time):
+        layers = {
+            name: LayerCosts([attrs.evolve(cost, time=time) for cost in costs.placements])
+            for name, costs in made_up.layers.items()
+        }
+        print_profile(attrs.evolve(made_up, layers=layers), NETWORK, verbose=False)
+        return capsys.readouterr().out
+
+    out = printed(few)
+    assert "1.00 µs*" in out
+    assert not {"990 ns", "1.01 µs", "1.02 µs"} & {cell.strip() for cell in re.split(r"  +", out)}
+    assert "more than 50 % of the median, or there is none yet (–), of fewer than 6 runs" in out
+    out = printed(many)
+    assert "990 ns" in out
+    assert "not stable" not in out
+    out = printed(attrs.evolve(many, stable=False))
+    assert "990 ns" in out
+    assert "more than 50 % of the median\n" in out
+
+
 def test_elimination_says_what_it_left_out(bnnplan, net, tmp_path):
     output = tmp_path / "profile.json"
     code, out, err = bnnplan(
@@ -217,6 +248,7 @@ def test_elimination_says_what_it_left_out(bnnplan, net, tmp_path):
     )
     assert code == 0, err
     assert "placements measured to the end" in out
+    assert "at a rough estimate" in out
     assert "risk that one of them was better" in out
     assert load_profile(output).conditions.elimination is not None
     code, out, err = bnnplan(

@@ -25,6 +25,9 @@ from bnnplan.planner.characterizing.designs import DESIGNS, designed_layers
 from bnnplan.planner.descriptors import (
     descriptors,
     family_of,
+    names_of_terms,
+    names_of_weight_terms,
+    names_of_workspace_terms,
     touched_bytes,
     weight_terms,
     workspace_terms,
@@ -39,6 +42,7 @@ GPU = attrs.evolve(CPU, backend="elsewhere", kind="gpu")
 ONE = Configuration("", 1, "avx512")
 VARIANTS = ("avx512", "avx512bw", "avx2", "neon", "portable", "avx2-lookup", "never heard of")
 FLIPPED = Threshold(np.zeros(64, np.int32), np.zeros(64, np.bool_))
+LIMITS_48 = Threshold(np.zeros(48, np.int32), np.zeros(48, np.bool_))
 LAYERS = list(itertools.islice(designed_layers(3), 150))
 
 
@@ -53,14 +57,32 @@ def test_terms_of_any_layer_are_named_and_not_negative(variant):
     for index, bound in enumerate(LAYERS[:70]):
         axes, threads = (("", 1), ("X", 2), ("Y", 2), ("XYZ", 8))[index % 4]
         configuration = Configuration(axes, threads, variant)
-        for terms in (
-            descriptors(bound, CPU, configuration),
-            descriptors(bound, GPU, configuration),
-            weight_terms(bound, CPU, configuration),
-            workspace_terms(bound, CPU, configuration),
-        ):
-            assert terms
-            assert all(name and 0 <= value < 1e15 for name, value in terms.items())
+        for device in (CPU, GPU):
+            names = names_of_terms(family_of(bound), device.backend)
+            for terms, known in (
+                (descriptors(bound, device, configuration), names),
+                (descriptors(bound, device, configuration, 1000.0), names),
+                (
+                    weight_terms(bound, device, configuration),
+                    names_of_weight_terms(device.backend),
+                ),
+                (
+                    workspace_terms(bound, device, configuration),
+                    names_of_workspace_terms(device.backend),
+                ),
+            ):
+                assert terms
+                assert not terms.keys() - known
+                assert all(name and 0 <= value < 1e15 for name, value in terms.items())
+
+
+def test_terms_of_families_are_not_those_of_others():
+    assert "strips" in names_of_terms("float-conv", "cpu")
+    assert "strips" not in names_of_terms("binary-conv", "cpu")
+    assert "bytes read, past memory" not in names_of_terms("binary-conv", "cpu")
+    assert "bits shifted into place" in descriptors(
+        conv(channels=128, filters=48, groups=2, threshold=LIMITS_48), CPU, ONE
+    )
 
 
 def test_every_design_and_every_family_with_products_is_among_the_layers():

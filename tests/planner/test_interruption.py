@@ -15,6 +15,7 @@ from networks import chain
 
 from bnnplan.models.lowering import lower
 from bnnplan.planner import batches, fronts, presses, solving
+from bnnplan.planner.baselines import baselines_of
 from bnnplan.planner.problem import (
     Device,
     Edge,
@@ -29,6 +30,7 @@ from bnnplan.planner.problem import (
 )
 from bnnplan.planner.problem_format import problem_to_dict
 from bnnplan.planner.profile import save_profile
+from bnnplan.planner.request import Request
 from bnnplan.planner.solvers import Status, check, pareto, skipping, solve
 from bnnplan.planner.solvers.base import SolverError, told
 from bnnplan.planner.solvers.checking.checker import measures
@@ -165,6 +167,17 @@ def test_further_problems_are_not_begun(press):
     assert (second.status, second.interrupted) == (Status.UNKNOWN, True)
     assert 0 < second.bound <= first.objective
     assert told(second) == "interrupted: no plan so far"
+
+
+def test_baselines_that_were_not_begun_say_so(two_references):
+    network = lower(chain())
+    encodings = encodings_of(network, made_up_profile(two_references, network), Request())
+    with heeding():
+        signal.raise_signal(signal.SIGINT)
+        rows = baselines_of(encodings, two_references)
+    unknown = [row for row in rows if row.predicted is None]
+    assert unknown
+    assert {row.note for row in unknown} == {"not begun: interrupted"}
 
 
 def test_a_front_ends_with_its_points(press):

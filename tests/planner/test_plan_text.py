@@ -95,6 +95,10 @@ def test_a_pipeline_is_told_stage_by_stage(plan):
     )
     text = shown(proven(pipeline, (300_000, 300_000)))
     assert "pipeline: a batch every 300 µs (6.67 k images/s), latency of each 600 µs" in text
+    assert "600 µs (stages × period; longer where slack lets batches wait" in text
+    limited = attrs.evolve(pipeline.request, limits=[Limit(Measure.LATENCY, 600_000)])
+    text = shown(attrs.evolve(pipeline, request=limited, proof=pipeline.proof))
+    assert "600 µs (stages × period)" in text
     first = sum(row.predicted_ns for row in layers[:2]) / 1000
     assert f"stage 0: b (2 layers, first … pool: {first:.0f} µs)" in text
     assert "stage 1: b (4 layers, second … scale: " in text

@@ -93,7 +93,7 @@ def test_a_board_of_another_instruction_set_is_offered_that_sets_kernels(cpu_boa
 
 
 @given(
-    st.dictionaries(st.sampled_from(["layer", "no such term"]), st.floats(0, 1e6)),
+    st.dictionaries(st.sampled_from(["layer", "outputs", "threads that meet"]), st.floats(0, 1e6)),
     st.floats(0, 1),
     st.floats(1, 5),
 )

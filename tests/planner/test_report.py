@@ -103,6 +103,11 @@ def test_rates_have_three_digits_and_a_prefix(rate, text):
     assert per_second(rate, "B") == text
 
 
+@pytest.mark.parametrize(("rate", "text"), [(491.0, "491 images/s"), (6670.0, "6.67 k images/s")])
+def test_rates_of_whole_words_have_one_space(rate, text):
+    assert per_second(rate, " images") == text
+
+
 @pytest.mark.parametrize(
     ("part", "text"),
     [(None, "–"), (0.0004, "0.0 %"), (0.0994, "9.9 %"), (0.0996, "10 %"), (1.03, "103 %")],

@@ -25,7 +25,7 @@ from bnnplan.planner.board import Board
 from bnnplan.planner.frames import repeating
 from bnnplan.planner.frames.repeating import Repeated
 from bnnplan.planner.frames.sources import Source
-from bnnplan.planner.plan import MeasuredPipeline
+from bnnplan.planner.plan import MeasuredPipeline, MeasuredStage
 from bnnplan.planner.plan_file import load_plan, save_plan
 from bnnplan.planner.report.running_text import running_lines
 from bnnplan.planner.running import energy_use
@@ -90,6 +90,18 @@ def test_rate_period_stages_and_latency_are_told(bnnplan, plan):
         assert words in out
 
 
+@pytest.mark.parametrize("command", ["run", "compare"])
+def test_what_runs_batch_by_batch_is_of_the_first_stream(bnnplan, plans, command):
+    """And says where all of them run."""
+    for name, plan in plans.items():
+        given = ("--seconds", "0.1") if command == "compare" else ()
+        code, out, err = bnnplan(command, plan, *given)
+        assert code == 0, err
+        words = "2 streams; this is the first one alone, on b, one batch at a time"
+        assert (words in out) == (name == "replicas")
+        assert ("--frames N'" in out) == (name == "replicas")
+
+
 def test_of_few_frames_no_period_is_told(bnnplan, plan):
     code, out, err = bnnplan("run", plan, "--frames", "1")
     assert code == 0, err
@@ -107,6 +119,20 @@ def test_a_mean_far_above_the_median_is_told(plans, seconds, is_told):
     lines = [str(line) for line in running_lines(ran)]
     assert any("measured median 1.00 ms" in line for line in lines), lines
     assert any("the cores were taken away" in line for line in lines) == is_told
+
+
+@pytest.mark.parametrize("only_rate", [True, False])
+@pytest.mark.parametrize("busy", [0.24, 0.95])
+def test_idle_stages_are_told_of_where_nothing_should_hold_them_up(plans, busy, only_rate):
+    stage = MeasuredStage(0, 0, ("a",), ("first",), 10**5, busy)
+    measured = MeasuredPipeline(summarize([10**6] * 9, tolerance=0.03), 100, *[10**6] * 3, [stage])
+    ran = running.Running(
+        load_plan(plans["stages"]), 100, 0.2, measured, "random", 1, only_rate=only_rate
+    )
+    lines = [str(line) for line in running_lines(ran)]
+    assert any("other programs kept the cores" in line for line in lines) == (
+        only_rate and busy < 0.5
+    )
 
 
 def test_json_states_every_stage(bnnplan, plans):

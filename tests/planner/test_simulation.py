@@ -11,11 +11,12 @@ from made_up import made_up_profile
 from networks import branches, chain
 
 from bnnplan.backends.interface import MemorySpace
+from bnnplan.planner.board import USER
 from bnnplan.planner.execution.trace import perfetto
 from bnnplan.planner.plan import MeasuredPipeline, MeasuredStage, PlanError
 from bnnplan.planner.planning import find_plan
 from bnnplan.planner.problem import Measure
-from bnnplan.planner.profile import Origin, ProfileError, Time
+from bnnplan.planner.profile import Origin, ProfileError, Time, TransferCost
 from bnnplan.planner.request import Request
 from bnnplan.planner.simulation.options import Jitter, SimulationOptions
 from bnnplan.planner.simulation.simulating import simulate, simulate_traced
@@ -37,6 +38,11 @@ def one_space(two_references):
 @pytest.fixture(scope="module")
 def profiles(one_space):
     return {net.name: made_up_profile(one_space, net) for net in (chain(), branches())}
+
+
+@pytest.fixture(scope="module")
+def far_profiles(two_references):
+    return {net.name: made_up_profile(two_references, net) for net in (chain(), branches())}
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +75,7 @@ def planned(network, profile, request=THROUGHPUT):
 
 
 NETWORKS = {network.name: network for network in (chain(), branches())}
+LAYERS = {name: [node.name for node in network.nodes] for name, network in NETWORKS.items()}
 
 
 @settings(max_examples=15, deadline=None)
@@ -81,6 +88,59 @@ def test_without_jitter_the_period_is_the_predicted_one(profiles, name, data):
         found = simulate(plan, network, costs, STILL)
         assert found.period_ns == pytest.approx(plan.predicted.period_ns, rel=0.01)
         assert found.bottleneck_busy == pytest.approx(1.0, rel=0.02)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sampled_from(list(NETWORKS)), st.data())
+def test_a_device_with_slow_ways_to_its_memory_has_the_predicted_period(far_profiles, name, data):
+    network, nanoseconds = NETWORKS[name], st.integers(100, 3000)
+    profile = with_times(far_profiles[name], lambda *_: exactly(data.draw(nanoseconds)))
+    slow = [
+        attrs.evolve(cost, overhead_ns=float(data.draw(st.integers(0, 1500))))
+        for cost in profile.transfers
+    ]
+    profile = attrs.evolve(profile, transfers=slow)
+    pins = data.draw(st.dictionaries(st.sampled_from(LAYERS[name]), st.sampled_from("ab")))
+    plan = planned(network, profile, attrs.evolve(THROUGHPUT, pins=pins))
+    for costs in (profile, None):
+        found = simulate(plan, network, costs, STILL)
+        assert found.period_ns == pytest.approx(plan.predicted.period_ns, rel=0.01)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, len(chain().nodes)), st.permutations("ab"), st.data())
+def test_tensors_of_another_form_are_copied_as_predicted(profiles, split, order, data):
+    """The window does not have the form in which b takes and gives tensors."""
+    nanoseconds = st.integers(100, 3000)
+    profile = with_own_forms(profiles["chain"], "b", data.draw(st.integers(0, 1500)))
+    profile = with_times(profile, lambda *_: exactly(data.draw(nanoseconds)))
+    pins = {name: order[at >= split] for at, name in enumerate(LAYERS["chain"])}
+    plan = planned(chain(), profile, attrs.evolve(THROUGHPUT, pins=pins))
+    found = simulate(plan, chain(), profile, STILL)
+    assert found.period_ns == pytest.approx(plan.predicted.period_ns, rel=0.01)
+
+
+def with_own_forms(profile, device, ns):
+    """The profile with kernels of a device that take and give another form, copied in `ns`."""
+    layers = {
+        name: attrs.evolve(
+            costs,
+            placements=[
+                attrs.evolve(
+                    cost,
+                    input_formats=["own"] * len(cost.input_formats),
+                    output_formats=["own"] * len(cost.output_formats),
+                )
+                if cost.device == device
+                else cost
+                for cost in costs.placements
+            ],
+        )
+        for name, costs in profile.layers.items()
+    }
+    ends = [(one, other) for one in ("host", USER) for other in ("host", USER)]
+    transfers = [TransferCost(*pair, float(ns), 0.0, 0.0, []) for pair in ends]
+    return attrs.evolve(profile, layers=layers, transfers=transfers)
 
 
 @settings(max_examples=10, deadline=None)
@@ -110,12 +170,14 @@ def test_devices_that_run_at_the_same_time_overlap_in_a_batch(profiles):
     assert sum(stage.busy_ns for stage in found.stages) > found.latency.p50_ns
 
 
-def test_copies_to_another_memory_are_work_of_the_stage_that_reads(far_profile):
+def test_copies_are_work_of_the_stage_with_the_other_memory(far_profile):
     plan = planned(chain(), far_profile, APART)
     found = simulate(plan, chain(), far_profile, STILL)
-    reader = found.stages[-1]
-    layers = 1000 * len(reader.layers)
-    assert reader.busy_ns - layers in (110, 120)
+    far, host = found.stages
+    assert (far.devices, host.devices) == (("b",), ("a",))
+    # A launch, the upload of the input, and the copy of what the other stage reads.
+    assert far.busy_ns == 1000 * len(far.layers) + 100 + 10 + 10
+    assert host.busy_ns == 1000 * len(host.layers) + 100
     (ring,) = (ring for ring in found.rings if ring.stream == 0)
     assert 2 <= ring.most <= ring.count
     assert {use.name for use in found.resources} >= {"core:0", "core:1", "link:far-host"}

@@ -151,6 +151,17 @@ def _renamed(stream):
     return ModelledStream(stages, stream.rings)
 
 
+def test_a_batch_that_finds_all_streams_idle_goes_to_the_fastest():
+    """Of two that are faster than batches come, whichever is told first."""
+    quick = stream_of([set()], [[activity("quick", 5, {"q"})]], 0)
+    slow = stream_of([set(), {0}], [[activity("s0", 4, {"s"})], [activity("s1", 4, {"t"})]], 0)
+    arrivals = np.arange(20) * 10
+    for streams, mine in (([slow, quick], 1), ([quick, slow], 0)):
+        history = play(Model(streams, 8), arrivals, np.random.default_rng(0))
+        assert len(history.numbers[mine]) == 20
+        assert set(history.ends - arrivals) == {5}
+
+
 @settings(max_examples=40, deadline=None)
 @given(sharing(), st.integers(0, 3))
 def test_what_is_shared_is_used_by_one_at_a_time(model, seed):

@@ -182,6 +182,18 @@ def test_wishes_for_what_is_not_there_are_refused():
         planned(profile, network, attrs.evolve(PERIOD, limits=[Limit(Measure.PERIOD, 1)]))
 
 
+def test_the_reason_for_no_plan_is_the_least_of_all_lineups():
+    """What is proven of a slow device alone is not proven of the cores that it shares."""
+    network = line(3)
+    shared = attrs.evolve(gpu(), resources=["core:0", "core:1"])
+    devices = [cluster("cpu0", 0, 2), shared]
+    profile = made_up(network, devices, lambda _, name, t: 900 if name == "gpu0" else 100 // t)
+    with pytest.raises(InfeasibleError, match=r"below the proven minimum 150 ns$"):
+        planned(profile, network, attrs.evolve(PERIOD, limits=[Limit(Measure.LATENCY, 149)]))
+    at_least = planned(profile, network, attrs.evolve(PERIOD, limits=[Limit(Measure.LATENCY, 150)]))
+    assert at_least.predicted.latency_ns == 150
+
+
 @pytest.mark.parametrize(
     ("capacity", "count", "period"), [(10_000, 4, 49), (2500, 2, 49), (1500, 1, 60)]
 )
@@ -413,6 +425,8 @@ def test_throughput_is_planned_on_the_command_line(tmp_path, net, bnnplan):
     assert code == 0
     assert "4 streams; all of this is about the fastest one, on cpu0:0" in out
     assert "these are not the costs" not in out
+    assert "its stream has no other device" in out
+    assert "there is no other device" not in out
     code, out, _ = bnnplan("diff", plan, other)
     assert code == 0
     assert "streams: cpu0:0, cpu0:1, cpu0:2, cpu0:3 → " in out

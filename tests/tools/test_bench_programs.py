@@ -92,6 +92,15 @@ def test_hand_over_between_stages(tmp_path):
         assert all(row["ours"] > 0 and row["peer_value"] > 0 for row in document["results"])
 
 
+@pytest.mark.slow
+def test_plans_for_throughput_against_one_core(tmp_path):
+    document, _ = run("pipeline.py", tmp_path, "--quick", "--only", "throughput")
+    rows = document["results"]
+    assert all(row["ours"] > 0 for row in rows) or document["machine"]["cores"] < 2
+    if document["machine"]["cores"] > 1:
+        assert {row["peer"] for row in rows} >= {"one core", "one program on all cores", "measured"}
+
+
 def test_a_network_against_an_engine(tmp_path):
     pytest.importorskip("onnxruntime")
     options = ["--only", "fashion", "--threads", "1", "--batch", "1"]

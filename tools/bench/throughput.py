@@ -124,7 +124,7 @@ def _predicted(
     """What was predicted of the period, and what is simulated, by what was measured."""
     assert plan.pipeline is not None
     period, latency = plan.pipeline.period.median, plan.pipeline.latency_p50_ns
-    still = simulate(plan, network, None, SimulationOptions(measured=True, frames=5000))
+    still = simulate(plan, network, profile, SimulationOptions(frames=5000))
     jitter = spread([one.period.median for one in turns])
     figures = {
         "period predicted": (plan.predicted.period_ns or 0, period),

@@ -124,12 +124,14 @@ def _formats(
 
 
 def _used(layout: StreamLayout) -> list[str]:
-    """The devices of each stage, those included from which it copies."""
-    owners = layout.staging.owners
+    """The devices of each stage, those included whose memory it copies from or to."""
+    owners, types = layout.staging.owners, layout.staging.network.types
     found = []
     for stage in layout.stages:
         sources = (owners[source] for copies in stage.copies for source, _ in copies)
-        found += [*{*stage.devices, *sources}]
+        # Of another form it is memory of the backend's own.
+        targets = (owners[end] for _, end in stage.exports if end[2] != types[end[0]].format)
+        found += [*{*stage.devices, *sources, *targets}]
     return found
 
 

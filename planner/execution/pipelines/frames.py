@@ -68,9 +68,11 @@ class Framing:
         return arrays
 
     def _fault(self, frame: Frame, number: int) -> InputError:
-        """What is wrong with a frame, as for whole arrays."""
+        """What is wrong with a frame, which has no batch axis."""
         if isinstance(frame, Mapping):
             named = dict(frame)
+        elif not isinstance(frame, np.ndarray):
+            return InputError(f"frame {number}: {type(frame).__name__} is no array")
         elif self._only is not None:
             named = {self._only: frame}
         else:
@@ -78,13 +80,21 @@ class Framing:
                 f"frame {number}: the network has several inputs: hand arrays over by name, of "
                 f"{', '.join(self.network.inputs)}"
             )
+        for name, array in named.items():
+            wanted = self.network.inputs.get(name)
+            if wanted is not None and np.shape(array) != wanted.shape:
+                order = ": height, width, channels" if len(wanted.shape) == 3 else ""
+                return InputError(
+                    f"frame {number}: input {name!r} must have shape {wanted.shape}, not "
+                    f"{np.shape(array)}{order}"
+                )
         try:
             check_feeds(
                 self.network, {name: np.asarray(array)[None] for name, array in named.items()}, 1
             )
         except InputError as error:
             return InputError(f"frame {number}: {error}")
-        return InputError(f"frame {number}: {type(frame).__name__} is no array")
+        raise AssertionError(f"frame {number} fits")
 
     def write(self, slot: int, frames: Sequence[tuple[np.ndarray, ...]]) -> int:
         """Encode frames into slots from one on; the last slot is filled with its last frame.

@@ -47,6 +47,8 @@ class LaidStage:
         For each segment: from where to where tensors are copied before it.
     layers : tuple of tuple of StagedLayer
         For each segment: what its layers read and write.
+    exports : tuple of (Place, Place)
+        What it copies into ordinary memory for other stages, after its segments.
     waits : tuple of Wait
     uploads : tuple of Place
         Where it copies network inputs to, from the caller's window, before all else.
@@ -58,6 +60,7 @@ class LaidStage:
     segments: tuple[Segment, ...] = field(converter=as_tuple)
     copies: tuple[tuple[tuple[Place, Place], ...], ...] = field(converter=as_tuple)
     layers: tuple[tuple[StagedLayer, ...], ...] = field(converter=as_tuple)
+    exports: tuple[tuple[Place, Place], ...] = field(converter=as_tuple)
     waits: tuple[Wait, ...] = field(converter=as_tuple)
     uploads: tuple[Place, ...] = field(converter=as_tuple)
     downloads: tuple[Place, ...] = field(converter=as_tuple)
@@ -103,8 +106,11 @@ def lay_out(
 
     A tensor that one stage makes and another reads is held as often as `problem` counts, from the
     stage where it is made to the last where it is read, and `slack` times more: then a stage that
-    takes longer now and then does not stop the others. Copies are made by the stage that reads
-    first.
+    takes longer now and then does not stop the others.
+
+    Copies are made by the stage that reads first, but those from another memory space into ordinary
+    memory by the stage that made the tensor: so it is always the thread of the device with the
+    other space that waits for the copy, as `encoding_tensors` counts it.
 
     Parameters
     ----------
@@ -127,7 +133,8 @@ def lay_out(
     flat = [segment for mine in segments for segment in mine]
     staging = Staging(network, board, assignment, formats, segments=flat)
     numbers = [number for number, mine in enumerate(segments) for _ in mine]
-    made, read = _uses(staging, numbers)
+    exports = _exports(staging, numbers)
+    made, read = _uses(staging, numbers, exports)
     windows = frozenset(place for place in staging.owners if _is_window(network, place, staging))
     before = _makers(network, windows, made, read, len(found))
     depths = _depths(found, before)
@@ -143,8 +150,9 @@ def lay_out(
             LaidStage(
                 number=_number(unit),
                 segments=[stage.segment for stage in mine],
-                copies=[stage.copies for stage in mine],
+                copies=[tuple(c for c in stage.copies if c not in exports) for stage in mine],
                 layers=[stage.layers for stage in mine],
+                exports=[copy for copy, maker in exports.items() if maker == number],
                 waits=[
                     *(Wait(maker, 0) for maker in sorted(before[number])),
                     *_overwriting(number, rings, made, read),
@@ -172,16 +180,30 @@ def _is_window(network: Network, place: Place, staging: Staging) -> bool:
     return tensor in network.inputs or dict(staging.outputs).get(tensor) == place
 
 
+def _exports(staging: Staging, numbers: Sequence[int]) -> dict[tuple[Place, Place], int]:
+    """Copies into ordinary memory for other units, with the unit that made what is copied."""
+    made: dict[Place, int] = {}
+    found: dict[tuple[Place, Place], int] = {}
+    for stage, number in zip(staging.stages, numbers, strict=True):
+        for source, target in stage.copies:
+            if target[1] == HOST != source[1] and made[source] != number:
+                found[source, target] = made[source]
+        for layer in stage.layers:
+            made.update(dict.fromkeys(layer.outputs, number))
+    return found
+
+
 def _uses(
-    staging: Staging, numbers: Sequence[int]
+    staging: Staging, numbers: Sequence[int], exports: Mapping[tuple[Place, Place], int]
 ) -> tuple[dict[Place, int], dict[Place, set[int]]]:
     """The unit that makes each place (for inputs: the first that reads it), and its readers."""
     made: dict[Place, int] = {}
     read: dict[Place, set[int]] = {}
     for stage, number in zip(staging.stages, numbers, strict=True):
         for source, target in stage.copies:
-            read.setdefault(source, set()).add(number)
-            made.setdefault(target, number)
+            copier = exports.get((source, target), number)
+            read.setdefault(source, set()).add(copier)
+            made.setdefault(target, copier)
         for layer in stage.layers:
             for place in layer.inputs:
                 made.setdefault(place, number)

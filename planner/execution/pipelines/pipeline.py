@@ -20,7 +20,7 @@ from bnnplan.planner.execution.pipelines.frames import Frame, Framing, Result
 from bnnplan.planner.execution.pipelines.reading import Reading
 from bnnplan.planner.execution.pipelines.repeating import repeat
 from bnnplan.planner.execution.pipelines.report import PipelineReport
-from bnnplan.planner.execution.pipelines.sizes import MOST_WINDOW
+from bnnplan.planner.execution.pipelines.sizes import MOST_SLACK, MOST_WINDOW
 from bnnplan.planner.execution.pipelines.started import Started
 from bnnplan.planner.execution.pipelines.tally import Tally
 from bnnplan.planner.execution.workbench import Workbench
@@ -65,7 +65,7 @@ class Pipeline:
     DeviceError
         If a device is not here, or has no memory left.
     InputError
-        If slack or window are out of range.
+        If slack or window are out of range, or `plan` is something else.
     """
 
     def __init__(
@@ -76,10 +76,10 @@ class Pipeline:
         slack: int | None = None,
         window: int | None = None,
     ) -> None:
-        if slack is not None and slack < 0:
-            raise InputError(f"slack must be at least 0, not {slack}")
-        if window is not None and not 1 <= window <= MOST_WINDOW:
-            raise InputError(f"a window must have 1 to {MOST_WINDOW:,} batches, not {window:,}")
+        if not isinstance(plan, Plan):
+            raise InputError(f"a pipeline runs a Plan, not {plan!r:.60}; load_plan reads one")
+        _check_range("slack must be", slack, 0, MOST_SLACK)
+        _check_range("the batches of a window must be", window, 1, MOST_WINDOW)
         self.plan = plan
         self.network = lower(open_network(plan.source)) if network is None else network
         plan.require(self.network)
@@ -208,3 +208,12 @@ class Pipeline:
                 yield from flow.step(patience)
             if fault is not None:
                 raise fault
+
+
+def _check_range(what: str, value: int | None, least: int, most: int) -> None:
+    """Refuse what is no whole number, or one that is out of range."""
+    if value is None:
+        return
+    if not isinstance(value, int | np.integer) or not least <= value <= most:
+        shown = f"{value:,}" if isinstance(value, int) else repr(value)
+        raise InputError(f"{what} from {least} to {most:,}, not {shown}")

@@ -17,6 +17,7 @@ from bnnplan.planner.execution.pipelines.layout import LaidStage, StreamLayout
 from bnnplan.planner.execution.pipelines.slots import HostSlots, Slots, Window, take_ring
 from bnnplan.planner.execution.pipelines.turns import (
     Carry,
+    Copies,
     Held,
     Locks,
     Turn,
@@ -25,7 +26,7 @@ from bnnplan.planner.execution.pipelines.turns import (
     using,
 )
 from bnnplan.planner.execution.pipelines.units import resources
-from bnnplan.planner.execution.ready import Stage, make_end, make_ready
+from bnnplan.planner.execution.ready import Stage, make_copy, make_end, make_ready
 from bnnplan.planner.execution.staging import Place, StagedSegment
 from bnnplan.planner.execution.workbench import Workbench
 
@@ -129,7 +130,7 @@ class PreparedStream:
         """For a native thread, if all its programs can be and it has nothing to carry."""
         slots = self._slots(stage)
         shared = all(isinstance(ring, HostSlots) for ring in slots.values())
-        carries = stage.uploads or stage.downloads or any(stage.copies)
+        carries = stage.uploads or stage.downloads or stage.exports or any(stage.copies)
         if not stage.segments or not shared or carries:
             return None
         at = {**own, **{place: ring.buffers[0] for place, ring in slots.items()}}
@@ -177,6 +178,7 @@ class PreparedStream:
                 Turn(
                     self._carries([*stage.uploads, *(p for p in carried if p not in made)], at),
                     tuple(guarded(part, self._locks, sources) for part in ready),
+                    self._exports(stage, at),
                     self._carries([*(p for p in carried if p in made), *stage.downloads], at),
                 )
             )
@@ -192,6 +194,22 @@ class PreparedStream:
                 Held(self._locks, using(at[place], self._owners[place])),
             )
             for place in places
+        )
+
+    def _exports(self, stage: LaidStage, at: Mapping[Place, Buffer]) -> Copies:
+        return tuple(
+            (
+                make_copy(source, target, at, self._backends),
+                Held(
+                    self._locks,
+                    [
+                        device
+                        for place in (source, target)
+                        for device in using(at[place], self._owners[place])
+                    ],
+                ),
+            )
+            for source, target in stage.exports
         )
 
     def _ready(self, stage: LaidStage, at: Mapping[Place, Buffer]) -> list[Stage]:
@@ -231,4 +249,5 @@ def _places(stage: LaidStage) -> list[Place]:
         found.update(dict.fromkeys(place for copy in copies for place in copy))
         for layer in layers:
             found.update(dict.fromkeys((*layer.inputs, *layer.outputs)))
+    found.update(dict.fromkeys(place for copy in stage.exports for place in copy))
     return list(found)

@@ -17,6 +17,8 @@ ROUND_NS = 8_000_000
 MOST_SLOTS = 1024
 MOST_WINDOW = 1 << 20
 """Batches in a window that is asked for."""
+MOST_SLACK = 1 << 10
+"""That is asked for."""
 MOST_BYTES = 16 << 20
 """Of a window that is larger than it must be."""
 

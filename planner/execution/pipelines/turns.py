@@ -48,12 +48,16 @@ class Carry:
     guard: Held
 
 
+Copies = tuple[tuple[Copy, Held], ...]
+"""In order, with what must be held for each."""
+
+
 @frozen(eq=False)
 class Work:
     """A segment, with what must be held for it."""
 
     stage: Stage
-    copies: tuple[tuple[Copy, Held], ...]
+    copies: Copies
     guard: Held
 
 
@@ -63,6 +67,7 @@ class Turn:
 
     uploads: tuple[Carry, ...]
     work: tuple[Work, ...]
+    exports: Copies
     downloads: tuple[Carry, ...]
 
 
@@ -108,15 +113,19 @@ class Turns:
             with carry.guard:
                 carry.end.put(carry.slots.arrays[number % len(carry.slots.arrays)])
         for work in todo.work:
-            for copy, guard in work.copies:
-                with guard:
-                    copy.run()
+            self._copy(work.copies)
             with work.guard:
                 work.stage.program.run()
+        self._copy(todo.exports)
         for carry in todo.downloads:
             target = carry.slots.arrays[number % len(carry.slots.arrays)]
             with carry.guard:
                 np.copyto(target, carry.end.take())
+
+    def _copy(self, copies: Copies) -> None:
+        for copy, guard in copies:
+            with guard:
+                copy.run()
 
     def _require(self, allowed: set[int]) -> None:
         if not self._cores <= allowed:

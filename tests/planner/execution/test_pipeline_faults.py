@@ -127,13 +127,16 @@ def test_a_failed_pipeline_takes_no_more_of_an_endless_source(fail_at):
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
-        (np.zeros((8, 8, 2), np.uint8), r"frame 11: .*shape \(1, 8, 8, 1\)"),
-        (np.zeros((1, 8, 8, 1), np.uint8), r"frame 11: .*shape"),
+        (
+            np.zeros((8, 8, 2), np.uint8),
+            r"frame 11: .*shape \(8, 8, 1\), not \(8, 8, 2\): height, width, channels$",
+        ),
+        (np.zeros((1, 8, 8, 1), np.uint8), r"frame 11: .*shape \(8, 8, 1\), not \(1, 8, 8, 1\)"),
         (np.zeros((8, 8, 1), np.float32), "frame 11: .*of type uint8, not float32"),
         ({"other": np.zeros((8, 8, 1), np.uint8)}, "frame 11: .*no input 'other'"),
         ({}, "frame 11: .*'pixels' .* is missing"),
-        (None, "frame 11: "),
-        ("text", "frame 11: "),
+        (None, "frame 11: NoneType is no array"),
+        ("text", "frame 11: str is no array"),
     ],
 )
 @pytest.mark.parametrize("batch", [1, 4])
@@ -302,10 +305,22 @@ def test_stages_that_cannot_follow_each_other_are_refused():
         Pipeline(plan(together), NETWORK)
 
 
-@pytest.mark.parametrize("wrong", [{"slack": -1}, {"window": 0}, {"window": 1 << 21}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"slack": value} for value in (-1, 10**9, 0.5)),
+        *({"window": value} for value in (0, 1 << 21, "x")),
+    ],
+)
 def test_slack_and_window_are_checked(wrong):
-    with pytest.raises(InputError, match=next(iter(wrong))):
+    with pytest.raises(InputError, match=rf"{next(iter(wrong))} must be from [01] to 1,\d"):
         Pipeline(plan(), NETWORK, **wrong)
+
+
+@pytest.mark.parametrize("wrong", ["plan.json", None])
+def test_what_is_no_plan_is_refused(wrong):
+    with pytest.raises(InputError, match=r"runs a Plan, not .*; load_plan reads one"):
+        Pipeline(wrong)
 
 
 ENDLESS = """

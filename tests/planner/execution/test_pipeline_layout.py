@@ -57,12 +57,16 @@ def test_a_chain_on_two_devices(four):
     assert [stage.names for stage in layout.stages] == [
         ("first", "pool"), ("second", "flat", "dense"), ("scale",),
     ]  # fmt: skip
-    assert held(layout) == {("pooled", "host"): 2, ("sums", "far"): 2}
+    assert held(layout) == {("pooled", "host"): 2, ("sums", "host"): 2}
     assert first.waits == (Wait(1, 2),)
     assert second.waits == (Wait(0, 0), Wait(2, 2))
     assert third.waits == (Wait(1, 0),)
-    # Whoever reads copies; the caller's ends lie in the window itself.
+    # The device with a memory of its own copies, both ways; the caller's ends lie in the window.
     assert [[(s[1], t[1]) for s, t in copies] for copies in second.copies] == [[("host", "far")]]
+    assert [(s[1], t[1]) for s, t in second.exports] == [("far", "host")]
+    assert not any(third.copies)
+    assert not first.exports
+    assert not third.exports
     assert {place[0] for place in layout.windows} == {"pixels", "logits"}
     assert all(not stage.uploads and not stage.downloads for stage in layout.stages)
 
@@ -88,6 +92,16 @@ def test_layers_of_one_stage_that_share_nothing_are_side_by_side(four):
     assert layout.stages[3].waits == (Wait(1, 0), Wait(2, 0))
 
 
+def test_a_tensor_leaves_another_memory_once(four):
+    """`bits` is made in the other space, and read by stages of a and of c."""
+    layout = laid(branches(), four, "daca", [0, 1, 1, 2])
+    (copy,) = layout.stages[0].exports
+    assert [place[:2] for place in copy] == [("bits", "far"), ("bits", "host")]
+    assert held(layout)["bits", "host"] == 2
+    assert not any(copies for stage in layout.stages for copies in stage.copies)
+    assert {(w.stage, w.lag) for w in layout.stages[0].waits} == {(1, 2), (2, 2)}
+
+
 def test_devices_that_share_by_way_of_others_are_one_stage(four):
     layout = laid(branches(), four, "abcc", [0, 0, 0, 0])
     (stage,) = layout.stages
@@ -98,8 +112,8 @@ def test_devices_that_share_by_way_of_others_are_one_stage(four):
 def test_a_tensor_is_held_until_the_last_of_its_readers(four):
     """`bits` is read by the next stage and by the one after it, and is an output besides."""
     layout = laid(branches(), four, "adac", [0, 1, 2, 3], slack=1)
-    # In ordinary memory, an output lies in the window; the far copy is made and read in stage 1.
-    assert held(layout) == {("l", "far"): 4, ("r", "host"): 3}
+    # In ordinary memory, an output lies in the window; the far ends are used in stage 1 alone.
+    assert held(layout) == {("l", "host"): 4, ("r", "host"): 3}
 
 
 def test_of_several_rings_the_shortest_counts(four):
@@ -166,6 +180,9 @@ def test_no_order_of_events_overwrites_what_is_still_read(four, data):
                     read(place, turn)
                 for place in layer.outputs:
                     write(place, turn)
+        for source, target in stage.exports:
+            read(source, turn)
+            write(target, turn)
         for place in stage.downloads:
             read(place, turn)
         ended[number] += 1

@@ -21,7 +21,9 @@ from bnnplan.models.load import open_network
 from bnnplan.models.lowering import lower
 from bnnplan.planner.board import Board, detect_board
 from bnnplan.planner.execution.pipelines import Pipeline
+from bnnplan.planner.execution.pipelines.assembly import assemble
 from bnnplan.planner.execution.pipelines.units import resources
+from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.problem import Limit, Measure
 from bnnplan.planner.request import Request
 
@@ -137,6 +139,15 @@ def test_rings_in_the_memory_of_a_device(devices, stages):
     with Pipeline(plan, network) as pipeline:
         results = list(pipeline.map(frames))
     assert_same(network, results, wanted_of(network, plan, frames))
+
+
+def test_a_stage_that_reads_from_another_memory_has_a_native_thread():
+    """It is the other one that copies, by way of the interpreter."""
+    network = chain()
+    stream = stream_of(network, ["b"] * 3 + ["c0"] * 3, [0] * 3 + [1] * 3)
+    plan = plan_of(network, BOARD, stream)
+    found = assemble(Workbench(network, BOARD, 1), plan, slack=None, window=None)
+    assert [stage.turns is None for stage in found.streams[0].stages] == [False, True]
 
 
 def test_threads_of_the_interpreter_stay_on_the_cores_of_their_devices(monkeypatch):
