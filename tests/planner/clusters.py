@@ -60,8 +60,8 @@ def made_up(network, devices, cost, *, threads=(1, 2, 3, 4), launch=0, transfer=
                 exactly(ns),
                 weights,
                 0,
-                ["plain"] * len(node.inputs),
-                ["plain"] * len(node.outputs),
+                [network.types[name].format for name in node.inputs],
+                [network.types[name].format for name in node.outputs],
             )
             for device in devices
             for count in threads

@@ -197,7 +197,7 @@ def test_any_seed_will_do(bnnplan, tmp_path, method):
         (("--batch", "9" * 5000), 2, "must be whole numbers from 1 to 65536"),
         (("--deadline", "9" * 5000 + "ns"), 2, "must have at most 40 characters"),
         (("--batch", "9" * 30), 2, "must be whole numbers from 1 to 65536"),
-        (("--pareto", "latency,latency"), 2, "must be two different objectives"),
+        (("--pareto", "latency,latency"), 2, "latency is given twice"),
         (("--pareto", ""), 2, "a name is missing"),
         (("--pareto", "latency,memory", "--epsilon", "nan"), 2, "--epsilon nan: must be from 0"),
         (("--pareto", "latency,memory", "--epsilon", "1"), 2, "--epsilon 1: must be from 0"),
