@@ -58,6 +58,17 @@ def upper_bound(time: Time, confidence: float) -> int:
     return max(0, round(time.median + reach * z))
 
 
+def scaled(time: Time, factor: float) -> Time:
+    """A time, all of its figures times a factor."""
+    return attrs.evolve(
+        time,
+        median=round(time.median * factor),
+        low=round(time.low * factor),
+        high=round(time.high * factor),
+        p90=round(time.p90 * factor),
+    )
+
+
 def within(time: Time, tolerance: float) -> bool:
     """Whether half the confidence interval is at most this share of the median."""
     return time.high - time.low <= 2 * tolerance * max(time.median, 1)

@@ -44,7 +44,7 @@ from bnnplan.planner.profiling.dominance import (
 )
 from bnnplan.planner.profiling.risk import Doubt, doubt, together
 from bnnplan.planner.profiling.savings import full_rounds
-from bnnplan.planner.trials.correction import scaled
+from bnnplan.planner.statistics import scaled
 
 QUICK = 8
 """Samples from which an interval of the median is taken as such."""

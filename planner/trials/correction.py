@@ -14,7 +14,8 @@ from bnnplan.planner.execution.measure import Measurement
 from bnnplan.planner.execution.ready import transfer_label
 from bnnplan.planner.execution.trace import EventKind
 from bnnplan.planner.plan import Plan, PlannedTransfer
-from bnnplan.planner.profile import LaunchCost, Origin, PlacementCost, Profile, Time, TransferCost
+from bnnplan.planner.profile import LaunchCost, Origin, PlacementCost, Profile, TransferCost
+from bnnplan.planner.statistics import scaled
 
 Placement = tuple[str, str, Configuration]
 
@@ -121,17 +122,6 @@ class _Layers:
             return attrs.evolve(cost, time=time)
         loaded = scaled(cost.loaded, time.median / max(cost.time.median, 1))
         return attrs.evolve(cost, time=time, loaded=loaded)
-
-
-def scaled(time: Time, factor: float) -> Time:
-    """A time, all of its figures times a factor."""
-    return attrs.evolve(
-        time,
-        median=round(time.median * factor),
-        low=round(time.low * factor),
-        high=round(time.high * factor),
-        p90=round(time.p90 * factor),
-    )
 
 
 def _launches(profile: Profile, ran: Sequence[Ran]) -> list[LaunchCost]:

@@ -11,7 +11,8 @@ from attrs import frozen
 from bnnplan.planner.cores import cluster_of
 from bnnplan.planner.plan import MeasuredPipeline, MeasuredStage, Plan
 from bnnplan.planner.profile import PlacementCost, Profile
-from bnnplan.planner.trials.correction import Placement, scaled
+from bnnplan.planner.statistics import scaled
+from bnnplan.planner.trials.correction import Placement
 
 
 @frozen
