@@ -199,8 +199,9 @@ def test_only_the_side_of_an_interval_counts_that_would_make_the_decision_wrong(
 def test_more_reach_means_more_doubt(low, gap, width, reach):
     old, new = chance(low + gap, low + gap + width), chance(low, low + width)
     less, more = doubt(old, new, float(reach)), doubt(old, new, float(reach + 10))
-    assert 0 <= less.risk <= more.risk <= 1
-    assert 0 <= less.regret <= more.regret
+    # Where both are next to nothing, rounding decides.
+    assert 0 <= less.risk <= more.risk + 1e-12 <= 1 + 1e-12
+    assert 0 <= less.regret <= more.regret + 1e-9
     both = together([(less, 1), (more, 2)])
     assert both.risk == pytest.approx(min(1.0, less.risk + more.risk))
     assert both.regret == pytest.approx(less.regret + 2 * more.regret)

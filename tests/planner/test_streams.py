@@ -77,7 +77,7 @@ def test_streams_of_a_network_with_branches_are_the_best_of_all_sets(instance):
     assert sum(Fraction(1, stream.period) for stream in found.streams) == rate
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
     instances(),
     st.integers(20, 200),
