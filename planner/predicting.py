@@ -26,7 +26,6 @@ from bnnplan.planner.profile import (
     Origin,
     PlacementCost,
     Profile,
-    ProfileError,
     Rejection,
     Time,
     shape_fingerprint,
@@ -59,79 +58,8 @@ def predict_profile(network: Network, model: BoardModel, batch: int = 1) -> Prof
     """
     found = expected_costs(network, model.board, model, batch)
     for name, costs in found.layers.items():
-        _require_any(name, costs, model.board.name)
+        require_any(name, costs, model.board.name)
     return found
-
-
-def completed(profile: Profile, model: BoardModel, network: Network) -> Profile:
-    """A profile with predicted costs for what it does not have; what it has is kept.
-
-    Devices are those of the profile. Layers, placements, transfers and launches are filled in.
-    What the profile rejects stays rejected.
-
-    Raises
-    ------
-    ProfileError
-        If the profile is of another network.
-    BoardModelError
-        If the model knows none of the profile's devices, or a layer has no placement even so.
-    """
-    if profile.network_fingerprint != shape_fingerprint(network):
-        raise ProfileError(
-            f"the profile is of another network, {profile.network!r}, so nothing can be filled in "
-            f"for {network.name!r}; name a profile of this network"
-        )
-    known = {device.name: device for device in model.board.devices}
-    common = [d for d in profile.board.devices if known.get(d.name) == d]
-    if not common:
-        raise BoardModelError(
-            f"the board model knows no device of board {profile.board.name!r} as it was profiled "
-            f"({_names(profile.board.devices)}): it is of board {model.board.name!r} "
-            f"({_names(model.board.devices)})"
-        )
-    mine = attrs.evolve(model, board=attrs.evolve(profile.board, devices=common))
-    foresight = _Foresight(mine, touched_bytes(network, profile.batch))
-    layers = {}
-    filled = False
-    for node in network.nodes:
-        bound = network.bind(node, profile.batch)
-        before = profile.layers.get(node.name, LayerCosts(()))
-        predicted = foresight.offered(bound)
-        taken = {(cost.device, cost.configuration) for cost in before.placements}
-        refused = {(r.device, r.configuration) for r in before.rejections}
-        more = [
-            cost
-            for cost in predicted.placements
-            if (cost.device, cost.configuration) not in taken
-            and not {(cost.device, ""), (cost.device, cost.configuration.label)} & refused
-        ]
-        filled = filled or bool(more)
-        reasons = before.rejections or predicted.rejections
-        layers[node.name] = LayerCosts((*before.placements, *more), reasons)
-        _require_any(node.name, layers[node.name], profile.board.name)
-    if not filled:
-        return profile
-    moved = {(cost.source, cost.target) for cost in profile.transfers}
-    launched = {cost.device for cost in profile.launches}
-    names = {device.name for device in common}
-    spaces = {"user", *(space.name for space in profile.board.spaces)}
-    return attrs.evolve(
-        profile,
-        layers=layers,
-        transfers=(
-            *profile.transfers,
-            *(
-                cost
-                for cost in model.transfers
-                if (cost.source, cost.target) not in moved and {cost.source, cost.target} <= spaces
-            ),
-        ),
-        launches=(
-            *profile.launches,
-            *(c for c in model.launches if c.device not in launched and c.device in names),
-        ),
-        conditions=attrs.evolve(profile.conditions, model=model_text(model)),
-    )
 
 
 def expected_costs(network: Network, board: Board, model: BoardModel, batch: int = 1) -> Profile:
@@ -145,11 +73,12 @@ def expected_costs(network: Network, board: Board, model: BoardModel, batch: int
     common = [d for d in board.devices if d in model.board.devices]
     if not common:
         raise BoardModelError(
-            f"the board model is of board {model.board.name!r} ({_names(model.board.devices)}), "
-            f"and knows no device of this board ({_names(board.devices)}); characterize this one"
+            f"the board model is of board {model.board.name!r} "
+            f"({device_names(model.board.devices)}), and knows no device of this board "
+            f"({device_names(board.devices)}); characterize this one"
         )
     mine = attrs.evolve(model, board=attrs.evolve(board, devices=common))
-    foresight = _Foresight(mine, touched_bytes(network, batch))
+    foresight = Foresight(mine, touched_bytes(network, batch))
     names = {device.name for device in common}
     layers = {node.name: foresight.offered(network.bind(node, batch)) for node in network.nodes}
     return Profile(
@@ -194,7 +123,7 @@ class _Known:
     is_here: bool
 
 
-class _Foresight:
+class Foresight:
     """What a model says of the layers of a program that touches so many bytes in a run."""
 
     def __init__(self, model: BoardModel, touched: float) -> None:
@@ -311,7 +240,8 @@ def _sum(coefficients: Mapping[str, float], terms: Mapping[str, float]) -> float
     return sum(coefficients.get(name, 0.0) * value for name, value in terms.items())
 
 
-def _require_any(layer: str, costs: LayerCosts, board: str) -> None:
+def require_any(layer: str, costs: LayerCosts, board: str) -> None:
+    """Raise BoardModelError, with the reasons, where a layer has no placement at all."""
     if not costs.placements:
         reasons = "; ".join(f"{r.device}: {r.reason}" for r in costs.rejections)
         raise BoardModelError(
@@ -334,5 +264,6 @@ def _conditions(model: BoardModel) -> Conditions:
     return attrs.evolve(how, complete=True, exhausted=False, model=model_text(model))
 
 
-def _names(devices: Iterable[Device]) -> str:
+def device_names(devices: Iterable[Device]) -> str:
+    """The names of devices, as messages list them."""
     return ", ".join(device.name for device in devices)

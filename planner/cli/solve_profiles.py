@@ -13,7 +13,8 @@ from bnnplan.planner.board import Board
 from bnnplan.planner.board_model import BoardModel
 from bnnplan.planner.cli.common import notes
 from bnnplan.planner.cli.planned import loaded_profile, whole_profile
-from bnnplan.planner.predicting import completed, predict_profile, require_here
+from bnnplan.planner.completing import completed
+from bnnplan.planner.predicting import predict_profile, require_here
 from bnnplan.planner.profile import Profile, load_profile
 from bnnplan.planner.profiling import Options
 from bnnplan.planner.profiling.loading import situations

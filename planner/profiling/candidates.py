@@ -79,6 +79,20 @@ class Choice:
     candidates: list[Candidate]
     rejections: list[Rejection]
 
+    def take_in(self, more: Choice) -> None:
+        """Add what was surveyed later."""
+        self.candidates.extend(more.candidates)
+        self.rejections.extend(r for r in more.rejections if r not in self.rejections)
+
+    def keep_common(self, other: Choice) -> None:
+        """Layers of one shape are timed together, so what one of them rejects no one may use."""
+        allowed = {candidate.configuration for candidate in other.candidates}
+        self.candidates[:] = [c for c in self.candidates if c.configuration in allowed]
+        known = {(r.configuration, r.reason) for r in self.rejections}
+        self.rejections.extend(
+            r for r in other.rejections if (r.configuration, r.reason) not in known
+        )
+
     def active(self, tolerance: float, threads: int = ANY_THREADS) -> list[Candidate]:
         """Candidates of up to so many threads that need more samples, the fewest first."""
         waiting = [c for c in self._within(threads) if c.waits(tolerance)]

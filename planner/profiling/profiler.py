@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import os
-import random
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -51,7 +50,7 @@ class Options:
         Seconds after which measuring ends, whatever is stable by then. It ends earlier once all is
         stable, or timed so often (:data:`~.candidates.MAX_SAMPLES`) that it will hardly become so.
     seed : int
-        Of the input images and of the order in which configurations take turns.
+        Of the input images.
     eliminate : bool
         Measure only placements that could still win.
     """
@@ -125,7 +124,6 @@ class _Profiler:
         self.bench = bench
         self.options = options
         self.progress = progress
-        self.random = random.Random(options.seed)
         self.begin = time.monotonic()
         self.load = os.getloadavg()[0]
         self.earlier = earlier
@@ -162,7 +160,7 @@ class _Profiler:
     def _survey(self) -> None:
         """Prepare and check what is not yet, and is not given up before."""
         begin = time.monotonic()
-        pairs = [(n, d.name) for n in self.bench.network.nodes for d in self.bench.board.devices]
+        pairs = [(n, d.name) for n in self.nodes for d in self.bench.board.devices]
         fresh: dict[tuple[str, str], Choice] = {}
         for index, (node, device) in enumerate(pairs):
             key = (self.signatures[node.name], device)
@@ -174,13 +172,13 @@ class _Profiler:
             if key not in fresh:
                 fresh[key] = choice
             else:
-                _keep_common(fresh[key], choice)
+                fresh[key].keep_common(choice)
             self.progress(0.2 * index / len(pairs), f"checking {node.name} on {device}")
         for key, choice in fresh.items():
-            _join(self.choices.setdefault(key, Choice(choice.device, [], [])), choice)
+            self.choices.setdefault(key, Choice(choice.device, [], [])).take_in(choice)
         self._settle()
         self.surveyed += time.monotonic() - begin
-        for node in self.bench.network.nodes:
+        for node in self.nodes:
             chances = [self._choice(node, d.name) for d in self.bench.board.devices]
             if not any(c.candidates for c in chances) and not self._is_left(node):
                 reasons = "; ".join(
@@ -268,7 +266,7 @@ class _Profiler:
         turns: dict[str, int] = {}
         nodes: list[Node] = []
         chosen: list[Candidate] = []
-        for node in self.bench.network.nodes:
+        for node in self.nodes:
             choice = self._choice(node, device)
             if not choice.candidates or (self.elimination and choice.is_hopeless):
                 continue
@@ -300,7 +298,7 @@ class _Profiler:
     def _profile(self, *, interrupted: bool) -> Profile:
         tolerance = self.options.tolerance
         layers = {}
-        for node in self.bench.network.nodes:
+        for node in self.nodes:
             choices = [self._choice(node, d.name) for d in self.bench.board.devices]
             costs = [
                 c.cost(choice.device, tolerance) for choice in choices for c in choice.candidates
@@ -377,20 +375,6 @@ class _Profiler:
             if same and before.time.runs > cost.time.runs:
                 return before
         return cost
-
-
-def _join(choice: Choice, more: Choice) -> None:
-    """Take in what was surveyed later."""
-    choice.candidates.extend(more.candidates)
-    choice.rejections.extend(r for r in more.rejections if r not in choice.rejections)
-
-
-def _keep_common(first: Choice, other: Choice) -> None:
-    """Layers of one shape are timed together, so what one of them rejects no one may use."""
-    allowed = {candidate.configuration for candidate in other.candidates}
-    first.candidates[:] = [c for c in first.candidates if c.configuration in allowed]
-    known = {(r.configuration, r.reason) for r in first.rejections}
-    first.rejections.extend(r for r in other.rejections if (r.configuration, r.reason) not in known)
 
 
 def governor() -> str:

@@ -20,10 +20,10 @@ from bnnplan.planner.board_model import (
     load_board_model,
     save_board_model,
 )
+from bnnplan.planner.completing import completed
 from bnnplan.planner.descriptors import descriptors, family_of
 from bnnplan.planner.planning import find_plan
 from bnnplan.planner.predicting import (
-    completed,
     expected_costs,
     predict_profile,
     require_here,
