@@ -184,6 +184,11 @@ class Kernel(ABC):
         self.input_formats: tuple[str, ...] = tuple(t.format for t in bound.inputs)
         self.output_formats: tuple[str, ...] = tuple(t.format for t in bound.outputs)
 
+    @property
+    def packed(self) -> object:
+        """What holds the packed weights: kernels with the same one hold them once."""
+        return self
+
     @abstractmethod
     def run(self, inputs: Sequence[Buffer], outputs: Sequence[Buffer]) -> None:
         """Compute the outputs and return when they are complete."""
@@ -277,7 +282,9 @@ class Backend(ABC):
         magnitude in the tensor (at least 1); 0 for a backend that keeps the defined order.
     divisible : bool
         Whether some of the cores that a device names are a device as well, as fast as any others
-        of them: kernels run on just the cores in the device's resources.
+        of them: kernels run on just the cores in the device's resources. Such parts, which are
+        named after the device (``cpu0:2``), share the packed weights of what they run in the same
+        configuration.
     """
 
     name: ClassVar[str]

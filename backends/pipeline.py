@@ -13,73 +13,24 @@ import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
-from attrs import field, frozen
+from attrs import frozen
 
 from bnnplan.backends.cpu.native import CData, check, ffi, lib
-from bnnplan.backends.interface import NativeProgram, PipelineStoppedError
-from bnnplan.models.converters import as_tuple
+from bnnplan.backends.interface import PipelineStoppedError
+from bnnplan.backends.pipeline_specs import BindingSpec, StageSpec, WaitSpec, in_c, stage_in_c
 
-__all__ = ["BindingSpec", "Failure", "NativePipeline", "StageSpec", "StageUse", "WaitSpec"]
+__all__ = [
+    "BindingSpec",
+    "Failure",
+    "NativePipeline",
+    "StageSpec",
+    "StageTurn",
+    "StageUse",
+    "WaitSpec",
+]
 
 _INTERRUPTS = 0.1
 """Seconds after which a thread that waits lets the interpreter handle signals."""
-
-
-@frozen
-class BindingSpec:
-    """A pointer that a stage sets anew before every turn: to slot ``turn % count``.
-
-    Parameters
-    ----------
-    pointer : int
-        Address of the pointer, such as one of `NativeProgram.pointers`.
-    base : int
-        Address of slot 0.
-    stride : int
-        Bytes from one slot to the next.
-    count : int
-        Slots, at least 1.
-    window : bool
-        Whether slots are counted by the number of the frame instead of the turn: those where
-        frames enter and leave the pipeline.
-    """
-
-    pointer: int
-    base: int
-    stride: int
-    count: int
-    window: bool = False
-
-
-@frozen
-class WaitSpec:
-    """Before turn t of a stage, `stage` of the same stream must have ended turn ``t - lag``."""
-
-    stage: int
-    lag: int = 0
-
-
-@frozen
-class StageSpec:
-    """What one thread does in every turn.
-
-    Parameters
-    ----------
-    work : tuple of NativeProgram
-        In order. None: threads of the caller run the stage with `NativePipeline.begin` and `end`.
-    bindings : tuple of BindingSpec
-    waits : tuple of WaitSpec
-    cores : tuple of int
-        That its native thread is kept on; none: anywhere.
-    spins : bool
-        Whether its thread may spin while it waits: not where stages share a core.
-    """
-
-    work: tuple[NativeProgram, ...] = field(default=(), converter=as_tuple)
-    bindings: tuple[BindingSpec, ...] = field(default=(), converter=as_tuple)
-    waits: tuple[WaitSpec, ...] = field(default=(), converter=as_tuple)
-    cores: tuple[int, ...] = field(default=(), converter=as_tuple)
-    spins: bool = True
 
 
 @frozen
@@ -88,6 +39,26 @@ class StageUse:
 
     turns: int
     busy_ns: int
+
+
+@frozen
+class StageTurn:
+    """A turn that a stage has ended.
+
+    Parameters
+    ----------
+    turn : int
+        Of its stream, from 0.
+    number : int
+        Of the frame.
+    begin, end : int
+        Nanoseconds of the monotonic clock, as `time.monotonic_ns`.
+    """
+
+    turn: int
+    number: int
+    begin: int
+    end: int
 
 
 @frozen
@@ -114,6 +85,8 @@ class NativePipeline:
         Slots for frames.
     keep : object
         What programs and buffers belong to; it lives as long as the threads.
+    kept : int
+        Turns of every stage that are kept for `turns`: the last ones.
 
     Raises
     ------
@@ -122,18 +95,26 @@ class NativePipeline:
     """
 
     def __init__(
-        self, streams: Sequence[Sequence[StageSpec]], window: int, keep: object = None
+        self,
+        streams: Sequence[Sequence[StageSpec]],
+        window: int,
+        keep: object = None,
+        *,
+        kept: int = 0,
     ) -> None:
         self.window = window
+        self.kept = kept
         arrays: list[CData] = []
         native = ffi.new("bnn_stream[]", len(streams))
         for entry, stages in zip(native, streams, strict=True):
-            specs = [_stage(stage, arrays) for stage in stages]
-            entry.stages = _array("bnn_stage[]", specs, arrays)
+            specs = [stage_in_c(stage, arrays) for stage in stages]
+            entry.stages = in_c("bnn_stage[]", specs, arrays)
             entry.stage_count = len(stages)
         made = ffi.new("bnn_pipeline **")
         check(lib.bnn_pipeline_create(native, len(streams), window, made))
         self._owned: CData = ffi.gc(made[0], functools.partial(_destroy, keep))
+        if kept:
+            check(lib.bnn_pipeline_record(self._owned, kept))
 
     def start(self) -> None:
         """Start the threads of all stages that have work.
@@ -243,6 +224,21 @@ class NativePipeline:
         check(lib.bnn_pipeline_use(self._handle, stream, stage, use))
         return StageUse(int(use.turns), int(use.busy_ns))
 
+    def turns(self, stream: int, stage: int) -> list[StageTurn]:
+        """The last turns that a stage has ended, in order: as many as are kept.
+
+        Raises
+        ------
+        InputError
+            If none are kept.
+        """
+        turns, count = ffi.new("bnn_turn[]", max(self.kept, 1)), ffi.new("uint32_t *")
+        check(lib.bnn_pipeline_turns(self._handle, stream, stage, turns, count))
+        return [
+            StageTurn(int(one.turn), int(one.number), int(one.begin_ns), int(one.end_ns))
+            for one in ffi.unpack(turns, count[0])
+        ]
+
     def stop(self) -> None:
         """Begin no more turns, and let everyone return who waits. May be called by any thread."""
         if self._owned is not None:
@@ -289,38 +285,3 @@ class NativePipeline:
 def _destroy(keep: object, handle: CData) -> None:
     """Free a pipeline; what it reads and writes is kept until then."""
     lib.bnn_pipeline_destroy(handle)
-
-
-def _array(type: str, entries: Sequence[object], arrays: list[CData]) -> CData:
-    arrays.append(ffi.new(type, entries))
-    return arrays[-1]
-
-
-def _stage(spec: StageSpec, arrays: list[CData]) -> CData:
-    """A stage in C; `arrays` keeps what it points to."""
-    work = [
-        (ffi.cast("bnn_task", program.function), ffi.cast("void *", program.context))
-        for program in spec.work
-    ]
-    bindings = [
-        (
-            ffi.cast("void **", binding.pointer),
-            ffi.cast("char *", binding.base),
-            binding.stride,
-            binding.count,
-            binding.window,
-        )
-        for binding in spec.bindings
-    ]
-    waits = [(wait.stage, wait.lag) for wait in spec.waits]
-    stage = _array("bnn_stage *", (), arrays)
-    stage.work = _array("bnn_work[]", work, arrays) if work else ffi.NULL
-    stage.work_count = len(work)
-    stage.bindings = _array("bnn_binding[]", bindings, arrays)
-    stage.binding_count = len(bindings)
-    stage.waits = _array("bnn_wait[]", waits, arrays)
-    stage.wait_count = len(waits)
-    stage.cores = _array("int[]", spec.cores, arrays) if spec.cores else ffi.NULL
-    stage.core_count = len(spec.cores)
-    stage.spins = spec.spins
-    return stage[0]

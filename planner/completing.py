@@ -7,7 +7,6 @@ import attrs
 from bnnplan.models.graph import Network
 from bnnplan.planner.board import USER
 from bnnplan.planner.board_model import BoardModel, BoardModelError
-from bnnplan.planner.descriptors import touched_bytes
 from bnnplan.planner.predicting import Foresight, device_names, model_text, require_any
 from bnnplan.planner.profile import LayerCosts, Profile, ProfileError, shape_fingerprint
 
@@ -39,13 +38,12 @@ def completed(profile: Profile, model: BoardModel, network: Network) -> Profile:
             f"({device_names(model.board.devices)})"
         )
     mine = attrs.evolve(model, board=attrs.evolve(profile.board, devices=common))
-    foresight = Foresight(mine, touched_bytes(network, profile.batch))
+    foreseen = Foresight(mine).of_network(network, profile.batch)
     layers = {}
     filled = False
     for node in network.nodes:
-        bound = network.bind(node, profile.batch)
         before = profile.layers.get(node.name, LayerCosts(()))
-        predicted = foresight.offered(bound)
+        predicted = foreseen[node.name]
         taken = {(cost.device, cost.configuration) for cost in before.placements}
         refused = {(r.device, r.configuration) for r in before.rejections}
         more = [

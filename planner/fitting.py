@@ -30,7 +30,7 @@ WORTH = 1.003
 NOTICED, NOTICING = 0.02, 3
 """A term stays only where it is this share of the time of so many samples: else nothing is known of
 what it costs, and layers that have much of it would be predicted anything."""
-TOLERANCE, TINY = 1e-10, 1e-300
+TOLERANCE, TINY, RIDGE = 1e-10, 1e-300, 1e-12
 LEAST_WEIGHT = 1e-3
 LEAST_RATIO = 1e-3
 SMALL_SIZE = 1024.0
@@ -63,9 +63,6 @@ class Fit:
 def non_negative(matrix: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """The x >= 0 that minimises ``|matrix · x - wanted|``.
 
-    The active set method of Lawson and Hanson, "Solving Least Squares Problems" (1974), chapter
-    23, on the triangle of a QR decomposition, which has the same minimum.
-
     Parameters
     ----------
     matrix : ndarray, shape (M, N)
@@ -75,25 +72,36 @@ def non_negative(matrix: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     -------
     ndarray, shape (N,)
     """
-    if len(matrix) > matrix.shape[1]:
-        orthogonal, matrix = np.linalg.qr(matrix)
-        wanted = orthogonal.T @ wanted
-    scale = np.linalg.norm(matrix, axis=0)
-    scale[scale == 0] = 1.0
-    columns = matrix / scale
-    least = TOLERANCE * max(float(np.linalg.norm(wanted)), TINY)
-    found = np.zeros(matrix.shape[1])
-    passive = np.zeros(matrix.shape[1], np.bool_)
+    return _of_products(matrix.T @ matrix, matrix.T @ wanted)
+
+
+def _of_products(products: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """The same from ``matrixᵀ · matrix`` and ``matrixᵀ · wanted``, however long the matrix was.
+
+    The active set method of Lawson and Hanson, "Solving Least Squares Problems" (1974), chapter 23,
+    on these products as in Bro and de Jong, "A fast non-negativity-constrained least squares
+    algorithm", Journal of Chemometrics 11, 1997.
+    """
+    scale = np.sqrt(np.diag(products))
+    scale = np.where(scale > 0, scale, 1.0)
+    products, moments = products / np.outer(scale, scale), moments / scale
+    count = len(moments)
+    # Columns that say the same, but for rounding, are told apart by this much.
+    products = products + RIDGE * np.eye(count)
+    least = TOLERANCE * max(float(np.abs(moments).max(initial=0.0)), TINY)
+    found = np.zeros(count)
+    passive = np.zeros(count, np.bool_)
     # Each round lowers the error and ends in another passive set; a bound for what rounding does.
-    for _ in range(10 * matrix.shape[1] + 10):
-        gradient = columns.T @ (wanted - columns @ found)
+    for _ in range(10 * count + 10):
+        gradient = moments - products @ found
         gradient[passive] = -np.inf
-        if not gradient.size or gradient.max() <= least:
+        if not count or gradient.max() <= least:
             break
         passive[np.argmax(gradient)] = True
         while True:
-            solved = np.zeros_like(found)
-            solved[passive] = np.linalg.lstsq(columns[:, passive], wanted, rcond=None)[0]
+            chosen = np.flatnonzero(passive)
+            solved = np.zeros(count)
+            solved[chosen] = np.linalg.solve(products[np.ix_(chosen, chosen)], moments[chosen])
             below = passive & (solved <= 0)
             if not below.any():
                 found = solved
@@ -215,16 +223,14 @@ class _Left:
         self.folds = []
         for inside in _folds(len(shares)):
             matrix = shares[inside] * weights[inside, None]
-            # The triangle has the same minimum for any of its columns.
-            orthogonal, triangle = np.linalg.qr(matrix)
-            self.folds.append((~inside, triangle, orthogonal.T @ weights[inside]))
+            self.folds.append((~inside, matrix.T @ matrix, matrix.T @ weights[inside]))
 
     def error(self, columns: list[int]) -> float:
         """Mean error, outliers weighted down as in the fit."""
         total = 0.0
-        for outside, triangle, wanted in self.folds:
-            coefficients = non_negative(triangle[:, columns], wanted)
-            off = np.abs(self.shares[outside][:, columns] @ coefficients - 1)
+        for outside, products, moments in self.folds:
+            coefficients = _of_products(products[np.ix_(columns, columns)], moments[columns])
+            off = np.abs(self.shares[np.ix_(outside, columns)] @ coefficients - 1)
             total += float((off * self.weights[outside]).sum())
         return total / float(self.weights.sum())
 

@@ -14,9 +14,10 @@ from bnnplan.models.graph import BoundLayer, Network
 from bnnplan.planner.board import Board
 from bnnplan.planner.board_model import BoardModel, BoardModelError, FamilyModel
 from bnnplan.planner.descriptors import (
+    Distances,
     descriptors,
     family_of,
-    touched_bytes,
+    reuse_distances,
     weight_terms,
     workspace_terms,
 )
@@ -77,10 +78,14 @@ def expected_costs(network: Network, board: Board, model: BoardModel, batch: int
             f"({device_names(model.board.devices)}), and knows no device of this board "
             f"({device_names(board.devices)}); characterize this one"
         )
-    mine = attrs.evolve(model, board=attrs.evolve(board, devices=common))
-    foresight = Foresight(mine, touched_bytes(network, batch))
     names = {device.name for device in common}
-    layers = {node.name: foresight.offered(network.bind(node, batch)) for node in network.nodes}
+    mine = attrs.evolve(
+        model,
+        board=attrs.evolve(board, devices=common),
+        families=[family for family in model.families if family.device in names],
+        launches=[cost for cost in model.launches if cost.device in names],
+    )
+    layers = Foresight(mine).of_network(network, batch)
     return Profile(
         network=network.name,
         network_fingerprint=shape_fingerprint(network),
@@ -88,7 +93,7 @@ def expected_costs(network: Network, board: Board, model: BoardModel, batch: int
         batch=batch,
         layers=layers,
         transfers=model.transfers,
-        launches=[cost for cost in model.launches if cost.device in names],
+        launches=mine.launches,
         conditions=_conditions(model),
     )
 
@@ -124,31 +129,40 @@ class _Known:
 
 
 class Foresight:
-    """What a model says of the layers of a program that touches so many bytes in a run."""
+    """What a model says of layers."""
 
-    def __init__(self, model: BoardModel, touched: float) -> None:
+    def __init__(self, model: BoardModel) -> None:
         self.model = model
-        self.touched = touched
         self.families: dict[tuple[str, str], dict[str, FamilyModel]] = {}
         for family in model.families:
             key = family.family, family.device
             self.families.setdefault(key, {})[family.variant] = family
         self.known = _known(model.board.devices)
-        self.found: dict[str, LayerCosts] = {}
+        self.found: dict[tuple[str, Distances], LayerCosts] = {}
 
-    def offered(self, bound: BoundLayer) -> LayerCosts:
+    def of_network(self, network: Network, batch: int) -> dict[str, LayerCosts]:
+        """All placements of each layer of a network, by its name."""
+        distances = reuse_distances(network, batch)
+        return {
+            node.name: self._offered(network.bind(node, batch), distances[node.name])
+            for node in network.nodes
+        }
+
+    def _offered(self, bound: BoundLayer, distances: Distances) -> LayerCosts:
         """All placements of a layer; those of layers alike are found once."""
-        if bound.signature not in self.found:
+        key = bound.signature, distances
+        if key not in self.found:
             placements: list[PlacementCost] = []
             rejections: list[Rejection] = []
             for device in self.model.board.devices:
-                self._add(bound, device, placements, rejections)
-            self.found[bound.signature] = LayerCosts(placements, rejections)
-        return self.found[bound.signature]
+                self._add(bound, distances, device, placements, rejections)
+            self.found[key] = LayerCosts(placements, rejections)
+        return self.found[key]
 
     def _add(
         self,
         bound: BoundLayer,
+        distances: Distances,
         device: Device,
         placements: list[PlacementCost],
         rejections: list[Rejection],
@@ -181,7 +195,7 @@ class Foresight:
                 reason = f"the board model says nothing of kernel variant {what} for {family}"
                 rejections.append(Rejection(device.name, configuration.label, reason))
                 continue
-            terms = descriptors(bound, device, configuration, self.touched)
+            terms = descriptors(bound, device, configuration, distances)
             time = _time(covered, terms)
             placements.append(_cost(bound, device, configuration, covered, time, self.model.origin))
 

@@ -24,6 +24,8 @@ from bnnplan.backends.registry import devices_of, get_backend
 
 PROBES = 40
 """Layers of a kind that are asked for before a device counts as not running the kind."""
+FEW_PROBES = 4
+"""Layers that are asked for first: mostly one of them is run, which is all there is to know."""
 
 
 class Examination:
@@ -69,7 +71,7 @@ class Examination:
             found = self._search(subject, law, kind, examples)
             return outcome(found.examples, found.failure)
         wanted = (kind,) if kind else tuple(KINDS)
-        kinds = [name for name in wanted if self._support(subject, name).supported]
+        kinds = [name for name in wanted if self._runs(subject, name)]
         if not kinds:
             return outcome(0, unsupported=self._support(subject, wanted[0]).main_reason)
         found = self._search(subject, law, kind, examples, kinds)
@@ -115,11 +117,14 @@ class Examination:
             case _:
                 return run(cases(kinds), examples=examples, fits=fits)
 
-    def _support(self, subject: Subject, kind: str) -> Support:
+    def _runs(self, subject: Subject, kind: str) -> bool:
+        return any(self._support(subject, kind, n).supported for n in (FEW_PROBES, PROBES))
+
+    def _support(self, subject: Subject, kind: str, probes: int = PROBES) -> Support:
         known = subject.support.get(kind, Support())
-        if not known.supported and known.refused < PROBES:
+        if not known.supported and known.refused < probes:
             law = next(law for law in LAWS if law.scope is Scope.ANSWER)
-            self._search(subject, law, kind, PROBES)
+            self._search(subject, law, kind, probes)
             known = subject.support.get(kind, known)
         return known
 

@@ -76,6 +76,11 @@ class CpuKernel(Kernel):
         self.handle = handle
         self.team = team
 
+    @property
+    def packed(self) -> object:
+        """The native kernel, which blocks of a cluster share."""
+        return self.handle
+
     def run(self, inputs: Sequence[Buffer], outputs: Sequence[Buffer]) -> None:
         """Compute the outputs and return when they are complete."""
         CpuProgram([Step(self, inputs, outputs)]).run()

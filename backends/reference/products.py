@@ -18,6 +18,9 @@ from bnnplan.models.layers import (
 )
 from bnnplan.models.layers.base import windows
 
+PIECE = 1 << 18
+"""Products that BLAS does in the thread that calls it: where others use the cores too, waiting for
+the threads of BLAS takes longer than the products."""
 Convolution = BinaryConv2d | BinaryWeightConv2d | FloatConv2d
 
 
@@ -63,8 +66,8 @@ def _pooled(layer: BinaryConv2d | BinaryWeightConv2d, values: np.ndarray) -> np.
 
 def _multiply(weight: np.ndarray, values: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
     if values.dtype != np.float32:
-        # float64 holds these sums exactly, in any order.
-        return (values.astype(np.float64) @ weight.T.astype(np.float64)).astype(np.int32)
+        exact = _exact(values, weight.shape[1])
+        return (values.astype(exact) @ weight.T.astype(exact)).astype(np.int32)
     sums = np.zeros((len(values), len(weight)), np.float32)
     if bias is not None:
         sums += bias
@@ -73,6 +76,16 @@ def _multiply(weight: np.ndarray, values: np.ndarray, bias: np.ndarray | None = 
         terms = np.column_stack([start, image * weight.astype(np.float32)])
         start[:] = np.add.accumulate(terms, axis=1)[:, -1]
     return sums
+
+
+def _exact(values: np.ndarray, terms: int) -> type[np.floating]:
+    """What holds every sum of so many of the integers, and of their negatives, in any order.
+
+    float64 does for 2^22 integers of 32 bits; BLAS is much faster with it than numpy with integers,
+    and with float32 twice as fast again.
+    """
+    largest = max(-int(values.min(initial=0)), int(values.max(initial=0)))
+    return np.float32 if largest * terms <= 1 << np.finfo(np.float32).nmant else np.float64
 
 
 def _convolve(
@@ -86,41 +99,36 @@ def _convolve(
     height, width = windows(
         (*extent, channels), layer.kernel, layer.strides, pads, layer.dilations, layer.kind
     )
-    sums = _start((batch, height, width, groups, filters // groups), values, bias)
-    grouped = values.reshape(batch, *extent, groups, channels // groups)
-    weight = layer.weight.reshape(groups, filters // groups, *layer.weight.shape[1:])
+    is_float = values.dtype == np.float32
+    accumulate = _in_order if is_float else _in_any_order
+    exact = np.float32 if is_float else _exact(values, layer.weight[0].size)
+    sums = np.zeros((batch, height, width, groups, filters // groups), exact)
+    if bias is not None:
+        sums += bias.reshape(sums.shape[-2:])
+    grouped = values.reshape(batch, *extent, groups, channels // groups).astype(exact)
+    weight = layer.weight.reshape(groups, filters // groups, *layer.weight.shape[1:]).astype(exact)
     for row, column, (oy, ox), (iy, ix) in taps(
         (extent[0], extent[1]), (height, width), layer.kernel, layer.strides, pads, layer.dilations
     ):
-        _accumulate(sums[:, oy, ox], grouped[:, iy, ix], weight[:, :, row, column])
-    return _result(sums, values).reshape(batch, height, width, filters)
+        accumulate(sums[:, oy, ox], grouped[:, iy, ix], weight[:, :, row, column])
+    kind = np.float32 if is_float else np.int32
+    return sums.reshape(batch, height, width, filters).astype(kind)
 
 
-def _start(shape: tuple[int, ...], values: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-    """Accumulators (N, H, W, G, O / G): float32 for float inputs, exact integers for others."""
-    is_float = values.dtype == np.float32
-    sums = np.zeros(shape, np.float32 if is_float else np.int64)
-    if bias is not None:
-        sums += bias.reshape(shape[-2:])
-    return sums
+def _in_order(sums: np.ndarray, values: np.ndarray, weight: np.ndarray) -> None:
+    """Add to sums (N, H, W, G, O) the products of values (N, H, W, G, I) and weight (G, O, I).
+
+    Floats add up channel by channel.
+    """
+    for channel in range(values.shape[-1]):
+        sums += values[..., channel, np.newaxis] * weight[..., channel]
 
 
-def _accumulate(sums: np.ndarray, values: np.ndarray, weight: np.ndarray) -> None:
-    """Add to sums (N, H, W, G, O) the products of values (N, H, W, G, I) and weight (G, O, I)."""
-    if values.dtype == np.float32:
-        columns = weight.astype(np.float32)
-        for channel in range(values.shape[-1]):
-            sums += values[..., channel, np.newaxis] * columns[..., channel]
-        return
-    # float64 holds every sum of 2^22 products of 32-bit integers and ±1 exactly, in any order,
-    # and BLAS is much faster than numpy's integer product.
-    by_group = np.moveaxis(values, -2, 0).astype(np.float64)
-    batch, height, width, groups, filters = sums.shape
-    rows = by_group.reshape(groups, batch * height * width, -1)
-    products = rows @ weight.transpose(0, 2, 1).astype(np.float64)
-    shaped = products.reshape(groups, batch, height, width, filters)
-    sums += np.moveaxis(shaped, 0, -2).astype(np.int64)
-
-
-def _result(sums: np.ndarray, values: np.ndarray) -> np.ndarray:
-    return sums if values.dtype == np.float32 else sums.astype(np.int32)
+def _in_any_order(sums: np.ndarray, values: np.ndarray, weight: np.ndarray) -> None:
+    """The same where every order gives the same, as matrix products of rows of pixels."""
+    width, groups, channels = values.shape[-3:]
+    step = max(1, PIECE // (width * channels))
+    for group in range(groups):
+        for first in range(0, weight.shape[1], step):
+            part = slice(first, first + step)
+            sums[..., group, part] += values[..., group, :] @ weight[group, part].T

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { FRAMES = 150, TRIALS = 40 };
+enum { FRAMES = 150, TRIALS = 40, WATCHED = 8 };
 
 static const uint64_t FOREVER = UINT64_MAX, NEVER = 0, SOON = 1000000;
 
@@ -64,6 +64,7 @@ static uint64_t consume(feeder *source, bool feeds, uint32_t pause, uint64_t fra
         if (count == 0)
             break;
         CHECK(bnn_pipeline_release(on->pipeline, count) == BNN_OK);
+        CHECK(on->kept == 0 || trial_keeps(on, false));
         taken += count;
     }
     return taken;
@@ -94,6 +95,7 @@ static void test_order(void)
                 turns += use.turns;
             }
         CHECK(turns == (uint64_t)FRAMES * on.stage_count);
+        CHECK(on.kept == 0 || trial_keeps(&on, true));
         trial_end(&on);
     }
 }
@@ -167,6 +169,51 @@ static bnn_status make(const bnn_stage *stages, size_t count, uint32_t window,
     return bnn_pipeline_create(&stream, 1, window, pipeline);
 }
 
+typedef struct {
+    bnn_pipeline *pipeline;
+    atomic_bool over;
+} watcher;
+
+/* Of a single stage: turn t is that of frame t. */
+static void *watch(void *argument)
+{
+    watcher *self = argument;
+    while (!atomic_load(&self->over)) {
+        bnn_turn turns[WATCHED];
+        uint32_t count = 0;
+        CHECK(bnn_pipeline_turns(self->pipeline, 0, 0, turns, &count) == BNN_OK);
+        CHECK(count <= WATCHED);
+        for (uint32_t i = 0; i < count; i++) {
+            CHECK(turns[i].turn == turns[i].number);
+            CHECK(turns[i].begin_ns <= turns[i].end_ns);
+            CHECK(i == 0 || turns[i - 1].end_ns <= turns[i].begin_ns);
+        }
+    }
+    return NULL;
+}
+
+/* Who reads turns while they are overwritten sees none that is half another one. */
+static void test_watching(void)
+{
+    enum { WINDOW = 512, ROUNDS = 400 };
+    const bnn_stage stages[1] = {{.work = &nothing, .work_count = 1, .spins = true}};
+    watcher on = {.pipeline = NULL};
+    pthread_t thread;
+    uint32_t count;
+    CHECK(make(stages, 1, WINDOW, &on.pipeline) == BNN_OK);
+    CHECK(bnn_pipeline_record(on.pipeline, WATCHED) == BNN_OK);
+    CHECK(bnn_pipeline_start(on.pipeline) == BNN_OK);
+    pthread_create(&thread, NULL, watch, &on);
+    for (int i = 0; i < ROUNDS; i++) {
+        CHECK(bnn_pipeline_put(on.pipeline, WINDOW) == BNN_OK);
+        CHECK(bnn_pipeline_take(on.pipeline, WINDOW, FOREVER, &count) == BNN_OK);
+        CHECK(bnn_pipeline_release(on.pipeline, WINDOW) == BNN_OK);
+    }
+    atomic_store(&on.over, true);
+    pthread_join(thread, NULL);
+    bnn_pipeline_destroy(on.pipeline);
+}
+
 static void test_refusals(void)
 {
     bnn_pipeline *pipeline;
@@ -205,8 +252,13 @@ static void test_calls(void)
     bnn_pipeline *pipeline;
     uint32_t count = 0, place;
     uint64_t turn, number;
+    bnn_turn kept[2];
     const bnn_stage stages[1] = {{.work = NULL}};
     CHECK(make(stages, 1, 2, &pipeline) == BNN_OK);
+    CHECK(bnn_pipeline_turns(pipeline, 0, 0, kept, &count) == BNN_BAD_ARGUMENT);
+    CHECK(bnn_pipeline_record(pipeline, 0) == BNN_BAD_ARGUMENT);
+    CHECK(bnn_pipeline_record(pipeline, 2) == BNN_OK);
+    CHECK(bnn_pipeline_record(pipeline, 2) == BNN_BAD_ARGUMENT);
     CHECK(bnn_pipeline_start(pipeline) == BNN_OK);
     CHECK(bnn_pipeline_start(pipeline) == BNN_BAD_ARGUMENT);
     CHECK(bnn_pipeline_put(pipeline, 3) == BNN_BAD_ARGUMENT);
@@ -220,8 +272,12 @@ static void test_calls(void)
     CHECK(bnn_pipeline_end(pipeline, 0, 0, false) == BNN_BAD_ARGUMENT);
     CHECK(bnn_pipeline_begin(pipeline, 0, 0, &turn, &number) == BNN_OK);
     CHECK(turn == 0 && number == 0);
+    CHECK(bnn_pipeline_turns(pipeline, 0, 0, kept, &count) == BNN_OK && count == 0);
     CHECK(bnn_pipeline_begin(pipeline, 0, 0, &turn, &number) == BNN_BAD_ARGUMENT);
     CHECK(bnn_pipeline_end(pipeline, 0, 0, false) == BNN_OK);
+    CHECK(bnn_pipeline_turns(pipeline, 0, 0, kept, &count) == BNN_OK && count == 1);
+    CHECK(kept[0].turn == 0 && kept[0].number == 0 && kept[0].begin_ns <= kept[0].end_ns);
+    CHECK(bnn_pipeline_turns(pipeline, 0, 1, kept, &count) == BNN_BAD_ARGUMENT);
     CHECK(bnn_pipeline_take(pipeline, 2, NEVER, &count) == BNN_OK && count == 1);
     bnn_pipeline_stop(pipeline);
     CHECK(bnn_pipeline_begin(pipeline, 0, 0, &turn, &number) == BNN_STOPPED);
@@ -300,6 +356,7 @@ int main(void)
     test_order();
     test_failure();
     test_stop();
+    test_watching();
     printf("%d failures\n", failures);
     return failures != 0;
 }

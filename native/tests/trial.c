@@ -80,6 +80,38 @@ bool trial_holds(const trial *self, uint64_t number)
     return true;
 }
 
+/* The kept turns of a stage are its last ones, one after the other. */
+static bool stage_keeps(const trial *self, uint32_t stream, uint32_t index, bool at_rest)
+{
+    bnn_turn turns[MOST_TRIAL_KEPT];
+    bnn_stage_use before, after;
+    uint32_t count = 0;
+    bool right = bnn_pipeline_use(self->pipeline, stream, index, &before) == BNN_OK &&
+                 bnn_pipeline_turns(self->pipeline, stream, index, turns, &count) == BNN_OK &&
+                 bnn_pipeline_use(self->pipeline, stream, index, &after) == BNN_OK;
+    right = right && count <= self->kept;
+    for (uint32_t i = 0; right && i < count; i++) {
+        right = turns[i].begin_ns <= turns[i].end_ns && turns[i].turn < after.turns;
+        if (i > 0)
+            right = right && turns[i].turn == turns[i - 1].turn + 1 &&
+                    turns[i].number > turns[i - 1].number &&
+                    turns[i].begin_ns >= turns[i - 1].end_ns;
+    }
+    if (!at_rest)
+        return right;
+    const uint64_t all = after.turns < self->kept ? after.turns : self->kept;
+    return right && count == all && (count == 0 || turns[count - 1].turn == after.turns - 1);
+}
+
+bool trial_keeps(const trial *self, bool at_rest)
+{
+    for (uint32_t s = 0; s < self->stream_count; s++)
+        for (uint32_t i = 0; i < self->stage_count; i++)
+            if (!stage_keeps(self, s, i, at_rest))
+                return false;
+    return true;
+}
+
 /* The arrays of one stage; they are copied. */
 typedef struct {
     bnn_work work;
@@ -154,6 +186,9 @@ void trial_start(trial *self, uint32_t window, bool foreign)
         streams[s] = (bnn_stream){stages[s], self->stage_count};
     }
     CHECK(bnn_pipeline_create(streams, self->stream_count, window, &self->pipeline) == BNN_OK);
+    self->kept = (uint32_t)random_int(0, MOST_TRIAL_KEPT);
+    if (self->kept != 0)
+        CHECK(bnn_pipeline_record(self->pipeline, self->kept) == BNN_OK);
     CHECK(bnn_pipeline_start(self->pipeline) == BNN_OK);
     for (uint32_t s = 0; s < self->stream_count; s++)
         for (uint32_t i = 0; i < self->stage_count; i++)

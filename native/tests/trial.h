@@ -7,7 +7,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { MOST_TRIAL_STREAMS = 3, MOST_TRIAL_STAGES = 4, MOST_TRIAL_RING = 3, MOST_TRIAL_WINDOW = 6 };
+enum { MOST_TRIAL_STREAMS = 3, MOST_TRIAL_STAGES = 4, MOST_TRIAL_RING = 3, MOST_TRIAL_WINDOW = 6,
+       MOST_TRIAL_KEPT = 8 };
 
 struct trial;
 
@@ -36,6 +37,7 @@ typedef struct trial {
     uint32_t failing_stage;
     uint64_t failing_number; /* from which on it fails; UINT64_MAX: never */
     uint32_t pause;          /* at most so many microseconds a turn */
+    uint32_t kept;           /* turns of every stage */
 } trial;
 
 /* Make one and start it; `window` slots, any or no stages run by threads of the caller. */
@@ -43,6 +45,9 @@ void trial_start(trial *self, uint32_t window, bool foreign);
 
 /* Whether the result of a computed frame, in its slot, is what its stream must make of it. */
 bool trial_holds(const trial *self, uint64_t number);
+
+/* Whether what is kept of the turns of all stages can be; of a pipeline at rest: and all of it. */
+bool trial_keeps(const trial *self, bool at_rest);
 
 /* Wait for the threads, and free the pipeline. */
 void trial_end(trial *self);

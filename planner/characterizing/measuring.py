@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from bnnplan.models.layers import BinaryConv2d
 from bnnplan.models.tensors import ElementType, TensorType
 from bnnplan.planner.board import Board
 from bnnplan.planner.characterizing.chains import MEASURED, WRITER, Material, chain_of
-from bnnplan.planner.descriptors import touched_bytes
+from bnnplan.planner.descriptors import Distances, family_of, reuse_distances
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.profiling.programs import Programs
 
@@ -29,23 +30,22 @@ that programs touch from hardly anything to more than caches hold."""
 ROUNDS = 3
 """Programs of every configuration, among those of the others."""
 FEWEST_RUNS, BURST, MOST_BURSTS = 5, 6, 4
-"""Of a program: it is run in bursts until so many runs were calm, in so many bursts at most."""
-CALM = 1.05
-"""How much slower than at its best the probe may be where a run counts."""
-QUIET = 0.25
-"""Share of the calm runs that are the quickest: what the slowest of them takes is the time."""
-LEAST = 0.25
-"""Share of the samples that count however much the machine was disturbed."""
-LAUNCHES = 100
-"""Of a program of the probe alone."""
-BEST = 2
-"""Percent of the runs of the probe that are taken to be its best: a clock may err."""
+"""Of a program: it is run in bursts until so many runs were steady, in so many bursts at most."""
+STEADY = 1.1
+"""How much slower than at its best the probe may be where the machine counts as calm."""
+FEWEST_CALM, CALM_SHARE = 10, 0.1
+"""Samples of a family that count in any case, and their share: the calmest."""
+LAUNCHES, LAUNCH_SECONDS = 200, 1.0
+"""Of a program of the probe alone: so many at most, and for so long."""
+BEST = 5
+"""The pace of a device is what the probe took in its so many best runs: a clock may err."""
 PROBE = BoundLayer(
     BinaryConv2d(weight=np.ones((128, 3, 3, 128), np.int8), pads=(1, 1, 1, 1)),
     (TensorType((14, 14, 128), ElementType.BIT),),
 )
-"""The first and the last layer of every chain: how slow they are tells how much others took of the
-machine meanwhile."""
+"""The first two and the last two layers of every chain: how slow they are tells how much others
+took of the machine meanwhile. Times are told by those of the probe in the same runs, and become
+those of an undisturbed machine where the probe is given its best time."""
 
 
 @frozen
@@ -58,75 +58,90 @@ class Sample:
     device : str
     configuration : Configuration
     ns : float
-        The lower quartile of the runs: others that take a part of the machine only slow it down.
-    weight_bytes, workspace_bytes : int
+        The median of the runs, at the pace that the machine had then.
     probe_ns : float
-        What the probe took in the same programs.
-    touched : int
-        Bytes that these programs touch.
+        What the probe took in the same runs.
+    weight_bytes, workspace_bytes : int
+    distances : Distances
+        In the programs that it was timed in.
     """
 
     bound: BoundLayer
     device: str
     configuration: Configuration
     ns: float
+    probe_ns: float
     weight_bytes: int
     workspace_bytes: int
-    probe_ns: float
-    touched: int
+    distances: Distances
 
 
 @define
 class Trial:
-    """A configuration of a layer of a chain, and what it took so far beside what the probe took."""
+    """A configuration of a layer of a chain, and what it took so far between two probes."""
 
     node: Node
     kernel: Kernel
-    runs: list[tuple[int, int]] = field(factory=list)
+    runs: list[tuple[int, int, int]] = field(factory=list)
 
-    def sample(self, device: str, touched: int) -> Sample:
-        """What the calmest runs say."""
-        times, probes = np.array(self.runs).T
-        limit = max(CALM * probes.min(), float(np.sort(probes)[:FEWEST_RUNS][-1]))
-        kernel = self.kernel
+    def sample(self, device: str, distances: Distances) -> Sample:
+        """What the runs say in which the machine was calm, before as after."""
+        times, first, last = np.array(self.runs, float).T
+        slow, pace = np.maximum(first, last), (first + last) / 2
+        calm = slow <= max(STEADY * slow.min(), float(np.sort(slow)[:FEWEST_RUNS][-1]))
+        probe, kernel = float(np.median(pace[calm])), self.kernel
         return Sample(
             kernel.bound,
             device,
             kernel.configuration,
-            max(1.0, float(np.quantile(times[probes <= limit], QUIET))),
+            max(1.0, float(np.median(times[calm] / pace[calm])) * probe),
+            probe,
             kernel.weight_bytes,
             kernel.workspace_bytes,
-            float(np.median(probes[probes <= limit])),
-            touched,
+            distances,
         )
 
 
 @define
 class Measurements:
-    """All that was measured: layers, and what the probe took by device, batch and threads."""
+    """All that was measured: layers, and the shortest times of the probe by device and threads."""
 
     samples: list[Sample] = field(factory=list)
-    probes: dict[tuple[str, int, int], list[int]] = field(factory=dict)
+    probes: dict[tuple[str, int], list[float]] = field(factory=dict)
 
-    def best_probe(self, device: str, batch: int, threads: int) -> float:
-        """What the probe takes when nobody disturbs it."""
-        return float(np.percentile(self.probes[device, batch, threads], BEST))
+    def probed(self, device: str, threads: int, ns: float) -> None:
+        """Take in what the probe took an image."""
+        shortest = self.probes.setdefault((device, threads), [])
+        bisect.insort(shortest, ns)
+        del shortest[BEST:]
 
-    def calm(self) -> list[Sample]:
-        """Samples of moments when the machine was about as fast as at its best.
+    def best_probe(self, device: str, threads: int) -> float:
+        """What the probe takes an image when nobody disturbs it, in nanoseconds."""
+        return self.probes[device, threads][-1]
 
-        At least a quarter of all: fewer would leave families out.
+    def undisturbed(self) -> list[Sample]:
+        """The samples of the calmest moments, at the pace of a machine that nobody else uses.
+
+        Where a neighbour slows a core down by three quarters, layers are slower by about as much as
+        the probe, but not quite: samples of moments that were disturbed only count where others
+        are too few.
         """
-        kinds: dict[tuple[str, int, int], list[Sample]] = {}
+        best = {key: self.best_probe(*key) for key in self.probes}
+        kinds: dict[tuple[str, str, str, int], list[tuple[float, Sample]]] = {}
         for sample in self.samples:
-            key = sample.device, sample.bound.batch, sample.configuration.threads
-            kinds.setdefault(key, []).append(sample)
-        kept = []
-        for key, mine in kinds.items():
-            probes = np.array([sample.probe_ns for sample in mine])
-            limit = max(CALM * self.best_probe(*key), float(np.quantile(probes, LEAST)))
-            kept += [sample for sample in mine if sample.probe_ns <= limit]
-        return kept
+            how = sample.configuration
+            probe = best[sample.device, how.threads] * sample.bound.batch
+            slow = sample.probe_ns / probe
+            told = attrs.evolve(sample, ns=sample.ns / slow, probe_ns=probe)
+            key = sample.device, family_of(sample.bound), how.variant, how.threads
+            kinds.setdefault(key, []).append((slow, told))
+        found = []
+        for mine in kinds.values():
+            mine.sort(key=lambda pair: pair[0])
+            fewest = max(FEWEST_CALM, round(CALM_SHARE * len(mine)))
+            limit = max(STEADY, *(slow for slow, _ in mine[:fewest]))
+            found += [told for slow, told in mine if slow <= limit]
+        return found
 
 
 def chains(layers: Iterator[BoundLayer]) -> Iterator[list[BoundLayer]]:
@@ -170,41 +185,50 @@ def measure_chain(
     """
     batch = layers[0].batch
     probe = attrs.evolve(PROBE, batch=batch)
-    bench = Workbench(chain_of([probe, *layers, probe]), board, batch)
+    bench = Workbench(chain_of([probe, probe, *layers, probe, probe]), board, batch)
     programs = Programs(Material(bench, seed))
     trials = _trials(bench, device)
-    touched = touched_bytes(bench.network, batch)
+    distances = reuse_distances(bench.network, batch)
     writers = [node for node in bench.network.nodes if node.name.startswith(WRITER)]
     threads = sorted({t.kernel.configuration.threads for ts in trials for t in ts})
     for _ in range(ROUNDS):
-        for count in threads:
-            if ends():
-                break
-            _round(programs, bench, device, trials, writers, count, found)
-    for mine in trials[1:-1]:
-        found.samples += [trial.sample(device, touched) for trial in mine if trial.runs]
+        # What disturbs a machine lasts for seconds: better go on with other layers then.
+        threads = [
+            count
+            for count in threads
+            if not ends() and _round(programs, bench, device, trials, writers, count, found)
+        ]
+    for mine in trials[2:-2]:
+        found.samples += [
+            trial.sample(device, distances[trial.node.name]) for trial in mine if trial.runs
+        ]
 
 
-def measure_launches(board: Board, device: str) -> dict[int, int]:
-    """What starting and finishing a program takes, by the threads that its layers use."""
+def measure_launches(board: Board, device: str, found: Measurements) -> dict[int, int]:
+    """What starting and finishing a program takes, by the threads that its layers use.
+
+    It is what a run takes beyond its layers, as the run after it tells them.
+    """
     bench = Workbench(chain_of([PROBE]), board)
     programs = Programs(Material(bench, 0))
-    found = {}
+    launches = {}
     for mine in _trials(bench, device):
         for trial in mine:
+            threads = trial.kernel.configuration.threads
             program = programs.link(device, [(trial.node, trial.kernel)])
             program.run()
-            taken = []
-            for _ in range(LAUNCHES):
+            taken: list[float] = []
+            end = time.monotonic() + LAUNCH_SECONDS
+            while len(taken) < LAUNCHES and (len(taken) < FEWEST_RUNS or time.monotonic() < end):
                 start = time.perf_counter_ns()
-                times = program.run_timed()
-                taken.append(max(0, time.perf_counter_ns() - start - sum(times)))
-            found[trial.kernel.configuration.threads] = round(_quiet(taken))
-    return found
-
-
-def _quiet(samples: list[int]) -> float:
-    return float(np.quantile(samples, QUIET))
+                program.run()
+                whole = time.perf_counter_ns() - start
+                (probe,) = program.run_timed()
+                found.probed(device, threads, probe)
+                taken.append(max(0.0, whole / probe - 1))
+            best = found.best_probe(device, threads)
+            launches[threads] = round(float(np.median(taken)) * best)
+    return launches
 
 
 def _trials(bench: Workbench, device: str) -> list[list[Trial]]:
@@ -236,14 +260,22 @@ def _round(
     writers: list[Node],
     threads: int,
     found: Measurements,
-) -> None:
-    """Time programs in which every configuration of so many threads has had a turn."""
+) -> bool:
+    """Time programs in which every configuration of so many threads has had a turn.
+
+    Returns
+    -------
+    bool
+        Whether the machine was calm in any of them.
+    """
     batch = bench.batch
     turns = [[t for t in mine if t.kernel.configuration.threads == threads] for mine in trials]
-    ends = {mine[0].node.name for mine in (trials[0], trials[-1])}
+    ends = {mine[0].node.name for mine in (*trials[:2], *trials[-2:])}
     turns = [mine for mine in turns if mine]
     order = {node.name: place for place, node in enumerate(bench.network.nodes)}
-    probes = found.probes.setdefault((device, batch, threads), [])
+    # The second of either two: what it reads has been read before, whatever else is in the caches.
+    first, last = trials[1][0].node.name, trials[-1][0].node.name
+    was_calm = False
     for turn in range(max(len(mine) for mine in turns)):
         # The probe is always the same, or it would tell of itself.
         taken = [mine[0 if mine[0].node.name in ends else turn % len(mine)] for mine in turns]
@@ -260,13 +292,16 @@ def _round(
         for _ in range(MOST_BURSTS):
             for times in _burst(program):
                 known = dict(zip(names, times, strict=True))
-                probe = max(known[name] for name in ends)
-                probes.append(probe)
+                pair = known[first], known[last]
+                for probe in pair:
+                    found.probed(device, threads, probe / batch)
                 for name, trial in chosen.items():
-                    trial.runs.append((known[name], probe))
-                calm += probe <= CALM * found.best_probe(device, batch, threads)
-            if calm >= FEWEST_RUNS:
+                    trial.runs.append((known[name], *pair))
+                calm += max(pair) <= STEADY * batch * found.best_probe(device, threads)
+            if calm == 0 or calm >= FEWEST_RUNS:
                 break
+        was_calm = was_calm or calm > 0
+    return was_calm
 
 
 def _burst(program: Program) -> list[list[int]]:

@@ -27,7 +27,7 @@ from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.fitting import fit_sizes, fit_terms
 from bnnplan.planner.profile import Conditions, LaunchCost, Origin, TransferCost
 from bnnplan.planner.profiling import Progress
-from bnnplan.planner.profiling.profiler import governor
+from bnnplan.planner.profiling.building import governor
 from bnnplan.planner.profiling.transfers import measure_transfers
 from bnnplan.planner.version import bnnplan_version
 
@@ -83,16 +83,15 @@ def characterize(
     begin, load = time.monotonic(), os.getloadavg()[0]
     found = Measurements()
     transfers: tuple[TransferCost, ...] = ()
-    launches: list[LaunchCost] = []
     interrupted = False
     try:
-        tell(0.0, "transfers and launches")
-        transfers, launches = _transfers(board), launches_of(board)
+        tell(0.0, "transfers")
+        transfers = _transfers(board)
         measure_board(board, wanted, found, tell)
     except KeyboardInterrupt:
         interrupted = True
     tell(1.0, "fitting")
-    families = fitted_families(board, found.calm())
+    families = fitted_families(board, found.undisturbed())
     if not families:
         if interrupted:
             raise KeyboardInterrupt
@@ -105,7 +104,7 @@ def characterize(
         origin=Origin.PREDICTED,
         families=families,
         transfers=transfers,
-        launches=launches,
+        launches=launches_of(board, found),
         conditions=Conditions(
             date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             bnnplan=bnnplan_version(),
@@ -118,12 +117,12 @@ def characterize(
     )
 
 
-def launches_of(board: Board) -> list[LaunchCost]:
+def launches_of(board: Board, found: Measurements) -> list[LaunchCost]:
     """What starting and finishing a program takes on every device that can run the probe."""
     return [
         LaunchCost(device.name, threads, ns)
         for device in board.devices
-        for threads, ns in sorted(measure_launches(board, device.name).items())
+        for threads, ns in sorted(measure_launches(board, device.name, found).items())
     ]
 
 
@@ -186,7 +185,7 @@ def by_family(samples: list[Sample]) -> dict[tuple[str, str, str], list[Sample]]
 def time_terms(board: Board, samples: list[Sample]) -> list[Mapping[str, float]]:
     """What of each sample costs time, in the program in which it was measured."""
     return [
-        descriptors(s.bound, board.device(s.device), s.configuration, s.touched) for s in samples
+        descriptors(s.bound, board.device(s.device), s.configuration, s.distances) for s in samples
     ]
 
 

@@ -98,7 +98,11 @@ def run(
         int, typer.Option(min=0, help="Run so many times more and print percentiles.")
     ] = 0,
     trace: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a Perfetto trace of one run.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write a Perfetto trace of one run; of a pipeline, of the last batches.",
+        ),
     ] = None,
     seed: Seed = 0,
     json: Json = False,
@@ -110,10 +114,10 @@ def run(
     if input and len(input) > 1:
         raise typer.BadParameter("--input: only one is run; put several images into one .npy file")
     (source,) = input or [RANDOM]
-    wanted = Wanted(frames, output, top, window, json)
+    wanted = Wanted(frames, output, top, window, json, trace)
     streamed = is_streamed(source, wanted)
     if streamed:
-        check_streamed(source, wanted, repeat=bool(repeat), trace=trace is not None)
+        check_streamed(source, wanted, repeat=bool(repeat))
     refuse_overwriting(trace, plan, network, board, *(input or ()))
     refuse_overwriting(output, plan, network, board, *(input or ()))
     require_writable(trace, output)

@@ -8,12 +8,14 @@ import attrs
 import typer
 from attrs import frozen
 
+from bnnplan.models.files import write_atomically
 from bnnplan.models.graph import Network
 from bnnplan.planner.cli.common import console, notes, print_json, progress_bar
 from bnnplan.planner.cli.planned import InterruptedByUserError
 from bnnplan.planner.cli.run_answers import FrameAnswers
 from bnnplan.planner.cli.untrained import warn_of_random_weights
 from bnnplan.planner.execution.pipelines import Pipeline, Result
+from bnnplan.planner.execution.trace import perfetto
 from bnnplan.planner.frames.inputs import RANDOM
 from bnnplan.planner.frames.sources import STANDARD_INPUT, Source, open_source
 from bnnplan.planner.plan import Plan
@@ -21,6 +23,9 @@ from bnnplan.planner.report.running_text import running_lines
 from bnnplan.planner.running.record import Running
 from bnnplan.planner.running.results_file import require_results_name, results_file
 from bnnplan.planner.running.streaming import Progress, run_all, run_rate
+
+TRACED = 1_000
+"""Batches of every stage that a trace shows: the last ones."""
 
 
 @frozen
@@ -37,6 +42,8 @@ class Wanted:
         Classes to print of every frame; None: only those of the first frames, at the end.
     window : int or None
     json : bool
+    trace : Path or None
+        Where a trace of the stages goes.
     """
 
     frames: int | None
@@ -44,6 +51,7 @@ class Wanted:
     top: int | None
     window: int | None
     json: bool
+    trace: Path | None = None
 
     @property
     def results(self) -> bool:
@@ -57,14 +65,13 @@ def is_streamed(text: str, wanted: Wanted) -> bool:
     return asked or text == STANDARD_INPUT or (bool(text) and Path(text).is_dir())
 
 
-def check_streamed(text: str, wanted: Wanted, *, repeat: bool, trace: bool) -> None:
+def check_streamed(text: str, wanted: Wanted, *, repeat: bool) -> None:
     """Raise typer.BadParameter for options that go with no pipeline."""
-    for option, given in (("--repeat", repeat), ("--trace", trace)):
-        if given:
-            raise typer.BadParameter(
-                f"{option} is of runs one after the other, and the plan is to run as a pipeline; "
-                "leave out one of the two"
-            )
+    if repeat:
+        raise typer.BadParameter(
+            "--repeat is of runs one after the other, and the plan is to run as a pipeline; "
+            "leave out one of the two"
+        )
     if text == RANDOM and wanted.frames is None:
         raise typer.BadParameter("random frames have no end; say how many with --frames")
 
@@ -90,7 +97,9 @@ def run_frames(plan: Plan, network: Network, text: str, seed: int, wanted: Wante
     # A bar and the answers on one terminal would write over each other.
     shows = not wanted.json and wanted.top is None
     with (
-        Pipeline(plan, network, window=wanted.window) as pipeline,
+        Pipeline(
+            plan, network, window=wanted.window, kept=TRACED if wanted.trace else 0
+        ) as pipeline,
         progress_bar(title, enabled=shows) as progress,
     ):
         if wanted.frames is None or wanted.results or source.once:
@@ -103,6 +112,8 @@ def run_frames(plan: Plan, network: Network, text: str, seed: int, wanted: Wante
         window_bytes=pipeline.window_bytes,
         memory=pipeline.memory,
     )
+    if wanted.trace is not None:
+        write_atomically(wanted.trace, perfetto([pipeline.trace()]).encode())
     _print(running, answers, wanted)
     if running.interrupted:
         raise InterruptedByUserError(f"interrupted after {running.frames:,} frames")
@@ -133,3 +144,5 @@ def _print(running: Running, answers: FrameAnswers, wanted: Wanted) -> None:
         console.print(line)
     if wanted.output is not None:
         console.print(f"{answers.count:,} results written to {wanted.output}")
+    if wanted.trace is not None:
+        console.print(f"trace written to {wanted.trace}; open it in ui.perfetto.dev")

@@ -7,7 +7,6 @@ they can be told of boards that are not at hand.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from bnnplan.backends.interface import Configuration, Device
@@ -28,16 +27,18 @@ from bnnplan.planner.descriptors.generic import (
     generic_workspace_terms,
 )
 from bnnplan.planner.descriptors.memory import Memory, memory_of
+from bnnplan.planner.descriptors.reuse import Distances, reuse_distances, touched_bytes
 from bnnplan.planner.descriptors.sizes import native_weight_terms, native_workspace_terms
-from bnnplan.planner.descriptors.touching import touched_bytes
 
 __all__ = [
     "NATIVE",
+    "Distances",
     "descriptors",
     "family_of",
     "names_of_terms",
     "names_of_weight_terms",
     "names_of_workspace_terms",
+    "reuse_distances",
     "touched_bytes",
     "weight_terms",
     "workspace_terms",
@@ -53,7 +54,7 @@ def descriptors(
     bound: BoundLayer,
     device: Device,
     configuration: Configuration,
-    touched: float = math.inf,
+    distances: Distances | None = None,
 ) -> dict[str, float]:
     """Terms of the time that a layer takes, each at least 0.
 
@@ -64,9 +65,9 @@ def descriptors(
         Of a board that need not be at hand.
     configuration : Configuration
         Threads and axes decide what the busiest thread has to do.
-    touched : float
-        Bytes that the whole program touches in a run (:func:`touched_bytes`): they decide which
-        cache weights are still in; infinite where they come from memory.
+    distances : Distances, optional
+        What the program touches between uses of the same bytes (:func:`reuse_distances`): it
+        decides which cache they are still in; without them all comes from memory.
     """
     terms = {"layer": 1.0}
     if configuration.threads > 1:
@@ -78,7 +79,7 @@ def descriptors(
         # What threads have written each on its own, every one of them may have to read.
         read = sum(kind.nbytes(bound.batch) for kind in bound.inputs)
         terms["bytes of other threads"] = read * (1 - 1 / configuration.threads)
-    memory = memory_of(device, touched)
+    memory = memory_of(device, distances or Distances())
     terms |= memory.again("layer", 1.0, configuration.threads)  # its code, and what it keeps
     return terms | _native_terms(bound)(bound, configuration, memory)
 

@@ -8,17 +8,27 @@ from attrs import frozen
 
 from bnnplan.backends.interface import Device, Work
 from bnnplan.models.graph import BoundLayer
+from bnnplan.planner.descriptors.reuse import Distances
 
-LEVELS = ("first cache", "second cache", "last cache", "memory")
+LEVELS = ("first cache", "second cache", "part of the last cache", "last cache", "memory")
 SIZES = (32 << 10, 1 << 20, 32 << 20)
 """Bytes that one thread finds in each level of cache of most processors, where a device does not
 tell its own."""
+PART, MOST = 8, 2
+"""Others use the last cache too, of one machine or of several on one processor: what shares of it
+are there for a program is for measurements to tell, between an eighth and half of it."""
 ROUNDING = 1e-9
 NEAR, FAR = 0.5, 2.0
 """Of a level's size: less is found in it all, more is not found in it at all."""
 
 
-def levels_of(nbytes: float, sizes: tuple[int, ...] = SIZES) -> dict[str, float]:
+def shared_sizes(sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """Sizes of the levels that terms tell apart, from those of three caches."""
+    first, second, last = sizes
+    return first, second, max(second, last // PART), max(second, last // MOST)
+
+
+def levels_of(nbytes: float, sizes: tuple[int, ...]) -> dict[str, float]:
     """What share of so many bytes of each thread is found in which level.
 
     Between half and twice the size of a level shares go over from it to the next one: what is
@@ -43,14 +53,14 @@ class Memory:
 
     Parameters
     ----------
-    touched : float
-        Bytes that the program touches in each run; infinite where nothing stays in any cache.
+    distances : Distances
+        Of what the layer uses.
     sizes : tuple of int
-        Bytes of each level of cache.
+        Bytes of each level but the last (:data:`LEVELS`).
     """
 
-    touched: float = math.inf
-    sizes: tuple[int, ...] = SIZES
+    distances: Distances = Distances()
+    sizes: tuple[int, ...] = shared_sizes(SIZES)
 
     def traffic(self, what: str, moved: float, held: float) -> dict[str, float]:
         """Terms of bytes that are moved: of all, and of those that come from past each cache.
@@ -84,20 +94,26 @@ class Memory:
         share : float
             That the busiest thread has of it.
         """
-        read = sum(kind.nbytes(bound.batch) for kind in bound.inputs) * share
+        terms: dict[str, float] = {}
+        for place, kind in enumerate(bound.inputs):
+            held = self.distances.input(place) * share
+            _add(terms, self.traffic("bytes read", kind.nbytes(bound.batch) * share, held))
         written = sum(kind.nbytes(bound.batch) for kind in bound.outputs) * share
-        return {
-            **self.traffic("bytes read", read, read + written),
-            **self.traffic("bytes written", written, read + written),
-        }
+        held = self.distances.output * share
+        return terms | self.traffic("bytes written", written, held)
 
     def again(self, what: str, moved: float, threads: int) -> dict[str, float]:
         """Terms of what was last moved one run of the program ago, such as weights.
 
         Whoever calls programs has been in the first cache since, so that nothing is left in it.
         """
-        held = max(self.touched / threads, FAR * self.sizes[0])
+        held = max(self.distances.again / threads, FAR * self.sizes[0])
         return self.traffic(what, moved, held)
+
+
+def _add(terms: dict[str, float], more: dict[str, float]) -> None:
+    for name, value in more.items():
+        terms[name] = terms.get(name, 0.0) + value
 
 
 def past(what: str, level: str) -> str:
@@ -110,7 +126,7 @@ def names_of_traffic(*whats: str) -> frozenset[str]:
     return frozenset({*whats, *(past(what, level) for what in whats for level in LEVELS[:-1])})
 
 
-def memory_of(device: Device, touched: float) -> Memory:
+def memory_of(device: Device, distances: Distances) -> Memory:
     """The memory of a device, whose caches are as large as its ceilings say, if they do.
 
     A level that they leave out, others being told, is not there: it holds no more than the nearer.
@@ -121,8 +137,8 @@ def memory_of(device: Device, touched: float) -> Memory:
         if ceiling.work is Work.BYTES_READ and ceiling.threads == 1 and ceiling.capacity
     }
     if not stated:
-        return Memory(touched)
+        return Memory(distances)
     sizes: list[int] = []
     for number in range(1, len(SIZES) + 1):
         sizes.append(stated.get(f"L{number}") or (sizes[-1] if sizes else SIZES[0]))
-    return Memory(touched, tuple(sizes))
+    return Memory(distances, shared_sizes(tuple(sizes)))

@@ -15,6 +15,10 @@ class EventKind(enum.StrEnum):
     LAYER = "layer"
     TRANSFER = "transfer"
     LAUNCH = "launch"
+    BATCH = "batch"
+    """All that a stage of a pipeline did for a batch."""
+    WAIT = "wait"
+    """Of a stage, for others."""
 
 
 @frozen
@@ -27,6 +31,7 @@ class Event:
     name : str
         Node, or tensor with source and target.
     device : str
+        Of pipelines, what the thread of a stage is called.
     start, duration : int
         Nanoseconds; `start` counts from the beginning of the run.
     """

@@ -12,6 +12,7 @@ How it is measured, and why so:
 """
 
 from bnnplan.planner.profiling.loading import profile_under_load
-from bnnplan.planner.profiling.profiler import Options, Progress, profile_network
+from bnnplan.planner.profiling.options import Options, Progress
+from bnnplan.planner.profiling.profiler import profile_network
 
 __all__ = ["Options", "Progress", "profile_network", "profile_under_load"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 
 from attrs import define, field, frozen
@@ -38,16 +39,31 @@ class Candidate:
     """Whether an earlier run has timed it well enough."""
     allowance: float = 0.0
     """Nanoseconds: half an interval that is no wider is narrow enough, whatever its share."""
+    fewest: int = MIN_SAMPLES
+    """Samples that it takes, however steady they are."""
+    moment: float = 0.0
+    """Seconds that samples are spread over before they decide anything."""
+    _began: float = field(default=math.inf, init=False)
+    _ended: float = field(default=-math.inf, init=False)
     _summaries: dict[tuple[int, float], Time] = field(factory=dict, init=False, eq=False)
 
     def waits(self, tolerance: float) -> bool:
         """Whether it needs more samples."""
         if self.hopeless or self.settled or len(self.samples) >= MAX_SAMPLES:
             return False
-        if len(self.samples) < MIN_SAMPLES:
+        if len(self.samples) < self.fewest or not self.is_spread:
             return True
         time = self.time(tolerance)
         return not time.stable and time.high - time.low > 2 * self.allowance
+
+    def was_timed(self, begin: float, end: float) -> None:
+        """Note when samples were taken, in seconds of any clock."""
+        self._began, self._ended = min(self._began, begin), max(self._ended, end)
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether the samples are of more than one moment."""
+        return max(0.0, self._ended - self._began) >= self.moment
 
     def time(self, tolerance: float) -> Time:
         """What the samples say so far."""

@@ -2,7 +2,8 @@
 
 Threads are what execution makes of a plan: one a stage, and the caller, who fills slots and empties
 them. The rules are those of ``bnnplan/pipeline.h``; they stand in `Events.begin_if_possible`. What
-shares a core, a queue or a link is served in the order in which it asks, each until it is done.
+shares a core, a queue or a link is served in the order in which it asks, each until its turn is
+done: between two steps of a turn, execution frees a device and takes it again before others wake.
 Where several streams are idle as a batch comes, execution leaves open which one wakes first; here
 it is the one that takes the least time for a batch.
 """
@@ -229,13 +230,24 @@ class Events:
         thread = self._threads[index]
         step = thread.step
         if step < len(thread.steps):
-            if used := thread.steps[step][0]:
-                self._used.difference_update(used)
-                self._serve()
+            self._used.difference_update(thread.steps[step][0])
             if step + 1 < len(thread.steps):
-                self._begin_step(index, thread, step + 1)
+                self._go_on(index, thread, step + 1)
                 return
+            self._serve()
         self._end_turn(index, thread)
+
+    def _go_on(self, index: int, thread: Thread, step: int) -> None:
+        """Begin the next step of a turn: before others if all that it needs is free."""
+        needed = thread.steps[step][0]
+        if needed and self._used.isdisjoint(needed):
+            thread.step = step
+            self._used.update(needed)
+            self._run_step(index, thread)
+            self._serve()
+        else:
+            self._serve()
+            self._begin_step(index, thread, step)
 
     def _end_turn(self, index: int, thread: Thread) -> None:
         turn = len(thread.ends)

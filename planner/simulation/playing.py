@@ -49,6 +49,11 @@ class Played:
         """Nanoseconds that it worked, in all."""
         return sum(sum(taken[: self.turns]) for _, taken in self.thread.steps)
 
+    def spans(self) -> list[tuple[int, int]]:
+        """When its first turns began and ended, ns."""
+        count = self.shown.shape[1]
+        return [*zip(self.thread.begins[:count], self.thread.ends[:count], strict=False)]
+
     def events(self, row: str) -> Iterator[Event]:
         """What it did in its first turns, as events of a trace in a row."""
         for turn in range(min(self.turns, self.shown.shape[1])):

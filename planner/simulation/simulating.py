@@ -27,7 +27,7 @@ def simulate(
 
     Pipelines are simulated as :mod:`bnnplan.planner.execution.pipelines` runs them, other plans one
     batch after the other. What two threads share (a core, a queue, a link) is served in the order
-    in which they ask, each until it is done.
+    in which they ask, each until its turn is done, or needs something else that is taken.
 
     Parameters
     ----------

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from bnnplan.backends.pipeline import StageTurn
+from bnnplan.planner.execution.pipelines.stage_events import StageTurns, in_order, stage_events
 from bnnplan.planner.execution.trace import Event, EventKind, Trace
 from bnnplan.planner.simulation.engine import Cause
 from bnnplan.planner.simulation.model import Activity, Model
@@ -152,8 +154,20 @@ def trace_of(model: Model, history: History) -> Trace:
     """The first turns of every thread as one trace, a row for each."""
     events: list[Event] = []
     for number, (stream, played) in enumerate(zip(model.streams, history.streams, strict=True)):
-        for index, (stage, one) in enumerate(zip(stream.stages, played, strict=True)):
-            on = " and ".join(stage.devices) or "transfers"
-            events += one.events(f"stream {number}, stage {stage.number}, thread {index}: {on}")
-    events.sort(key=lambda event: event.start)
-    return Trace(tuple(events), max((event.start + event.duration for event in events), default=0))
+        batches = history.numbers[number].tolist()
+        threads = [
+            StageTurns(
+                number,
+                stage.number,
+                index,
+                stage.devices,
+                stage.waits,
+                [StageTurn(turn, batches[turn], *times) for turn, times in enumerate(one.spans())],
+                stage.pause,
+            )
+            for index, (stage, one) in enumerate(zip(stream.stages, played, strict=True))
+        ]
+        events += stage_events(threads)
+        for thread, one in zip(threads, played, strict=True):
+            events += one.events(thread.row)
+    return in_order(events)

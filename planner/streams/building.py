@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
@@ -15,6 +15,7 @@ from bnnplan.planner.solvers.schedules.solutions import evaluate
 from bnnplan.planner.streams.found import Stream
 from bnnplan.planner.streams.packing import period_of
 from bnnplan.planner.streams.problems import StreamProblems, stream_request
+from bnnplan.planner.streams.weights import counted_again, weights_of
 
 
 def plan_of_streams(
@@ -33,6 +34,7 @@ def plan_of_streams(
     periods = [_period(plan) for plan in plans]
     energies = [plan.predicted.energy_nj for plan in plans]
     memories = [plan.predicted.memory_bytes or 0 for plan in plans]
+    again = counted_again(weights_of(problems.profile.board, stream) for stream in streams)
     several = len(plans) > 1
     return attrs.evolve(
         first,
@@ -43,11 +45,11 @@ def plan_of_streams(
             latency_ns=max(plan.predicted.latency_ns for plan in plans),
             period_ns=period_of(periods),
             energy_nj=None if None in energies else max(one or 0 for one in energies),
-            memory_bytes=sum(memories),
+            memory_bytes=sum(memories) - again.total(),
             first_period_ns=periods[0] if several else None,
             first_latency_ns=first.predicted.latency_ns if several else None,
         ),
-        memory=summed(row for plan in plans for row in plan.memory),
+        memory=summed((row for plan in plans for row in plan.memory), again),
         costs=problems.profile.costs_digest,
         replicas=[
             PlannedStream(plan.layers, plan.transfers, period, plan.predicted.latency_ns)
@@ -56,24 +58,30 @@ def plan_of_streams(
     )
 
 
-def summed(rows: Iterable[MemoryUse]) -> tuple[MemoryUse, ...]:
-    """What several streams hold together in each space."""
-    found: dict[str, MemoryUse] = {}
+def summed(rows: Iterable[MemoryUse], again: Mapping[str, int]) -> tuple[MemoryUse, ...]:
+    """What several streams hold together in each space.
+
+    Parameters
+    ----------
+    rows : iterable of MemoryUse
+        Of every stream.
+    again : mapping of str to int
+        Bytes of weights in them that are counted more than once.
+    """
+    found: dict[str, list[MemoryUse]] = {}
     for row in rows:
-        other = found.get(row.space)
-        found[row.space] = (
-            row
-            if other is None
-            else MemoryUse(
-                row.space,
-                row.weight_bytes + other.weight_bytes,
-                row.activation_bytes + other.activation_bytes,
-                row.alive_bytes + other.alive_bytes,
-                row.workspace_bytes + other.workspace_bytes,
-                (row.predicted_bytes or 0) + (other.predicted_bytes or 0),
-            )
+        found.setdefault(row.space, []).append(row)
+    return tuple(
+        MemoryUse(
+            space,
+            sum(row.weight_bytes for row in mine) - again.get(space, 0),
+            sum(row.activation_bytes for row in mine),
+            sum(row.alive_bytes for row in mine),
+            sum(row.workspace_bytes for row in mine),
+            sum(row.predicted_bytes or 0 for row in mine) - again.get(space, 0),
         )
-    return tuple(found.values())
+        for space, mine in found.items()
+    )
 
 
 def with_devices(board: Board, devices: Iterable[Device]) -> Board:

@@ -1,16 +1,17 @@
 """Streams that fit in memory together, as they run.
 
-Every stream holds weights, tensors and workspaces of its own. The search for the best set looks at
-each stream alone; if the best set does not fit, sets that do are looked for among all streams that
-were found, and the same lineups with less memory. The bound remains that of the best set: no set
-that fits is better.
+Every stream holds tensors and workspaces of its own; weights may be those of others as well (see
+:mod:`bnnplan.planner.streams.weights`). The search for the best set looks at each stream alone; if
+the best set does not fit, sets that do are looked for among all streams that were found, and the
+same lineups with less memory. The bound remains that of the best set: no set that fits is better.
 """
 
 from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import attrs
 from attrs import frozen
@@ -24,6 +25,7 @@ from bnnplan.planner.streams.kinds import Takes, fits
 from bnnplan.planner.streams.packing import Item, pack
 from bnnplan.planner.streams.problems import IN_ALL
 from bnnplan.planner.streams.search import StreamSearch
+from bnnplan.planner.streams.weights import PackedSize, Weights, weights_of
 
 MOST_SETS = 64
 """That are kept for each room of cores: none of them is better in everything than another."""
@@ -33,11 +35,15 @@ MOST_TIGHTENINGS = 4
 
 @frozen
 class _Held:
-    """A stream with the bytes that it holds in each limited space, and what was counted there."""
+    """A stream with the bytes that it holds in each limited space, and what was counted there.
+
+    Of those, `weights` are what other streams may hold as well.
+    """
 
     stream: Stream
     allocated: tuple[int, ...]
     predicted: tuple[int, ...]
+    weights: Weights
 
 
 @frozen
@@ -47,6 +53,7 @@ class _Set:
     rate: int
     allocated: tuple[int, ...]
     streams: tuple[Stream, ...]
+    weights: Weights
 
 
 class _Memory:
@@ -71,6 +78,23 @@ class _Memory:
             stream,
             tuple(allocated.get(name, 0) for name in self.limits),
             tuple(predicted.get(name, 0) for name in self.limits),
+            weights_of(self.search.problems.profile.board, stream),
+        )
+
+    @property
+    def nothing(self) -> _Set:
+        """No streams."""
+        return _Set(0, (0,) * len(self.limits), (), {})
+
+    def joined(self, some: _Set, held: _Held) -> _Set:
+        """One stream more: what it finds of its weights is not held again."""
+        again = self._bytes(held.weights[key] for key in held.weights.keys() & some.weights.keys())
+        rows = zip(some.allocated, held.allocated, again, strict=True)
+        return _Set(
+            some.rate + held.stream.rate,
+            tuple(mine + other - both for mine, other, both in rows),
+            (*some.streams, held.stream),
+            {**some.weights, **held.weights},
         )
 
     def holds(self, streams: Sequence[Stream]) -> bool:
@@ -78,8 +102,28 @@ class _Memory:
         if not self.limits or not streams:
             return True
         different = {id(one): one for one in streams}
-        known = {key: self.held(one).allocated for key, one in different.items()}
-        return self.fits(_sum([known[id(one)] for one in streams]))
+        known = {key: self.held(one) for key, one in different.items()}
+        found = self.nothing
+        for one in streams:
+            found = self.joined(found, known[id(one)])
+        return self.fits(found.allocated)
+
+    def is_no_worse(self, one: _Set, other: _Set) -> bool:
+        """Whether a set fits in memory, with any more streams, if another one does.
+
+        It may have to take the weights that only the other one holds.
+        """
+        more = self._bytes(other.weights[key] for key in other.weights.keys() - one.weights.keys())
+        rows = zip(one.allocated, more, other.allocated, strict=True)
+        return all(mine + missing <= its for mine, missing, its in rows)
+
+    def _bytes(self, found: Iterable[PackedSize]) -> tuple[int, ...]:
+        """What weights take of each limit."""
+        sums = Counter[str]()
+        for one in found:
+            sums[one.space] += one.nbytes
+        sums[IN_ALL] = sums.total()
+        return tuple(sums[name] for name in self.limits)
 
     def variants(self, stream: Stream, shares: int, deadline: float) -> list[_Held]:
         """A stream as it fits in all memory, and in shares of it."""
@@ -92,16 +136,19 @@ class _Memory:
         return all(a <= b for a, b in zip(allocated, self.limits.values(), strict=True))
 
     def within(self, held: _Held, share: int, deadline: float) -> _Held | None:
-        """A stream of the same lineup that holds a share of the memory at most, as it runs."""
-        wanted = {name: size // share for name, size in self.limits.items()}
-        counted = dict(wanted)
+        """A stream of the same lineup that fits as often as there are shares, as it runs."""
+        counted = dict(self.limits)
         for _ in range(MOST_TIGHTENINGS):
+            # All of them together hold the weights once.
+            once = zip(self.limits.items(), self._bytes(held.weights.values()), strict=True)
+            wanted = {name: (size + (share - 1) * mine) // share for (name, size), mine in once}
             if all(a <= b for a, b in zip(held.allocated, wanted.values(), strict=True)):
                 return held
             if time.monotonic() > deadline:
                 return None
             rows = zip(wanted.items(), held.allocated, held.predicted, strict=True)
             for (name, size), allocated, predicted in rows:
+                counted[name] = min(counted[name], size)
                 if allocated > size:
                     counted[name] = max(0, min(counted[name], predicted - allocated + size))
             found = self.search.resolved(held.stream.lineup, counted, deadline - time.monotonic())
@@ -156,10 +203,9 @@ def fitting_set(search: StreamSearch, streams: Sequence[Stream]) -> tuple[Stream
 
 def _best(offered: Sequence[_Held], capacity: Takes, memory: _Memory) -> _Set:
     """The set of the highest rate, by sets for every room of cores."""
-    nothing = _Set(0, (0,) * len(memory.limits), ())
     sets: dict[Takes, list[_Set]] = {}
     for room in itertools.product(*(range(size + 1) for size in capacity)):
-        found = [nothing]
+        found = [memory.nothing]
         for place, size in enumerate(room):
             if size:
                 found += sets[(*room[:place], size - 1, *room[place + 1 :])]
@@ -167,26 +213,19 @@ def _best(offered: Sequence[_Held], capacity: Takes, memory: _Memory) -> _Set:
             takes = held.stream.lineup.takes
             if fits(takes, room):
                 for rest in sets[tuple(a - b for a, b in zip(room, takes, strict=True))]:
-                    allocated = _sum([rest.allocated, held.allocated])
-                    if memory.fits(allocated):
-                        streams = (*rest.streams, held.stream)
-                        found.append(_Set(rest.rate + held.stream.rate, allocated, streams))
-        sets[room] = _useful(found)
+                    joined = memory.joined(rest, held)
+                    if memory.fits(joined.allocated):
+                        found.append(joined)
+        sets[room] = _useful(found, memory)
     return sets[capacity][0]
 
 
-def _useful(found: Sequence[_Set]) -> list[_Set]:
+def _useful(found: Sequence[_Set], memory: _Memory) -> list[_Set]:
     """Sets that no other one is as good as in everything, those of high rates first."""
     kept: list[_Set] = []
     for one in sorted(found, key=lambda x: (-x.rate, len(x.streams), x.allocated)):
         if len(kept) == MOST_SETS:
             break
-        if not any(
-            all(a <= b for a, b in zip(x.allocated, one.allocated, strict=True)) for x in kept
-        ):
+        if not any(memory.is_no_worse(x, one) for x in kept):
             kept.append(one)
     return kept
-
-
-def _sum(rows: Sequence[Sequence[int]]) -> tuple[int, ...]:
-    return tuple(map(sum, zip(*rows, strict=True)))

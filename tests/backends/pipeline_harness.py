@@ -158,7 +158,7 @@ class Trial:
     A stage may fail, from a frame on.
     """
 
-    def __init__(self, shape: Shape, failing: tuple[int, int] = (-1, 0)) -> None:
+    def __init__(self, shape: Shape, failing: tuple[int, int] = (-1, 0), kept: int = 0) -> None:
         self.shape = shape
         self.failing = failing
         self.tasks: list[Any] = []
@@ -171,7 +171,7 @@ class Trial:
             for s, stages in enumerate(shape.streams)
         ]
         specs = [[stage.spec(stages) for stage in stages] for stages in self.streams]
-        self.pipeline = NativePipeline(specs, shape.window, keep=self)
+        self.pipeline = NativePipeline(specs, shape.window, keep=self, kept=kept)
         self.put = self.taken = 0
 
     def _window(self) -> np.ndarray:
@@ -192,7 +192,7 @@ class Trial:
         with suppress(PipelineStoppedError):
             self.feed(frames)
 
-    def take(self, timeout: float = 10) -> int:
+    def take(self, timeout: float = 60) -> int:
         """Take and check what is computed, at least one."""
         count = self.pipeline.take(1, timeout)
         for number in range(self.taken, self.taken + count):
@@ -226,6 +226,6 @@ class Trial:
         finally:
             self.pipeline.stop()
             for thread in threads:
-                thread.join(10)
+                thread.join(60)
             self.pipeline.close()
         assert not any(thread.is_alive() for thread in threads)

@@ -10,6 +10,12 @@ from bnnplan.backends.cpu import CpuBackend
 
 class TestCpuBackend(BackendConformance):
     make_backend = CpuBackend
+    examples: ClassVar[int] = 60
+
+
+@pytest.mark.slow
+class TestCpuBackendAtLength(BackendConformance):
+    make_backend = CpuBackend
 
 
 class Forced(BackendConformance):

@@ -43,7 +43,7 @@ def feeding(trial: Trial, frames: int):
     thread = threading.Thread(target=trial.feed_until_stopped, args=(frames,), daemon=True)
     thread.start()
     yield
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
 
 
@@ -274,5 +274,34 @@ def test_nobody_waits_for_turns_that_a_failure_leaves_unbegun():
         waiting.join(0.02)
         assert waiting.is_alive()  # the first stage may still begin one
         assert pipeline.begin(0, 0) is None
-        waiting.join(10)
+        waiting.join(60)
         assert found == [None]
+
+
+@FEW
+@given(shapes(), st.integers(1, 40))
+def test_the_last_turns_of_every_stage_are_kept(shape, kept):
+    trial = Trial(shape, kept=kept)
+    with trial.running():
+        while trial.taken < FRAMES:
+            trial.feed(FRAMES, least=0)
+            assert trial.take()
+        for stages in trial.streams:
+            for stage in stages:
+                turns = trial.pipeline.turns(stage.stream, stage.index)
+                count = len(stage.seen)
+                assert [one.turn for one in turns] == [*range(max(0, count - kept), count)]
+                assert [one.number for one in turns] == stage.seen[-kept:]
+                times = [time for one in turns for time in (one.begin, one.end)]
+                assert times == sorted(times)
+                for read in stage.plan.reads:
+                    before = {t.turn: t.end for t in trial.pipeline.turns(stage.stream, read)}
+                    assert all(before.get(one.turn, 0) <= one.begin for one in turns)
+
+
+def test_turns_are_kept_where_that_is_asked_for():
+    trial = Trial(Shape(((PLAIN,),), 1))
+    with trial.running(), pytest.raises(InputError, match="keeps no turns"):
+        trial.pipeline.turns(0, 0)
+    with pytest.raises(InputError, match="keeps 1 to 1048576 turns, not"):
+        Trial(Shape(((PLAIN,),), 1), kept=2**20 + 1)

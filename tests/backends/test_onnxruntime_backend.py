@@ -1,6 +1,7 @@
 """The onnxruntime backend under the conformance kit, and without onnxruntime."""
 
 import sys
+from typing import ClassVar
 
 import pytest
 
@@ -12,6 +13,12 @@ from bnnplan.models.tensors import TensorType
 
 
 class TestOnnxRuntimeBackend(BackendConformance):
+    make_backend = OnnxRuntimeBackend
+    examples: ClassVar[int] = 60
+
+
+@pytest.mark.slow
+class TestOnnxRuntimeBackendAtLength(BackendConformance):
     make_backend = OnnxRuntimeBackend
 
 

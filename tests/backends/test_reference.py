@@ -325,3 +325,17 @@ def test_taps_cover_exactly_what_lies_inside(extent, kernel, stride, pad):
         if 0 <= w * stride + row - pad < extent
     }
     assert found == wanted
+
+
+@pytest.mark.parametrize("largest", [-128, 127, (1 << 23) // 64, (1 << 23) // 64 + 1, 1 << 24])
+def test_sums_of_integers_are_exact_however_large_they_are(largest):
+    weight = np.ones((2, 64), np.int8)
+    weight[1, 1::2] = -1
+    values = np.full((1, 1, 3, 64), largest, np.int32)
+    values[..., 0] += 1 if largest > 0 else -1
+    kernel = weight.reshape(2, 1, 1, 64)
+    (sums,) = compute(BinaryWeightConv2d(kernel), [values])
+    wanted = values.astype(object) @ weight.T.astype(object)
+    assert (sums == wanted).all()
+    (sums,) = compute(BinaryWeightDense(weight), [values[0, 0]])
+    assert (sums == wanted[0, 0]).all()

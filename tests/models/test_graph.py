@@ -58,9 +58,9 @@ def test_nodes_stand_in_the_order_of_rounds(nodes):
 
 def test_a_long_chain_in_reverse_order_takes_no_square_of_its_length():
     nodes = [Node(f"n{k}", Clip(), [f"n{k - 1}" if k else "x"], [f"n{k}"]) for k in range(20_000)]
-    start = time.perf_counter()
+    start = time.process_time()
     made = network(nodes[::-1], ["n19999"])
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     assert [node.name for node in made.nodes] == [node.name for node in nodes]
 
 

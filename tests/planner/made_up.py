@@ -5,26 +5,30 @@ from networks import chain
 
 from bnnplan.planner.execution.measure import Measurement
 from bnnplan.planner.execution.trace import Event, EventKind, Trace
+from bnnplan.planner.profile import Time
 from bnnplan.planner.profiling import Options, profile_network
 
 LAYERS = [node.name for node in chain().nodes]
 
 
-def made_up_profile(board, network=None):
+def exactly(ns):
+    """A time that was the same in every run."""
+    return Time(ns, ns, ns, ns, 20)
+
+
+def made_up_profile(board, network=None, batch=1):
     """A profile of the chain, or of another network: every layer takes 1000 ns on a, 500 on b.
 
     A launch takes 100 ns, a transfer 10 ns.
     """
     measured = profile_network(
-        network or chain(), board, options=Options(tolerance=0.5, budget=1.0)
+        network or chain(), board, batch=batch, options=Options(tolerance=0.5, budget=1.0)
     )
+    times = {device.name: exactly(1000 if device.name == "a" else 500) for device in board.devices}
     layers = {
         name: attrs.evolve(
             costs,
-            placements=[
-                attrs.evolve(c, time=attrs.evolve(c.time, median=1000 if c.device == "a" else 500))
-                for c in costs.placements
-            ],
+            placements=[attrs.evolve(c, time=times[c.device]) for c in costs.placements],
         )
         for name, costs in measured.layers.items()
     }

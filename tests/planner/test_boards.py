@@ -32,7 +32,7 @@ from bnnplan.planner.boards.cpu_terms import (
 )
 from bnnplan.planner.boards.modelling import MOVERS, UNCERTAIN, model_of
 from bnnplan.planner.characterizing.designs import designed_layers
-from bnnplan.planner.descriptors import descriptors, family_of
+from bnnplan.planner.descriptors import Distances, descriptors, family_of
 from bnnplan.planner.descriptors.families import COMPUTE
 from bnnplan.planner.predicting import predict_profile
 from bnnplan.planner.profile import Origin
@@ -167,8 +167,9 @@ def test_terms_that_are_costed_or_beside_them_are_those_that_layers_have():
         for variant in ("neon", "avx2", "avx2-lookup"):
             how = Configuration(*(("", 1), ("YZ", 4))[index % 2], variant)
             for touched in (1 << 16, 1 << 20, float("inf")):
+                distances = Distances(touched, (), touched)
                 has_products = family_of(bound) in COMPUTE
-                emitted[has_products].update(descriptors(bound, device, how, touched))
+                emitted[has_products].update(descriptors(bound, device, how, distances))
     costed = {True: {*product_cycles(core, "neon")}, False: {*moving_cycles(core)}}
     for has_products, terms in emitted.items():
         assert terms <= costed[has_products] | always | BESIDE

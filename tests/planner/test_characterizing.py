@@ -4,9 +4,12 @@ import itertools
 import json
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bnnplan.backends.interface import Configuration
 from bnnplan.models.errors import FileError
@@ -28,14 +31,16 @@ from bnnplan.planner.characterizing.designs import (
     layers_of,
 )
 from bnnplan.planner.characterizing.measuring import (
+    BEST,
     LENGTHS,
     PROBE,
     Measurements,
     Sample,
+    Trial,
     chains,
 )
 from bnnplan.planner.characterizing.sequence import halton
-from bnnplan.planner.descriptors import family_of, touched_bytes
+from bnnplan.planner.descriptors import Distances, family_of, touched_bytes
 from bnnplan.planner.descriptors.families import COMPUTE
 from bnnplan.planner.profile import Origin
 
@@ -125,20 +130,55 @@ def test_a_layer_of_a_chain_stands_behind_a_writer_unless_it_is_a_first_one():
         assert not (is_first and before)
 
 
-def sample(probe):
-    return Sample(PROBE, "a", Configuration(), 1000.0, 0, 0, probe, 1000)
+def sample(ns, probe, threads=1):
+    how = Configuration("Z" if threads > 1 else "", threads)
+    return Sample(PROBE, "a", how, ns, probe, 0, 0, Distances())
 
 
-def test_samples_of_moments_that_were_disturbed_do_not_count():
-    found = Measurements(probes={("a", 1, 1): [100] * 50})
-    found.samples = [sample(100.0) for _ in range(8)] + [sample(150.0) for _ in range(4)]
-    assert [s.probe_ns for s in found.calm()] == [100.0] * 8
+def test_samples_are_told_at_the_pace_of_an_undisturbed_machine():
+    found = Measurements(probes={("a", 1): [100.0], ("a", 2): [60.0]})
+    found.samples = [sample(30.0, 100.0), sample(45.0, 150.0), sample(7.0, 70.0, threads=2)]
+    assert [s.ns for s in found.undisturbed()] == pytest.approx([30.0, 30.0, 6.0])
+    assert [s.probe_ns for s in found.undisturbed()] == pytest.approx([100.0, 100.0, 60.0])
 
 
-def test_a_quarter_of_the_samples_counts_however_disturbed_all_were():
-    found = Measurements(probes={("a", 1, 1): [100] * 50})
-    found.samples = [sample(200.0 + place) for place in range(9)]
-    assert len(found.calm()) == 3
+@given(st.floats(1.0, 4.0), st.integers(0, BEST - 1))
+def test_a_clock_that_errs_some_times_does_not_make_the_best_probe(pace, errors):
+    found = Measurements()
+    for place in range(30):
+        found.probed("a", 1, 1.0 if 10 <= place < 10 + errors else 100.0 * pace + place % 3)
+    assert found.best_probe("a", 1) == 100.0 * pace
+
+
+def test_samples_of_moments_that_were_disturbed_count_where_others_are_few():
+    found = Measurements(probes={("a", 1): [100.0]})
+    calm, disturbed = [sample(30.0, 105.0)] * 20, [sample(90.0, 150.0 + n) for n in range(80)]
+    found.samples = calm + disturbed
+    assert len(found.undisturbed()) == 20
+    found.samples = calm[:3] + disturbed
+    assert sorted(s.ns for s in found.undisturbed()) == pytest.approx(
+        sorted([30 / 1.05] * 3 + [90 / (1.5 + n / 100) for n in range(7)])
+    )
+
+
+def trial(*runs):
+    kernel = SimpleNamespace(
+        bound=PROBE, configuration=Configuration(), weight_bytes=1, workspace_bytes=2
+    )
+    return Trial(None, kernel, list(runs))
+
+
+def test_a_layer_is_told_by_the_probes_before_and_after_it():
+    runs = [(30, 90, 110), (31, 100, 100), (60, 200, 200), (29, 100, 100), (30, 100, 100)]
+    found = trial(*runs).sample("a", Distances())
+    assert found.ns / found.probe_ns == pytest.approx(0.3)
+
+
+def test_runs_in_which_the_pace_changed_do_not_count_where_others_are():
+    steady = [(30, 100, 100)] * 5
+    changed = [(90, 100, 300)] * 20
+    assert trial(*steady, *changed).sample("a", Distances()).ns == pytest.approx(30)
+    assert trial(*changed).sample("a", Distances()).ns == pytest.approx(90)
 
 
 def test_a_frozen_file_still_reads_back():

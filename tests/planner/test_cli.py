@@ -399,13 +399,13 @@ def test_ctrl_c_before_anything_is_timed_is_one_line(bnnplan, net, monkeypatch):
 
 
 def test_ctrl_c_while_layers_are_timed_keeps_them(bnnplan, net, monkeypatch):
-    from bnnplan.planner.profiling import profiler
+    from bnnplan.planner.profiling.rounds import Rounds
 
     def interrupt(self, *_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(profiler._Profiler, "_round", interrupt)
+        patch.setattr(Rounds, "time", interrupt)
         code, out, err = bnnplan("solve", net, "--devices", "reference0", "--json")
     assert code == 130
     assert out == ""

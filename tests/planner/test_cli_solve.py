@@ -6,12 +6,12 @@ import json
 
 import attrs
 import pytest
+from made_up import made_up_profile
 from networks import chain
 
 from bnnplan.models.lowering import lower
 from bnnplan.planner.cli.solve_profiles import cache_text
 from bnnplan.planner.profile import save_profile
-from bnnplan.planner.profiling import Options, profile_network
 
 LAYERS = ["first", "second", "flat", "dense"]
 
@@ -25,12 +25,7 @@ def profiles(two_references):
     ]
     board = attrs.evolve(two_references, devices=devices)
     network = lower(chain())
-    return {
-        batch: profile_network(
-            network, board, batch=batch, options=Options(tolerance=0.5, budget=1.0)
-        )
-        for batch in (1, 4)
-    }
+    return {batch: made_up_profile(board, network, batch) for batch in (1, 4)}
 
 
 @pytest.fixture

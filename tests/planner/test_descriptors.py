@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bnnplan.backends.interface import Ceiling, Configuration, Device, MemorySpace, Work
 from bnnplan.models.graph import BoundLayer, Network, Node
 from bnnplan.models.layers import (
+    Add,
     BinaryConv2d,
     BinaryDense,
     BinaryWeightConv2d,
@@ -23,20 +24,23 @@ from bnnplan.models.layers import (
 from bnnplan.models.tensors import ElementType, TensorType
 from bnnplan.planner.characterizing.designs import DESIGNS, designed_layers
 from bnnplan.planner.descriptors import (
+    Distances,
     descriptors,
     family_of,
     names_of_terms,
     names_of_weight_terms,
     names_of_workspace_terms,
+    reuse_distances,
     touched_bytes,
     weight_terms,
     workspace_terms,
 )
 from bnnplan.planner.descriptors.floats import blocks_of, tiles
-from bnnplan.planner.descriptors.memory import levels_of, memory_of
+from bnnplan.planner.descriptors.memory import LEVELS, SIZES, levels_of, memory_of, shared_sizes
 from bnnplan.planner.descriptors.sharing import share_of
 from bnnplan.planner.descriptors.windows import border_classes, product_size, taps_inside
 
+USUAL = shared_sizes(SIZES)
 CPU = Device("c", "cpu", "cpu", "", MemorySpace("host"), {"core:0"}, 8)
 GPU = attrs.evolve(CPU, backend="elsewhere", kind="gpu")
 ONE = Configuration("", 1, "avx512")
@@ -61,7 +65,7 @@ def test_terms_of_any_layer_are_named_and_not_negative(variant):
             names = names_of_terms(family_of(bound), device.backend)
             for terms, known in (
                 (descriptors(bound, device, configuration), names),
-                (descriptors(bound, device, configuration, 1000.0), names),
+                (descriptors(bound, device, configuration, Distances(1000.0)), names),
                 (
                     weight_terms(bound, device, configuration),
                     names_of_weight_terms(device.backend),
@@ -186,9 +190,9 @@ def test_sizes_of_native_kernels_are_counted_as_they_are_packed():
 
 
 def test_bytes_go_over_from_level_to_level():
-    assert levels_of(1000) == {"first cache": 1.0}
-    assert levels_of(2**34) == {"memory": 1.0}
-    between = levels_of(32 << 10)
+    assert levels_of(1000, USUAL) == {"first cache": 1.0}
+    assert levels_of(2**34, USUAL) == {"memory": 1.0}
+    between = levels_of(32 << 10, USUAL)
     assert between == pytest.approx({"first cache": 0.5, "second cache": 0.5})
 
 
@@ -197,27 +201,28 @@ def test_weights_come_from_where_all_that_a_program_touches_is_kept(touched, thr
     layer = BinaryDense(np.ones((256, 640), np.int8))
     bound = BoundLayer(layer, (TensorType((640,), ElementType.BIT),))
     how = Configuration("Z" if threads > 1 else "", threads, "avx512")
-    found = descriptors(bound, CPU, how, touched)
-    levels = ("first cache", "second cache", "last cache")
-    first, second, last = (found.get(f"weights, past {level}", 0.0) for level in levels)
+    found = descriptors(bound, CPU, how, Distances(touched))
+    first, second, part, last = (found.get(f"weights, past {level}", 0.0) for level in LEVELS[:-1])
     # Whoever calls the program is in the first cache meanwhile.
     assert found["weights"] == first == pytest.approx(256 * 640 / 8 / threads)
-    assert first >= second >= last
+    assert first >= second >= part >= last
     assert (second == pytest.approx(first)) == (touched / threads >= (2 << 20) * 0.999999)
     assert (second > 0) == (touched / threads > (1 << 19) * 1.000001)
-    assert (last > 0) == (touched / threads > (16 << 20) * 1.000001)
+    assert (part > 0) == (touched / threads > (2 << 20) * 1.000001)
+    assert (last > 0) == (touched / threads > (8 << 20) * 1.000001)
 
 
 def test_caches_are_as_large_as_a_device_says():
     level = Ceiling(Work.BYTES_READ, "L2", 1, 1e9, capacity=1 << 18)
     told = attrs.evolve(CPU, ceilings=[level])
-    assert memory_of(told, 0).sizes == (32 << 10, 1 << 18, 1 << 18)
     # It tells of no third one.
-    assert memory_of(CPU, 0).sizes == (32 << 10, 1 << 20, 32 << 20)
+    assert memory_of(told, Distances()).sizes == (32 << 10, 1 << 18, 1 << 18, 1 << 18)
+    # An eighth and a half of the last cache, which others use too.
+    assert memory_of(CPU, Distances()).sizes == (32 << 10, 1 << 20, 4 << 20, 16 << 20)
     layer = BinaryDense(np.ones((256, 640), np.int8))
     bound = BoundLayer(layer, (TensorType((640,), ElementType.BIT),))
-    assert "weights, past second cache" in descriptors(bound, told, ONE, 1 << 18)
-    assert "weights, past second cache" not in descriptors(bound, CPU, ONE, 1 << 18)
+    assert "weights, past second cache" in descriptors(bound, told, ONE, Distances(1 << 18))
+    assert "weights, past second cache" not in descriptors(bound, CPU, ONE, Distances(1 << 18))
 
 
 def test_what_a_network_touches_are_its_weights_and_activations_that_are_alive():
@@ -232,6 +237,31 @@ def test_what_a_network_touches_are_its_weights_and_activations_that_are_alive()
     # The input stays; of the others, one is read while the next is written.
     assert touched_bytes(network, 1) == weights + 3 * 4 * 4 * 8
     assert touched_bytes(network, 5) == weights + 5 * 3 * 4 * 4 * 8
+
+
+def test_what_lies_between_two_uses_of_a_tensor_is_told():
+    image, bits = TensorType((4, 4, 64), ElementType.INT32), TensorType((4, 4, 64), ElementType.BIT)
+    weight = np.ones((64, 1, 1, 64), np.int8)
+    nodes = [
+        Node("first", BinaryConv2d(weight), ["in"], ["a"]),
+        Node("cut", FLIPPED, ["a"], ["b"]),
+        Node("second", BinaryConv2d(weight), ["b"], ["c"]),
+        Node("sum", Add(), ["c", "a"], ["d"]),
+    ]
+    found = reuse_distances(Network("shortcut", {"in": bits}, nodes, ["d"]), 1)
+    numbers, packed, weights = image.nbytes(1), bits.nbytes(1), nodes[0].layer.weight_bits() // 8
+    # The input and what is written last were used a run ago: weights, the input, three images.
+    again = packed + 3 * numbers + sum(node.layer.weight_bits() // 8 for node in nodes)
+    assert found["first"] == Distances(again, (again,), packed + numbers)
+    assert found["cut"] == Distances(again, (packed + numbers,), packed + numbers)
+    # Between the two uses of "a" lie a convolution's weights, what it read and what it wrote.
+    since = packed + numbers + weights + 3 * numbers
+    assert found["sum"] == Distances(again, (3 * numbers, min(again, since)), again)
+
+
+def test_inputs_that_nothing_is_told_of_were_used_a_run_ago():
+    assert Distances(7.0, (3.0,)).input(0) == 3.0
+    assert Distances(7.0, (3.0,)).input(1) == 7.0
 
 
 def test_a_layer_that_nothing_is_known_of_is_a_family_by_its_kind():

@@ -23,9 +23,11 @@ from bnnplan.planner.profiling.dominance import (
     least_with,
     whole_bound,
 )
+from bnnplan.planner.profiling.knowledge import Knowledge
 from bnnplan.planner.profiling.oracle import MismatchError, Oracle
 from bnnplan.planner.profiling.risk import Doubt, doubt, together
 from bnnplan.planner.profiling.savings import full_rounds
+from bnnplan.planner.profiling.surveying import signatures_of
 
 NETWORK = lower(chain())
 NAMES = [node.name for node in NETWORK.nodes]
@@ -280,11 +282,27 @@ def test_what_predictions_rule_out_is_never_run(full, cpu_board, monkeypatch):
 
 def test_predicted_costs_keep_the_pace_that_the_device_shows(full, cpu_board):
     expected = expecting(full, lambda _, how: 1.0 if how.threads == 1 else 50.0)
-    found = profile_network(NETWORK, cpu_board, options=QUICK, expected=expected)
-    # All were predicted to take a millisecond, and take microseconds.
-    lost = [cost for cost in keys(found).values() if cost.origin is Origin.PREDICTED]
-    assert lost
-    assert all(cost.time.median < 10e6 for cost in lost)
+    knowledge = Knowledge(NETWORK, cpu_board, signatures_of(NETWORK, 1), expected)
+    # All were predicted to take a millisecond, and take a hundredth of that.
+    choices = {
+        key: Choice(
+            key[1],
+            [Candidate(how, None, 10**4, [10**4] * 20) for how in mine if how.threads == 1],
+            [],
+        )
+        for key, mine in knowledge.left.items()
+    }
+    knowledge.take(
+        (*key, candidate.configuration)
+        for key, choice in choices.items()
+        for candidate in choice.candidates
+    )
+    knowledge.learn(choices)
+    lost = [cost for costs in knowledge.unprepared().values() for cost in costs]
+    if all(how.threads == 1 for _, _, how in keys(full)):
+        assert lost == []
+    else:
+        assert {cost.time.median for cost in lost} == {50 * 10**4}
 
 
 def test_what_a_wrong_prediction_left_out_is_prepared_after_all(full, cpu_board, monkeypatch):

@@ -142,7 +142,7 @@ def test_disjoint_devices_run_at_the_same_time(two_references, monkeypatch):
     assignment = everywhere(network, "a") | {"right": ("b", Configuration())}
     runner = Runner(Workbench(network, two_references), assignment, concurrent=True)
     # Neither branch gets past the barrier unless the other one runs as well.
-    barrier = threading.Barrier(2, timeout=10)
+    barrier = threading.Barrier(2, timeout=60)
     for stage in runner.stages:
         if stage.segment.nodes[0].name in ("left", "right"):
             run = stage.program.run

@@ -4,6 +4,7 @@ import itertools
 
 import attrs
 import pytest
+from made_up import made_up_profile
 from networks import chain, with_threads
 
 from bnnplan.planner import fronts
@@ -13,7 +14,6 @@ from bnnplan.planner.plan import InfeasibleError, NoPlanError
 from bnnplan.planner.planning import find_plan
 from bnnplan.planner.problem import Limit, Measure
 from bnnplan.planner.profile import LaunchCost
-from bnnplan.planner.profiling import Options, profile_network
 from bnnplan.planner.request import Request, RequestError
 from bnnplan.planner.solvers.pareto import front
 from bnnplan.planner.solving import SolveOptions
@@ -21,12 +21,7 @@ from bnnplan.planner.solving import SolveOptions
 
 @pytest.fixture(scope="module")
 def profiles(two_references):
-    return [
-        profile_network(
-            chain(), two_references, batch=batch, options=Options(tolerance=0.5, budget=1.0)
-        )
-        for batch in (1, 4)
-    ]
+    return [made_up_profile(two_references, batch=batch) for batch in (1, 4)]
 
 
 @pytest.fixture(scope="module")

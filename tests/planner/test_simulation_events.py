@@ -250,3 +250,24 @@ def test_one_core_of_two_stages_is_busy_all_the_time_and_they_contend():
     assert (other.name, other.busy_ns) == ("b", 5)
     name, busy = summary.bottleneck(rows, [core, other])
     assert (name, busy) == ("a", 1.0)
+
+
+def test_a_turn_that_holds_a_device_goes_on_before_others_take_it():
+    """Two stages on b copy by links and compute: one after the other, b is never idle."""
+
+    def on_b(*taken):
+        links = ({"in"}, set(), {"out"})
+        return [
+            activity(f"l{n}", ns, {"b"} | link)
+            for n, (ns, link) in enumerate(zip(taken, links, strict=True))
+        ]
+
+    works = [
+        on_b(1347, 4994, 1253),
+        [activity("l", 4913, {"a"})],
+        on_b(932, 811, 1253),
+        [activity("l", 2784, {"a"})],
+    ]
+    stream = stream_of([set(), {0}, {1}, {2}], works, slack=0)
+    history = play(Model([stream], 8), np.zeros(BATCHES, np.int64), np.random.default_rng(0))
+    assert summary.period(history) == pytest.approx(1347 + 4994 + 1253 + 932 + 811 + 1253, rel=1e-3)

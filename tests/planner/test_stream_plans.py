@@ -195,17 +195,18 @@ def test_the_reason_for_no_plan_is_the_least_of_all_lineups():
 
 
 @pytest.mark.parametrize(
-    ("capacity", "count", "period"), [(10_000, 4, 49), (2500, 2, 49), (1500, 1, 60)]
+    ("capacity", "count", "period"),
+    [(10_000, 4, 49), (1172, 4, 49), (1171, 2, 49), (1036, 2, 49), (1035, 1, 60)],
 )
 def test_streams_fit_in_memory_together(capacity, count, period):
-    """Four copies of the weights would be best; two are as fast with stages, one is slower."""
+    """All hold the weights together, and 68 bytes each; two are as fast with stages, one is not."""
     network = line(3)
     devices = [attrs.evolve(cluster("cpu0", 0, 4), space=MemorySpace("host", capacity))]
     profile = made_up(network, devices, lambda _, __, threads: 60 // threads + 5, weights=300)
     plan = planned(profile, network)
     (memory,) = plan.memory
     assert len(plan.streams) == count
-    assert memory.weight_bytes == count * 3 * 300
+    assert memory.weight_bytes == 3 * 300
     assert memory.allocated_bytes <= capacity
     assert plan.predicted.period_ns == period
     assert plan.proof.bound == 49
@@ -215,7 +216,19 @@ def test_streams_fit_in_memory_together(capacity, count, period):
         assert row.predicted.period_ns >= period, row.name
 
 
-@pytest.mark.parametrize(("most", "count", "period"), [(4000, 4, 49), (2500, 2, 49), (1500, 1, 60)])
+def test_clusters_share_no_weights():
+    network = line(3)
+    pair = [cluster("left", 0, 2), cluster("right", 2, 2)]
+    profile = made_up(network, pair, lambda _, __, threads: 60 // threads + 5, weights=300)
+    plan = planned(profile, network)
+    assert len(plan.streams) == 4
+    (memory,) = plan.memory
+    assert memory.weight_bytes == 2 * 3 * 300
+
+
+@pytest.mark.parametrize(
+    ("most", "count", "period"), [(964, 4, 49), (963, 2, 49), (939, 2, 53), (931, 1, 60)]
+)
 def test_a_limit_on_all_memory_is_one_on_all_streams(most, count, period):
     network = line(3)
     profile = made_up(
@@ -403,7 +416,7 @@ def test_plans_with_streams_are_compared_and_explained():
     other = planned(profile, network, attrs.evolve(PERIOD, pins={"l1": "big"}))
     lines = [part for part in difference_text(compare_plans(plan, other)) if isinstance(part, str)]
     assert any(part.startswith("streams: ") for part in lines)
-    found = explain_plan(situate(network, plan, profile), time_limit=2.0)
+    found = explain_plan(situate(network, plan, profile), time_limit=60.0)
     assert found.value == found.stated == plan.streams[0].period_ns
     used = {row.device for row in plan.layers}
     assert {place.layer.device for place in found.places} == used

@@ -16,10 +16,12 @@ from bench_path import BENCH, on_path
 
 from bnnplan.backends.cpu.native import best_variant
 from bnnplan.models.tensors import decode
+from bnnplan.planner.execution.measure import Measurement
 
 on_path()
 
-from bench import line, quantity  # noqa: E402
+from bench import Result, line, quantity  # noqa: E402
+from choosing import plan_row, worst  # noqa: E402
 from shapes import shapes  # noqa: E402
 from timing import FEWEST, QUICK, compared, in_turns, refusal  # noqa: E402
 
@@ -99,6 +101,45 @@ def test_plans_for_throughput_against_one_core(tmp_path):
     assert all(row["ours"] > 0 for row in rows) or document["machine"]["cores"] < 2
     if document["machine"]["cores"] > 1:
         assert {row["peer"] for row in rows} >= {"one core", "one program on all cores", "measured"}
+
+
+@pytest.mark.slow
+def test_plans_from_less_than_a_whole_profile(tmp_path):
+    document, _ = run("choosing.py", tmp_path, "--only", "fashion")
+    rows = {row["name"]: row for row in document["results"]}
+    assert rows["fashion: elimination"]["peer"] == "profile in full"
+    assert all(row["ours"] > 0 for name, row in rows.items() if name.startswith("fashion"))
+    share = rows["share of the time, elimination, largest"]["ours"]
+    assert share == pytest.approx(100 / rows["fashion: elimination"]["ratio"])
+
+
+def test_the_ratio_of_plans_is_above_1_where_less_found_a_faster_one():
+    fast, slow = (Measurement([ns, ns + 1, ns + 2] * 20, []) for ns in (1000, 2000))
+    measured = {f"elimination {i}": fast for i in range(3)}
+    measured |= {f"profile in full {i}": one for i, one in enumerate((slow, fast, slow))}
+    row = plan_row("net: plan of elimination", 2, "elimination", measured, 3)
+    assert (row.ours, row.peer_value, row.runs) == (1.001, 2.001, 180)
+    assert row.ratio == pytest.approx(2, rel=1e-2)
+    assert row.spread == pytest.approx(1, rel=1e-2)
+
+
+def test_the_worst_of_all_networks():
+    kinds = "elimination", "elimination with a model"
+    rows = [
+        Result(f"{net}: {what}", 2, 1.0, "µs", ratio=ratio)
+        for net, ratio in (("a", 5.0), ("b", 0.8))
+        for what in (
+            *kinds,
+            *(f"plan of {kind}" for kind in (*kinds, "predictions alone")),
+            "latency by predictions alone",
+        )
+    ]
+    assert {row.name: round(row.ours, 6) for row in worst(rows)} == {
+        **{f"share of the time, {kind}, largest": 125.0 for kind in kinds},
+        **{f"loss of plans, {kind}, largest": 25.0 for kind in (*kinds, "predictions alone")},
+        "error of latencies, median": 210.0,
+        "error of latencies, largest": 400.0,
+    }
 
 
 def test_a_network_against_an_engine(tmp_path):

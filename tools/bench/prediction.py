@@ -3,7 +3,8 @@
 The board is characterized first, then predicted: layers with products above 20 µs by fits to the
 other nine tenths of all layers, networks by the whole model, which has seen none of them. Ours is
 the mean error of a family, or the predicted time of a network, whose peer is the measured one.
-Measured are lower quartiles of runs in calm moments, as they are fitted to.
+Networks are measured as layers are when a board is characterized: by what a probe takes right
+before and after each run, so that what others take of the machine at the time does not count.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import os
 import statistics
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ from bnnplan.models.zoo import ZOO
 from bnnplan.planner.board import Board, detect_board
 from bnnplan.planner.board_model import BoardModel
 from bnnplan.planner.characterizing.chains import MEASURED, Material, chain_of
-from bnnplan.planner.characterizing.measuring import CALM, PROBE, QUIET, Measurements
+from bnnplan.planner.characterizing.measuring import PROBE, STEADY, Measurements
 from bnnplan.planner.characterizing.session import (
     Options,
     by_family,
@@ -46,10 +46,8 @@ DATA = Path(os.environ.get("BNNPLAN_DATA", Path(__file__).parents[3] / "shared" 
 QUICK_NETWORKS = ("fashion", "hep-cifar", "btc-resnet14-cifar")
 LONG = 20_000
 """Nanoseconds: shorter layers are not judged."""
-FEWEST, MOST, SECONDS = 15, 20_000, 4.0
-"""Calm runs of a network, runs in all, and how long to go on at most."""
-LEAST_SECONDS = 0.4
-"""However many runs are calm by then: a core that has slept needs some milliseconds to be there."""
+FEWEST, MOST, SECONDS = 15, 1000, 2.0
+"""Runs of a network at least and at most, and how long to go on between."""
 
 
 def main() -> None:
@@ -63,17 +61,17 @@ def main() -> None:
 
 def results(board: Board, found: Measurements, *, quick: bool) -> Iterator[list[Result]]:
     """Families, then networks, then what is typical of them."""
-    samples = found.calm()
+    samples = found.undisturbed()
     yield list(family_errors(board, samples))
     families = fitted_families(board, samples)
-    model = BoardModel(board, Origin.PREDICTED, families, (), launches_of(board))
+    model = BoardModel(board, Origin.PREDICTED, families, (), launches_of(board, found))
     errors: dict[int, list[float]] = {}
     files = () if quick else sorted((DATA / "models").glob("*/*.onnx*"))
     for name in QUICK_NETWORKS if quick else (*ZOO, *map(str, files)):
         network = lower(open_network(name))
         title = name if name in ZOO else "/".join(Path(name).parts[-2:])
         for threads in sorted({launch.threads for launch in model.launches}):
-            row = network_error(title, network, model, threads)
+            row = network_error(title, network, model, threads, found)
             errors.setdefault(threads, []).append(abs(row.ratio - 1))
             yield [row]
     for threads, mine in errors.items():
@@ -96,7 +94,9 @@ def family_errors(board: Board, samples: list) -> Iterator[Result]:
                 yield Result(name, threads, 100 * error.mean, "%", runs=error.samples)
 
 
-def network_error(name: str, network: Network, model: BoardModel, threads: int) -> Result:
+def network_error(
+    name: str, network: Network, model: BoardModel, threads: int, found: Measurements
+) -> Result:
     """A network as it is predicted to be fastest with so many threads, predicted and measured."""
     (device,) = model.board.devices
     profile = predict_profile(network, model)
@@ -107,8 +107,10 @@ def network_error(name: str, network: Network, model: BoardModel, threads: int) 
     layers = [
         (node, bench.kernel(node, device.name, chosen[node.name][0])) for node in network.nodes
     ]
-    times = calm_times(programs.link(device.name, layers), probe_of(bench, device.name, threads))
-    measured = float(np.quantile(times, QUIET))
+    probe = probe_of(bench, device.name, threads)
+    paces = relative_times(programs.link(device.name, layers), probe)
+    times = [pace * found.best_probe(device.name, threads) for pace in paces]
+    measured = statistics.median(times)
     return Result(
         name,
         threads,
@@ -144,34 +146,30 @@ def probe_of(bench: Workbench, device: str, threads: int) -> Program:
     return programs.link(device, [(node, own.kernel(node, device, configuration))])
 
 
-def calm_times(program: Program, probe: Program) -> list[int]:
-    """What a program takes in moments in which the probe before and after it was at its best."""
-    runs: list[tuple[int, int]] = []
-    measure = partial(timed, program), partial(timed, probe)
-    for one in measure:
-        one()
-    begin = time.monotonic()
-    while time.monotonic() < begin + LEAST_SECONDS:
-        program.run()
-    end = time.monotonic() + SECONDS
-    before = timed(probe)
-    while time.monotonic() < end and len(runs) < MOST:
-        taken, after = timed(program), timed(probe)
-        runs.append((max(before, after), taken))
-        before = after
-        if sum(slow <= CALM * min(runs)[0] for slow, _ in runs) >= FEWEST and len(runs) % 8 == 0:
-            break
-    best = min(runs)[0]
-    calm = [taken for slow, taken in runs if slow <= CALM * best]
-    # So few are calm only where all of the machine is busy.
-    return calm if len(calm) >= 5 else [taken for _, taken in sorted(runs)[:5]]
-
-
-def timed(program: Program) -> int:
-    """Nanoseconds of one run."""
-    start = time.perf_counter_ns()
+def relative_times(program: Program, probe: Program) -> list[float]:
+    """What runs of a program take in times of the probe, where it is as fast after as before."""
+    runs: list[tuple[float, float]] = []
     program.run()
-    return time.perf_counter_ns() - start
+    end = time.monotonic() + SECONDS
+    before = probed(probe)
+    while len(runs) < FEWEST or (time.monotonic() < end and len(runs) < MOST):
+        start = time.perf_counter_ns()
+        program.run()
+        taken = time.perf_counter_ns() - start
+        after = probed(probe)
+        unrest = max(before, after) / min(before, after)
+        runs.append((unrest, taken / statistics.mean((before, after))))
+        before = after
+    runs.sort()
+    steady = [pace for unrest, pace in runs if unrest <= STEADY]
+    return steady if len(steady) >= FEWEST else [pace for _, pace in runs[:FEWEST]]
+
+
+def probed(probe: Program) -> int:
+    """Nanoseconds of the probe: of its second run, for which what it reads is near."""
+    probe.run()
+    (taken,) = probe.run_timed()
+    return taken
 
 
 if __name__ == "__main__":

@@ -29,4 +29,4 @@ with Pipeline(load_plan(Path(sys.argv[1]))) as pipeline:
 
 print(f"{report.frames} frames, {report.frames_per_second:.0f} frames/s")
 for stage in report.stages:
-    print(f"stream {stage.stream}, stage {stage.stage}: busy {stage.busy:.0%}")
+    print(f"stream {stage.stream}, stage {stage.stage}: busy {stage.busy:.1%}")

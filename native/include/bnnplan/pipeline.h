@@ -69,12 +69,24 @@ typedef struct {
     uint64_t busy_ns;
 } bnn_stage_use;
 
+/* A turn of a stage that has ended: nanoseconds of CLOCK_MONOTONIC. */
+typedef struct {
+    uint64_t turn;
+    uint64_t number; /* of the frame */
+    uint64_t begin_ns;
+    uint64_t end_ns;
+} bnn_turn;
+
 /* Make a pipeline; all arrays are copied, what they point to must outlive it. The first stage of a
  * stream begins every frame of it, and waits for no other with lag 0; nor may stages wait for each
  * other with lag 0. A stage that waits for none in its turn begins it with the first stage.
  * `window` is at least 1. */
 bnn_status bnn_pipeline_create(const bnn_stream *streams, size_t stream_count, uint32_t window,
                                bnn_pipeline **pipeline);
+
+/* Keep the last `count` turns of every stage, for bnn_pipeline_turns: before the pipeline is started,
+ * and once. */
+bnn_status bnn_pipeline_record(bnn_pipeline *pipeline, uint32_t count);
 
 /* Start the threads of all stages that have work; once. Fails if the calling thread may not use a
  * core of theirs; then the pipeline is stopped. A stage that loses a core later on fails. */
@@ -121,6 +133,11 @@ bnn_status bnn_pipeline_failure(const bnn_pipeline *pipeline, uint32_t *stream, 
 
 bnn_status bnn_pipeline_use(const bnn_pipeline *pipeline, uint32_t stream, uint32_t stage,
                             bnn_stage_use *use);
+
+/* The last turns that a stage has ended, in order: up to as many as are kept, which is what there must
+ * be room for. Tells how many. Any thread may call it, also while the stage goes on. */
+bnn_status bnn_pipeline_turns(const bnn_pipeline *pipeline, uint32_t stream, uint32_t stage,
+                              bnn_turn *turns, uint32_t *count);
 
 /* No more turns are begun; what waits returns. Any thread may call it. */
 void bnn_pipeline_stop(bnn_pipeline *pipeline);

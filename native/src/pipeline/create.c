@@ -152,6 +152,7 @@ static void free_pipeline(bnn_pipeline *pipeline)
             free((void *)spec->waits);
             free((void *)spec->cores);
             free(at->stages[k].followers);
+            free(at->stages[k].records);
         }
         free(at->stages);
         free(at->numbers);

@@ -12,6 +12,11 @@ enum { BNN_MESSAGE = 256 };
 
 typedef struct stream stream;
 
+/* A turn that is kept: read while it may be overwritten, see record.c. */
+typedef struct {
+    _Atomic uint64_t number, begin_ns, end_ns;
+} record;
+
 typedef struct stage {
     bnn_bell bell;
     _Alignas(64) _Atomic uint64_t ended; /* turns; written by the thread of the stage alone */
@@ -19,6 +24,7 @@ typedef struct stage {
     _Alignas(64) stream *stream; /* the rest is written by the thread of the stage, or never */
     uint64_t number;             /* of the frame of its turn */
     uint64_t begun_ns;
+    record *records; /* of turn t at t % (kept + 1); NULL: none are kept */
     bool in_turn;
     bool source; /* not the first stage, and no other makes what it reads */
     bnn_stage spec;
@@ -52,6 +58,7 @@ struct bnn_pipeline {
     slot *slots;
     uint32_t stream_count;
     uint32_t window;
+    uint32_t kept; /* turns of every stage */
     uint32_t forks; /* of the process, when the pipeline was made */
     bool started;
     pthread_mutex_t failing; /* guards what follows */
@@ -85,6 +92,11 @@ void bnn_turn_end(stage *self);
 
 /* End the turn in vain. */
 void bnn_turn_fail(stage *self, const char *message);
+
+/* record.c */
+
+/* Keep the turn that ends: before it is counted. */
+void bnn_turn_keep(stage *self, uint64_t turn, uint64_t now);
 
 /* failure.c */
 

@@ -113,6 +113,8 @@ void bnn_turn_end(stage *self)
     const uint64_t busy = atomic_load_explicit(&self->busy_ns, memory_order_relaxed);
     self->in_turn = false;
     atomic_store_explicit(&self->busy_ns, busy + (now - self->begun_ns), memory_order_relaxed);
+    if (self->records != NULL)
+        bnn_turn_keep(self, turn, now);
     atomic_store(&self->ended, turn + 1);
     for (size_t i = 0; i < self->follower_count; i++)
         bnn_bell_ring(&self->followers[i]->bell);

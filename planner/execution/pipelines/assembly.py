@@ -153,8 +153,9 @@ def _memory(
     slack: int,
     predicted: Mapping[str, int | None],
 ) -> tuple[MemoryUse, ...]:
-    """What all streams hold, by memory space."""
+    """What all streams hold, by memory space; weights that several share, once."""
     weights, tensors, alive, workspace = (Counter[str]() for _ in range(4))
+    packed: set[int] = set()
     for stream in streams:
         for own in stream.locals:
             for space, held in own.held.items():
@@ -166,7 +167,9 @@ def _memory(
         for stage in stream.stages:
             kernels = {id(s.kernel): s.kernel for program in stage.programs for s in program.steps}
             for kernel in kernels.values():
-                weights[kernel.device.space.name] += kernel.weight_bytes
+                if id(kernel.packed) not in packed:
+                    packed.add(id(kernel.packed))
+                    weights[kernel.device.space.name] += kernel.weight_bytes
             tensors[HOST] += stage.carried_bytes
             alive[HOST] += stage.carried_bytes
             workspace.update(_workspaces(stage))

@@ -78,6 +78,8 @@ class Flow:
             What was wrong after the last frame that was taken; then no more are.
         """
         fault = some.fault
+        if some.frames and not self.accepted:
+            self.tally.start()
         try:
             for frame in some.frames:
                 self._pending.append(self.framing.check(frame, self.accepted))

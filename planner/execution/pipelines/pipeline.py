@@ -20,9 +20,11 @@ from bnnplan.planner.execution.pipelines.frames import Frame, Framing, Result
 from bnnplan.planner.execution.pipelines.reading import Reading
 from bnnplan.planner.execution.pipelines.repeating import repeat
 from bnnplan.planner.execution.pipelines.report import PipelineReport
-from bnnplan.planner.execution.pipelines.sizes import MOST_SLACK, MOST_WINDOW
+from bnnplan.planner.execution.pipelines.sizes import MOST_KEPT, MOST_SLACK, MOST_WINDOW
+from bnnplan.planner.execution.pipelines.stage_events import trace_of_turns
 from bnnplan.planner.execution.pipelines.started import Started
 from bnnplan.planner.execution.pipelines.tally import Tally
+from bnnplan.planner.execution.trace import Trace
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.plan import MeasuredPipeline, MemoryUse, Plan
 
@@ -50,6 +52,8 @@ class Pipeline:
         limits latency, or where memory would not suffice.
     window : int, optional
         Most batches that are inside at once, results that nobody has taken included.
+    kept : int
+        Turns of every stage that are kept for `trace`: the last ones. By default none.
 
     Attributes
     ----------
@@ -75,11 +79,13 @@ class Pipeline:
         *,
         slack: int | None = None,
         window: int | None = None,
+        kept: int = 0,
     ) -> None:
         if not isinstance(plan, Plan):
             raise InputError(f"a pipeline runs a Plan, not {plan!r:.60}; load_plan reads one")
         _check_range("slack must be", slack, 0, MOST_SLACK)
         _check_range("the batches of a window must be", window, 1, MOST_WINDOW)
+        _check_range("the turns that are kept must be", kept, 0, MOST_KEPT)
         self.plan = plan
         self.network = lower(open_network(plan.source)) if network is None else network
         plan.require(self.network)
@@ -89,6 +95,8 @@ class Pipeline:
         self._framing = Framing(self.network, plan.batch, self._assembly.window)
         self.memory: tuple[MemoryUse, ...] = self._assembly.memory
         self.window_bytes = sum(slots.nbytes for slots in self._assembly.window.values())
+        self._kept = kept
+        self._trace: Trace | None = None
         self._started: Started | None = None
         self._claim: Flow | None = None
         self._last: Flow | None = None
@@ -101,7 +109,9 @@ class Pipeline:
     def __enter__(self) -> Pipeline:
         if self._started is not None:
             raise DeviceError("the pipeline runs already; leave its 'with' block first")
-        self._started = Started(self._assembly.streams, self._assembly.labels, self.window)
+        self._started = Started(
+            self._assembly.streams, self._assembly.labels, self.window, self._kept
+        )
         return self
 
     def __exit__(
@@ -115,6 +125,8 @@ class Pipeline:
             if self._claim is not None:
                 self._claim.close()
                 self._claim = None
+            if self._kept:
+                self._trace = trace_of_turns(started.turns())
             started.close()
 
     def map(self, frames: Iterable[Frame]) -> Iterator[Result]:
@@ -171,6 +183,22 @@ class Pipeline:
     def report(self) -> PipelineReport:
         """What the last call did, or has done so far."""
         return PipelineReport(0, 0.0, None) if self._last is None else self._last.report()
+
+    def trace(self) -> Trace:
+        """When which stage worked on which batch, and what it waited for, in its last turns.
+
+        Of the ``with`` block that it is in, or was in last.
+
+        Raises
+        ------
+        InputError
+            If no turns are kept.
+        """
+        if not self._kept:
+            raise InputError("no turns are kept; make the pipeline with kept=N to trace the last N")
+        if self._started is not None:
+            return trace_of_turns(self._started.turns())
+        return self._trace or Trace((), 0)
 
     @property
     def _running(self) -> Started:

@@ -17,7 +17,7 @@ class PipelineReport:
     frames : int
         Whose results were delivered.
     seconds : float
-        From when the call began to when its last results were computed.
+        From when its first frame was there to when its last results were computed.
     measured : MeasuredPipeline or None
         None where too few batches were computed to say anything.
     """
@@ -28,7 +28,7 @@ class PipelineReport:
 
     @property
     def frames_per_second(self) -> float:
-        """Over the whole call, filling and emptying the pipeline included."""
+        """Filling and emptying the pipeline included."""
         return self.frames / self.seconds if self.seconds > 0 else 0.0
 
     @property

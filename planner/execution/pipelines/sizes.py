@@ -19,6 +19,8 @@ MOST_WINDOW = 1 << 20
 """Batches in a window that is asked for."""
 MOST_SLACK = 1 << 10
 """That is asked for."""
+MOST_KEPT = 1 << 20
+"""Turns of a stage, which the native pipeline has room for."""
 MOST_BYTES = 16 << 20
 """Of a window that is larger than it must be."""
 

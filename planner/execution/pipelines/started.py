@@ -14,6 +14,7 @@ from bnnplan.backends.pipeline import BindingSpec, NativePipeline, StageSpec, Wa
 from bnnplan.models.errors import BnnplanError
 from bnnplan.planner.execution.pipelines.errors import StageError
 from bnnplan.planner.execution.pipelines.prepared import PreparedStage, PreparedStream
+from bnnplan.planner.execution.pipelines.stage_events import StageTurns
 from bnnplan.planner.execution.pipelines.tally import StageLabel
 from bnnplan.planner.execution.pipelines.turns import Turns
 
@@ -45,6 +46,8 @@ class Started:
         Of all stages, stream by stream.
     window : int
         Slots.
+    kept : int
+        Turns of every stage that are kept.
 
     Attributes
     ----------
@@ -54,7 +57,11 @@ class Started:
     """
 
     def __init__(
-        self, streams: Sequence[PreparedStream], labels: Sequence[StageLabel], window: int
+        self,
+        streams: Sequence[PreparedStream],
+        labels: Sequence[StageLabel],
+        window: int,
+        kept: int = 0,
     ) -> None:
         self.window = window
         self.put = 0
@@ -66,7 +73,7 @@ class Started:
             [_spec(stage, spins) for stage, spins in zip(stream.stages, spinning, strict=True)]
             for stream, spinning in zip(streams, _spinning(streams), strict=True)
         ]
-        self.native = NativePipeline(specs, window, keep=streams)
+        self.native = NativePipeline(specs, window, keep=streams, kept=kept)
         weakref.finalize(self, self.native.stop)
         self._threads = [
             threading.Thread(
@@ -142,6 +149,16 @@ class Started:
         if count:
             self.native.release(count)
             self.taken += count
+
+    def turns(self) -> list[list[StageTurns]]:
+        """The turns that are kept, by stream and position in it."""
+        found: list[list[StageTurns]] = [[] for _ in self._streams]
+        for ((number, position), stage), label in zip(self._places(), self._labels, strict=True):
+            turns = self.native.turns(number, position)
+            found[number].append(
+                StageTurns(number, label.stage, position, label.devices, stage.laid.waits, turns)
+            )
+        return found
 
     def close(self) -> None:
         """End all threads, each after the turn that it is in."""

@@ -63,6 +63,10 @@ class Tally:
         self.begin = time.monotonic_ns()
         self.end = self.begin
 
+    def start(self) -> None:
+        """The first frame is there: until now the stages could not have done anything."""
+        self.begin = self.end = time.monotonic_ns()
+
     def note(self, first: int, count: int) -> None:
         """Look at some of `count` batches that are computed and not released."""
         self.end = time.monotonic_ns()

@@ -174,7 +174,7 @@ def test_depthwise_convolutions_are_exact(
     assert_exact(bound, configuration, [random_values(random, source, batch)])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.one_of(channel_counts, st.sampled_from([2048, MOST_TAPS])),
     channel_counts,

@@ -93,7 +93,7 @@ def test_blocks_of_a_cluster_share_packed_weights():
     one, two = (BoundLayer(layer(seed), (TYPE,), 1) for seed in range(2))
     plain, spread = Configuration(), Configuration("Z", 1)
     packed = [
-        backend.prepare(bound, on, configuration).handle
+        backend.prepare(bound, on, configuration).packed
         for bound in (one, two)
         for configuration in (plain, spread)
         for on in (here, there, other)

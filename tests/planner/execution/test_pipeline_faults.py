@@ -225,6 +225,21 @@ def test_ctrl_c_between_two_counts_leaves_a_pipeline_that_can_go_on(name, monkey
         assert_same(NETWORK, list(pipeline.map(FRAMES)), WANTED)
 
 
+def test_time_counts_from_when_the_first_frame_is_there():
+    """A source may take long to open a camera, or to load what it gives."""
+    moments = []
+
+    def opening():
+        time.sleep(0.05)
+        moments.append(time.monotonic())
+        yield from FRAMES
+
+    with Pipeline(plan(), NETWORK) as pipeline:
+        assert len(list(pipeline.map(opening()))) == len(FRAMES)
+        report = pipeline.report()
+    assert report.seconds <= time.monotonic() - moments[0]
+
+
 def test_a_frame_enters_before_the_source_waits_for_the_next_one():
     """The first one comes at once: nothing tells that the second will not."""
     computed = []

@@ -11,15 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import branches, chain, skips
-from pipeline_plans import assert_same, core_board, frames_of, plan_of, stream_of, wanted_of
+from pipeline_plans import CORES, assert_same, core_board, frames_of, plan_of, stream_of, wanted_of
 
 from bnnplan.backends.conformance.kinds import KINDS
 from bnnplan.backends.conformance.networks import networks
+from bnnplan.backends.interface import Configuration
 from bnnplan.backends.reference.backend import ReferenceKernel
 from bnnplan.backends.registry import get_backend
 from bnnplan.models.load import open_network
 from bnnplan.models.lowering import lower
 from bnnplan.planner.board import Board, detect_board
+from bnnplan.planner.cores import part_of
 from bnnplan.planner.execution.pipelines import Pipeline
 from bnnplan.planner.execution.pipelines.assembly import assemble
 from bnnplan.planner.execution.pipelines.units import resources
@@ -243,6 +245,26 @@ def test_memory_counts_rings_as_often_as_they_are_held(slack):
         (base,) = least.memory
     assert host.activation_bytes - base.activation_bytes == slack * max(64, ring)
     assert host.alive_bytes <= host.activation_bytes
+
+
+@pytest.mark.skipif(len(CORES) < 2, reason="two cores are divided")
+def test_weights_that_streams_share_are_counted_once():
+    network = chain()
+    whole = attrs.evolve(BOARD.device("c0"), resources={f"core:{n}" for n in CORES[:2]}, threads=2)
+    parts = [part_of(whole, [core]) for core in CORES[:2]]
+    board = attrs.evolve(BOARD, devices=[whole, *parts, *BOARD.devices[1:]])
+    one, same = (stream_of(network, [part.name] * len(network.nodes)) for part in parts)
+    others = [
+        attrs.evolve(row, configuration=Configuration("Z"))
+        if row.name == network.nodes[0].name
+        else row
+        for row in same.layers
+    ]
+    held = [
+        Pipeline(plan_of(network, board, *streams), network).memory[0].weight_bytes
+        for streams in ([one], [one, same], [one, attrs.evolve(same, layers=others)])
+    ]
+    assert held[0] == held[1] < held[2] < 2 * held[0]
 
 
 @pytest.mark.parametrize(

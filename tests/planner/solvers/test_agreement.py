@@ -15,7 +15,7 @@ from bnnplan.planner.solvers.heuristics import greedy, list_scheduling
 from bnnplan.planner.solvers.presolve import undominated
 from bnnplan.planner.solvers.structure import Graph, one_at_a_time
 
-MANY = settings(max_examples=200, deadline=None)
+MANY = settings(max_examples=100, deadline=None)
 
 
 def same(first, second):

@@ -36,7 +36,7 @@ def branching(problem):
 
 
 def later():
-    return time.perf_counter() + 20
+    return time.perf_counter() + 120
 
 
 def stepped(tree, most, steps=MOST_STEPS):

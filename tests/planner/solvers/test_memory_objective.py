@@ -18,7 +18,7 @@ from bnnplan.planner.solvers.presolve import undominated
 from bnnplan.planner.solvers.restriction import Restriction
 from bnnplan.planner.solvers.structure import Graph
 
-MANY = settings(max_examples=200, deadline=None)
+MANY = settings(max_examples=100, deadline=None)
 
 
 def same(first, second):

