@@ -60,6 +60,21 @@ class FittedError:
 
 
 @frozen
+class TeamModel:
+    """What a family costs on several threads, which share a memory and often more.
+
+    Parameters
+    ----------
+    nanoseconds : mapping of str to float
+        By term, of the busiest thread.
+    error : FittedError
+    """
+
+    nanoseconds: Mapping[str, float] = field(converter=as_dict)
+    error: FittedError
+
+
+@frozen
 class FamilyModel:
     """What one operator family costs on one device in one kernel variant.
 
@@ -76,6 +91,9 @@ class FamilyModel:
     weight_bytes, workspace_bytes : mapping of str to float
         By term of sizes, in the same way.
     error : FittedError
+        Of the times.
+    team : TeamModel or None
+        Of times on more than one thread; None where the others are of any number.
     """
 
     family: str
@@ -85,15 +103,23 @@ class FamilyModel:
     weight_bytes: Mapping[str, float] = field(converter=as_dict)
     workspace_bytes: Mapping[str, float] = field(converter=as_dict)
     error: FittedError
+    team: TeamModel | None = None
 
     def __attrs_post_init__(self) -> None:
-        for figures in (self.nanoseconds, self.weight_bytes, self.workspace_bytes):
+        team = self.team.nanoseconds if self.team is not None else {}
+        for figures in (self.nanoseconds, team, self.weight_bytes, self.workspace_bytes):
             for term, figure in figures.items():
                 if not 0 <= figure < MOST:
                     raise BoardModelError(
                         f"family {self.family!r} on {self.device!r}: coefficient {term!r} must be "
                         f"from 0 to {MOST}, not {figure}"
                     )
+
+    def times(self, threads: int) -> tuple[Mapping[str, float], FittedError]:
+        """Nanoseconds by term on so many threads, and how far they are off."""
+        if threads > 1 and self.team is not None:
+            return self.team.nanoseconds, self.team.error
+        return self.nanoseconds, self.error
 
 
 @frozen
@@ -141,6 +167,7 @@ def _require_known(family: FamilyModel, backend: str) -> None:
     """Raise BoardModelError where a term is one that no layer has, which would cost nothing."""
     for figures, known in (
         (family.nanoseconds, names_of_terms(family.family, backend)),
+        (family.times(2)[0], names_of_terms(family.family, backend)),
         (family.weight_bytes, names_of_weight_terms(backend)),
         (family.workspace_bytes, names_of_workspace_terms(backend)),
     ):

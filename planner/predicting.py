@@ -196,7 +196,7 @@ class Foresight:
                 rejections.append(Rejection(device.name, configuration.label, reason))
                 continue
             terms = descriptors(bound, device, configuration, distances)
-            time = _time(covered, terms)
+            time = _time(covered, configuration.threads, terms)
             placements.append(_cost(bound, device, configuration, covered, time, self.model.origin))
 
 
@@ -218,13 +218,14 @@ def _known(devices: Iterable[Device]) -> Mapping[str, _Known]:
     }
 
 
-def _time(model: FamilyModel, terms: Mapping[str, float]) -> Time:
-    median = max(1, round(_sum(model.nanoseconds, terms)))
+def _time(model: FamilyModel, threads: int, terms: Mapping[str, float]) -> Time:
+    nanoseconds, error = model.times(threads)
+    median = max(1, round(_sum(nanoseconds, terms)))
     time = Time(
         median,
-        min(median, round(median * model.error.low)),
-        max(median, round(median * model.error.high)),
-        max(median, round(median * model.error.high)),
+        min(median, round(median * error.low)),
+        max(median, round(median * error.high)),
+        max(median, round(median * error.high)),
         runs=0,
     )
     return attrs.evolve(time, stable=within(time, ROUGH))

@@ -65,6 +65,7 @@ BESIDE = frozenset(
         "weights loaded",
         "windows",
         "windows of part of a vector",
+        "planes spread",
         "words finished",
         "words of one vector",
         "words of pixels",

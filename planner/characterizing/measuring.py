@@ -2,146 +2,42 @@
 
 from __future__ import annotations
 
-import bisect
 import itertools
 import time
 from collections.abc import Callable, Iterator
 
 import attrs
 import numpy as np
-from attrs import define, field, frozen
 
-from bnnplan.backends.interface import Configuration, Kernel, Program
+from bnnplan.backends.interface import Kernel, Program
 from bnnplan.models.errors import BnnplanError
 from bnnplan.models.graph import BoundLayer, Node
 from bnnplan.models.layers import BinaryConv2d
 from bnnplan.models.tensors import ElementType, TensorType
 from bnnplan.planner.board import Board
 from bnnplan.planner.characterizing.chains import MEASURED, WRITER, Material, chain_of
-from bnnplan.planner.descriptors import Distances, family_of, reuse_distances
+from bnnplan.planner.characterizing.pace import NEAR
+from bnnplan.planner.characterizing.samples import FEWEST_RUNS, Measurements, Trial
+from bnnplan.planner.descriptors import reuse_distances
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.profiling.programs import Programs
 
 LENGTHS = (8, 2, 8, 1, 4)
 """Layers of one program after the other: of few layers all that they touch stays near."""
-NEAR, FAR = 1 << 14, 1 << 18
+SMALL, LARGE = 1 << 14, 1 << 18
 """Bytes of layers that are small, and of large ones: either are measured among others like them, so
 that programs touch from hardly anything to more than caches hold."""
 ROUNDS = 3
 """Programs of every configuration, among those of the others."""
-FEWEST_RUNS, BURST, MOST_BURSTS = 5, 6, 4
-"""Of a program: it is run in bursts until so many runs were steady, in so many bursts at most."""
-STEADY = 1.1
-"""How much slower than at its best the probe may be where the machine counts as calm."""
-FEWEST_CALM, CALM_SHARE = 10, 0.1
-"""Samples of a family that count in any case, and their share: the calmest."""
+BURST, MOST_BURSTS = 6, 4
+"""Of a program: it is run in bursts until enough runs were of the usual pace; so many at most."""
 LAUNCHES, LAUNCH_SECONDS = 200, 1.0
 """Of a program of the probe alone: so many at most, and for so long."""
-BEST = 5
-"""The pace of a device is what the probe took in its so many best runs: a clock may err."""
 PROBE = BoundLayer(
     BinaryConv2d(weight=np.ones((128, 3, 3, 128), np.int8), pads=(1, 1, 1, 1)),
     (TensorType((14, 14, 128), ElementType.BIT),),
 )
-"""The first two and the last two layers of every chain: how slow they are tells how much others
-took of the machine meanwhile. Times are told by those of the probe in the same runs, and become
-those of an undisturbed machine where the probe is given its best time."""
-
-
-@frozen
-class Sample:
-    """What a layer took on a device in a configuration.
-
-    Parameters
-    ----------
-    bound : BoundLayer
-    device : str
-    configuration : Configuration
-    ns : float
-        The median of the runs, at the pace that the machine had then.
-    probe_ns : float
-        What the probe took in the same runs.
-    weight_bytes, workspace_bytes : int
-    distances : Distances
-        In the programs that it was timed in.
-    """
-
-    bound: BoundLayer
-    device: str
-    configuration: Configuration
-    ns: float
-    probe_ns: float
-    weight_bytes: int
-    workspace_bytes: int
-    distances: Distances
-
-
-@define
-class Trial:
-    """A configuration of a layer of a chain, and what it took so far between two probes."""
-
-    node: Node
-    kernel: Kernel
-    runs: list[tuple[int, int, int]] = field(factory=list)
-
-    def sample(self, device: str, distances: Distances) -> Sample:
-        """What the runs say in which the machine was calm, before as after."""
-        times, first, last = np.array(self.runs, float).T
-        slow, pace = np.maximum(first, last), (first + last) / 2
-        calm = slow <= max(STEADY * slow.min(), float(np.sort(slow)[:FEWEST_RUNS][-1]))
-        probe, kernel = float(np.median(pace[calm])), self.kernel
-        return Sample(
-            kernel.bound,
-            device,
-            kernel.configuration,
-            max(1.0, float(np.median(times[calm] / pace[calm])) * probe),
-            probe,
-            kernel.weight_bytes,
-            kernel.workspace_bytes,
-            distances,
-        )
-
-
-@define
-class Measurements:
-    """All that was measured: layers, and the shortest times of the probe by device and threads."""
-
-    samples: list[Sample] = field(factory=list)
-    probes: dict[tuple[str, int], list[float]] = field(factory=dict)
-
-    def probed(self, device: str, threads: int, ns: float) -> None:
-        """Take in what the probe took an image."""
-        shortest = self.probes.setdefault((device, threads), [])
-        bisect.insort(shortest, ns)
-        del shortest[BEST:]
-
-    def best_probe(self, device: str, threads: int) -> float:
-        """What the probe takes an image when nobody disturbs it, in nanoseconds."""
-        return self.probes[device, threads][-1]
-
-    def undisturbed(self) -> list[Sample]:
-        """The samples of the calmest moments, at the pace of a machine that nobody else uses.
-
-        Where a neighbour slows a core down by three quarters, layers are slower by about as much as
-        the probe, but not quite: samples of moments that were disturbed only count where others
-        are too few.
-        """
-        best = {key: self.best_probe(*key) for key in self.probes}
-        kinds: dict[tuple[str, str, str, int], list[tuple[float, Sample]]] = {}
-        for sample in self.samples:
-            how = sample.configuration
-            probe = best[sample.device, how.threads] * sample.bound.batch
-            slow = sample.probe_ns / probe
-            told = attrs.evolve(sample, ns=sample.ns / slow, probe_ns=probe)
-            key = sample.device, family_of(sample.bound), how.variant, how.threads
-            kinds.setdefault(key, []).append((slow, told))
-        found = []
-        for mine in kinds.values():
-            mine.sort(key=lambda pair: pair[0])
-            fewest = max(FEWEST_CALM, round(CALM_SHARE * len(mine)))
-            limit = max(STEADY, *(slow for slow, _ in mine[:fewest]))
-            found += [told for slow, told in mine if slow <= limit]
-        return found
+"""The first two and the last two layers of every chain tell the pace of the machine meanwhile."""
 
 
 def chains(layers: Iterator[BoundLayer]) -> Iterator[list[BoundLayer]]:
@@ -154,7 +50,7 @@ def chains(layers: Iterator[BoundLayer]) -> Iterator[list[BoundLayer]]:
     wanted: dict[tuple[int, ...], int] = {}
     for bound in layers:
         nbytes = _nbytes(bound)
-        size = (nbytes > NEAR) + (nbytes > FAR) if bound.batch == 1 else 0
+        size = (nbytes > SMALL) + (nbytes > LARGE) if bound.batch == 1 else 0
         key = bound.batch, size
         mine = waiting.setdefault(key, [])
         mine.append(bound)
@@ -217,6 +113,7 @@ def measure_launches(board: Board, device: str, found: Measurements) -> dict[int
             threads = trial.kernel.configuration.threads
             program = programs.link(device, [(trial.node, trial.kernel)])
             program.run()
+            pace = found.pace(device, threads)
             taken: list[float] = []
             end = time.monotonic() + LAUNCH_SECONDS
             while len(taken) < LAUNCHES and (len(taken) < FEWEST_RUNS or time.monotonic() < end):
@@ -224,10 +121,9 @@ def measure_launches(board: Board, device: str, found: Measurements) -> dict[int
                 program.run()
                 whole = time.perf_counter_ns() - start
                 (probe,) = program.run_timed()
-                found.probed(device, threads, probe)
+                pace.add(probe)
                 taken.append(max(0.0, whole / probe - 1))
-            best = found.best_probe(device, threads)
-            launches[threads] = round(float(np.median(taken)) * best)
+            launches[threads] = round(float(np.median(taken)) * pace.usual)
     return launches
 
 
@@ -266,7 +162,7 @@ def _round(
     Returns
     -------
     bool
-        Whether the machine was calm in any of them.
+        Whether the pace was about the usual one in any of them.
     """
     batch = bench.batch
     turns = [[t for t in mine if t.kernel.configuration.threads == threads] for mine in trials]
@@ -275,7 +171,7 @@ def _round(
     order = {node.name: place for place, node in enumerate(bench.network.nodes)}
     # The second of either two: what it reads has been read before, whatever else is in the caches.
     first, last = trials[1][0].node.name, trials[-1][0].node.name
-    was_calm = False
+    pace, was_near = found.pace(device, threads), False
     for turn in range(max(len(mine) for mine in turns)):
         # The probe is always the same, or it would tell of itself.
         taken = [mine[0 if mine[0].node.name in ends else turn % len(mine)] for mine in turns]
@@ -288,20 +184,20 @@ def _round(
         layers.sort(key=lambda layer: order[layer[0].name])
         program = programs.link(device, layers)
         names = [node.name for node, _ in layers]
-        calm = 0
+        near = 0
         for _ in range(MOST_BURSTS):
             for times in _burst(program):
                 known = dict(zip(names, times, strict=True))
                 pair = known[first], known[last]
                 for probe in pair:
-                    found.probed(device, threads, probe / batch)
+                    pace.add(probe / batch)
                 for name, trial in chosen.items():
                     trial.runs.append((known[name], *pair))
-                calm += max(pair) <= STEADY * batch * found.best_probe(device, threads)
-            if calm == 0 or calm >= FEWEST_RUNS:
+                near += pace.distance(max(pair) / batch) <= NEAR
+            if near == 0 or near >= FEWEST_RUNS:
                 break
-        was_calm = was_calm or calm > 0
-    return was_calm
+        was_near = was_near or near > 0
+    return was_near
 
 
 def _burst(program: Program) -> list[list[int]]:

@@ -11,20 +11,19 @@ from attrs import frozen
 
 from bnnplan.models.errors import BnnplanError
 from bnnplan.planner.board import Board, BoardError
-from bnnplan.planner.board_model import BoardModel, BoardModelError, FamilyModel
+from bnnplan.planner.board_model import BoardModel, BoardModelError, FamilyModel, TeamModel
 from bnnplan.planner.characterizing.chains import chain_of
 from bnnplan.planner.characterizing.designs import designed_layers
 from bnnplan.planner.characterizing.measuring import (
     PROBE,
-    Measurements,
-    Sample,
     chains,
     measure_chain,
     measure_launches,
 )
+from bnnplan.planner.characterizing.samples import Measurements, Sample
 from bnnplan.planner.descriptors import descriptors, family_of, weight_terms, workspace_terms
 from bnnplan.planner.execution.workbench import Workbench
-from bnnplan.planner.fitting import fit_sizes, fit_terms
+from bnnplan.planner.fitting import Fit, fit_sizes, fit_terms
 from bnnplan.planner.profile import Conditions, LaunchCost, Origin, TransferCost
 from bnnplan.planner.profiling import Progress
 from bnnplan.planner.profiling.building import governor
@@ -35,6 +34,8 @@ BUDGET = 180.0
 """Seconds, where nothing else is asked for."""
 FEWEST = 3
 """Samples of a family in a variant: from fewer nothing is concluded."""
+FEWEST_APART = 12
+"""Samples on one thread, and on several, from which on they are fitted apart."""
 TOLERANCE = 0.05
 """The error of a family that is worth aiming for; above twice that a person is warned."""
 LARGEST_BYTES = 1 << 22
@@ -91,7 +92,7 @@ def characterize(
     except KeyboardInterrupt:
         interrupted = True
     tell(1.0, "fitting")
-    families = fitted_families(board, found.undisturbed())
+    families = fitted_families(board, found.usual())
     if not families:
         if interrupted:
             raise KeyboardInterrupt
@@ -189,11 +190,28 @@ def time_terms(board: Board, samples: list[Sample]) -> list[Mapping[str, float]]
     ]
 
 
+def fitted_times(board: Board, samples: list[Sample]) -> tuple[Fit, Fit | None]:
+    """What one thread takes, and what the busiest of several, of samples of one family.
+
+    They are fitted apart, as threads share more than their work; together where too few samples
+    are of the one kind or the other.
+    """
+    alone = [sample for sample in samples if sample.configuration.threads == 1]
+    team = [sample for sample in samples if sample.configuration.threads > 1]
+    if min(len(alone), len(team)) < FEWEST_APART:
+        return _fit(board, samples), None
+    return _fit(board, alone), _fit(board, team)
+
+
+def _fit(board: Board, samples: list[Sample]) -> Fit:
+    return fit_terms(time_terms(board, samples), [sample.ns for sample in samples])
+
+
 def _fitted(
     board: Board, device: str, family: str, variant: str, samples: list[Sample]
 ) -> FamilyModel:
     where = board.device(device)
-    times = fit_terms(time_terms(board, samples), [sample.ns for sample in samples])
+    alone, team = fitted_times(board, samples)
 
     def terms(of: Callable[..., Mapping[str, float]]) -> list[Mapping[str, float]]:
         return [of(sample.bound, where, sample.configuration) for sample in samples]
@@ -202,8 +220,9 @@ def _fitted(
         family=family,
         device=device,
         variant=variant,
-        nanoseconds=times.coefficients,
+        nanoseconds=alone.coefficients,
         weight_bytes=fit_sizes(terms(weight_terms), [s.weight_bytes for s in samples]),
         workspace_bytes=fit_sizes(terms(workspace_terms), [s.workspace_bytes for s in samples]),
-        error=times.error,
+        error=alone.error,
+        team=TeamModel(team.coefficients, team.error) if team is not None else None,
     )

@@ -24,7 +24,7 @@ LOOKED_UP = "-lookup"
 """Ends the names of variants that look counts of mismatches up."""
 NIBBLE, STEP, CHUNK = 4, 6, 60
 """Channels of a look-up; of a run so many look-ups or a multiple; most that bytes can count."""
-DEPTHWISE_PIXELS = 8
+DEPTHWISE_PIXELS = 2
 """Neighbouring outputs whose words are counted together."""
 
 
@@ -221,6 +221,8 @@ def depthwise_terms(
         "rows of blocks": float(rows),
     }
     if layer.threshold is None:
+        # However few channels a word has, all its bits are spread.
+        terms["planes spread"] = float(rows * view.width * mine.neurons * taps.bit_length())
         terms["sums finished"] = float(rows * view.width * channels)
         if layer.scale_bias is not None:
             terms["sums scaled"] = float(rows * view.width * channels)

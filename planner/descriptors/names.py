@@ -86,6 +86,7 @@ PRODUCTS: dict[str, frozenset[str]] = {
             "taps added",
             "words of pixels",
             "planes compared",
+            "planes spread",
             "rows of blocks",
             "sums finished",
             "sums scaled",

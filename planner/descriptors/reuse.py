@@ -11,7 +11,8 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from bnnplan.models.graph import Network, Node
+from bnnplan.models.graph import BoundLayer, Network, Node
+from bnnplan.models.layers import BinaryWeightConv2d, BinaryWeightDense
 
 
 @frozen
@@ -58,7 +59,7 @@ def touched_bytes(network: Network, batch: int) -> int:
         most = max(most, alive)
         ended = {t for t in (*node.inputs, *node.outputs) if last.get(t, step) == step}
         alive -= sum(sizes[tensor] for tensor in ended - kept)
-    return most + sum(_weight_bytes(node) for node in network.nodes)
+    return most + sum(weights_of(network, batch).values())
 
 
 def reuse_distances(network: Network, batch: int) -> Mapping[str, Distances]:
@@ -75,7 +76,7 @@ def reuse_distances(network: Network, batch: int) -> Mapping[str, Distances]:
         Images computed at once.
     """
     sizes = {tensor: kind.nbytes(batch) for tensor, kind in network.types.items()}
-    again = touched_bytes(network, batch)
+    again, weights = touched_bytes(network, batch), weights_of(network, batch)
     used: dict[str, int] = {}
     found = {}
     for step, node in enumerate(network.nodes):
@@ -83,7 +84,7 @@ def reuse_distances(network: Network, batch: int) -> Mapping[str, Distances]:
         inputs = []
         for tensor in node.inputs:
             since = network.nodes[used[tensor] + 1 : step] if tensor in used else None
-            between = again if since is None else mine + _touched_by(since, sizes)
+            between = again if since is None else mine + _touched_by(since, sizes, weights)
             inputs.append(float(min(again, between)))
         is_result = not {*node.outputs}.isdisjoint(network.outputs)
         output = again if is_result else min(again, mine)
@@ -92,10 +93,20 @@ def reuse_distances(network: Network, batch: int) -> Mapping[str, Distances]:
     return found
 
 
-def _touched_by(nodes: list[Node], sizes: Mapping[str, int]) -> int:
+def _touched_by(nodes: list[Node], sizes: Mapping[str, int], weights: Mapping[str, int]) -> int:
     tensors = {tensor for node in nodes for tensor in (*node.inputs, *node.outputs)}
-    return sum(sizes[tensor] for tensor in tensors) + sum(map(_weight_bytes, nodes))
+    return sum(sizes[tensor] for tensor in tensors) + sum(weights[node.name] for node in nodes)
 
 
-def _weight_bytes(node: Node) -> int:
-    return node.layer.weight_bits() // 8
+def weights_of(network: Network, batch: int) -> Mapping[str, int]:
+    """Bytes of the weights of each layer as they lie in memory, by its name.
+
+    Bits are packed beside bits; beside numbers each is as wide as they are.
+    """
+    return {node.name: _weight_bytes(network.bind(node, batch)) for node in network.nodes}
+
+
+def _weight_bytes(bound: BoundLayer) -> int:
+    if isinstance(bound.layer, BinaryWeightConv2d | BinaryWeightDense):
+        return bound.layer.weight.size * bound.inputs[0].element.dtype.itemsize
+    return bound.layer.weight_bits() // 8

@@ -196,6 +196,16 @@ def test_launches_and_transfers_that_were_not_measured_are_filled_in(model, meas
     assert found.launches == model.launches
 
 
+def test_devices_of_the_model_that_are_not_wanted_are_left_out(model, two_references):
+    both = expected_costs(NETWORK, two_references, model)
+    for name in ("a", "b"):
+        one = expected_costs(NETWORK, two_references.only([name]), model)
+        assert {cost.device for cost in one.launches} <= {name}
+        for layer, costs in one.layers.items():
+            placements = [c for c in both.layers[layer].placements if c.device == name]
+            assert list(costs.placements) == placements != []
+
+
 def test_only_a_profile_of_the_same_network_and_devices_is_completed(model, measured):
     with pytest.raises(ProfileError, match="another network"):
         completed(attrs.evolve(measured, network_fingerprint="other"), model, NETWORK)

@@ -26,18 +26,20 @@ from bnnplan.models.zoo import ZOO
 from bnnplan.planner.board import Board, detect_board
 from bnnplan.planner.board_model import BoardModel
 from bnnplan.planner.characterizing.chains import MEASURED, Material, chain_of
-from bnnplan.planner.characterizing.measuring import PROBE, STEADY, Measurements
+from bnnplan.planner.characterizing.measuring import PROBE
+from bnnplan.planner.characterizing.pace import NEAR, Pace
+from bnnplan.planner.characterizing.samples import Measurements
 from bnnplan.planner.characterizing.session import (
     Options,
     by_family,
     fitted_families,
+    fitted_times,
     launches_of,
     measure_board,
-    time_terms,
 )
 from bnnplan.planner.descriptors.families import COMPUTE
 from bnnplan.planner.execution.workbench import Workbench
-from bnnplan.planner.fitting import error_of, fit_terms
+from bnnplan.planner.fitting import error_of
 from bnnplan.planner.predicting import predict_profile
 from bnnplan.planner.profile import Origin, Profile
 from bnnplan.planner.profiling.programs import Programs
@@ -61,7 +63,7 @@ def main() -> None:
 
 def results(board: Board, found: Measurements, *, quick: bool) -> Iterator[list[Result]]:
     """Families, then networks, then what is typical of them."""
-    samples = found.undisturbed()
+    samples = found.usual()
     yield list(family_errors(board, samples))
     families = fitted_families(board, samples)
     model = BoardModel(board, Origin.PREDICTED, families, (), launches_of(board, found))
@@ -85,10 +87,15 @@ def family_errors(board: Board, samples: list) -> Iterator[Result]:
     for (_, family, variant), mine in by_family(samples).items():
         if family not in COMPUTE:
             continue
-        ratios = fit_terms(time_terms(board, mine), [s.ns for s in mine]).ratios
+        alone, team = fitted_times(board, mine)
         for threads in sorted({s.configuration.threads for s in mine}):
-            chosen = [s.ns >= LONG and s.configuration.threads == threads for s in mine]
-            error = error_of(ratios[np.array(chosen)])
+            if team is None:
+                fit, fitted = alone, mine
+            else:
+                fit = alone if threads == 1 else team
+                fitted = [s for s in mine if (s.configuration.threads > 1) == (threads > 1)]
+            chosen = [s.ns >= LONG and s.configuration.threads == threads for s in fitted]
+            error = error_of(fit.ratios[np.array(chosen)])
             if error.samples:
                 name = f"{family} {variant}: mean error"
                 yield Result(name, threads, 100 * error.mean, "%", runs=error.samples)
@@ -108,8 +115,7 @@ def network_error(
         (node, bench.kernel(node, device.name, chosen[node.name][0])) for node in network.nodes
     ]
     probe = probe_of(bench, device.name, threads)
-    paces = relative_times(programs.link(device.name, layers), probe)
-    times = [pace * found.best_probe(device.name, threads) for pace in paces]
+    times = told_times(programs.link(device.name, layers), probe, found.pace(device.name, threads))
     measured = statistics.median(times)
     return Result(
         name,
@@ -146,8 +152,8 @@ def probe_of(bench: Workbench, device: str, threads: int) -> Program:
     return programs.link(device, [(node, own.kernel(node, device, configuration))])
 
 
-def relative_times(program: Program, probe: Program) -> list[float]:
-    """What runs of a program take in times of the probe, where it is as fast after as before."""
+def told_times(program: Program, probe: Program, pace: Pace) -> list[float]:
+    """What runs of a program take at the usual pace: those of which are nearest to it."""
     runs: list[tuple[float, float]] = []
     program.run()
     end = time.monotonic() + SECONDS
@@ -157,12 +163,11 @@ def relative_times(program: Program, probe: Program) -> list[float]:
         program.run()
         taken = time.perf_counter_ns() - start
         after = probed(probe)
-        unrest = max(before, after) / min(before, after)
-        runs.append((unrest, taken / statistics.mean((before, after))))
+        off = max(pace.distance(before), pace.distance(after))
+        runs.append((off, taken * pace.usual / statistics.mean((before, after))))
         before = after
     runs.sort()
-    steady = [pace for unrest, pace in runs if unrest <= STEADY]
-    return steady if len(steady) >= FEWEST else [pace for _, pace in runs[:FEWEST]]
+    return [taken for place, (off, taken) in enumerate(runs) if off <= NEAR or place < FEWEST]
 
 
 def probed(probe: Program) -> int:
