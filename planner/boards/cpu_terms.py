@@ -74,7 +74,18 @@ BESIDE = frozenset(
         *(f"{what} of {kind}" for what in ("pixels", "rests of pixels") for kind in KINDS),
         *(f"steps of {what} of {kind}" for what in ("tiles", "lone outputs") for kind in KINDS),
         "weights of tiles",
-        *(past(what, level) for what in ("weights of tiles", "layer") for level in LEVELS[:-1]),
+        "bytes written across lines",
+        "bytes written in pieces",
+        *(
+            past(what, level)
+            for what in (
+                "weights of tiles",
+                "layer",
+                "bytes written across lines",
+                "bytes written in pieces",
+            )
+            for level in LEVELS[:-1]
+        ),
     }
 )
 """Terms that cost nothing of their own: they go with products, elements or layers that do."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import attrs
 import numpy as np
@@ -16,9 +16,9 @@ from bnnplan.models.layers import BinaryConv2d
 from bnnplan.models.tensors import ElementType, TensorType
 from bnnplan.planner.board import Board
 from bnnplan.planner.characterizing.chains import MEASURED, WRITER, Material, chain_of
-from bnnplan.planner.characterizing.pace import NEAR
-from bnnplan.planner.characterizing.samples import FEWEST_RUNS, Measurements, Trial
-from bnnplan.planner.descriptors import reuse_distances
+from bnnplan.planner.characterizing.pace import NEAR, Pace
+from bnnplan.planner.characterizing.samples import FEWEST_RUNS, Measurements, Sample, Trial
+from bnnplan.planner.descriptors import reuse_distances, touched_bytes
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.profiling.programs import Programs
 
@@ -28,7 +28,7 @@ SMALL, LARGE = 1 << 14, 1 << 18
 """Bytes of layers that are small, and of large ones: either are measured among others like them, so
 that programs touch from hardly anything to more than caches hold."""
 ROUNDS = 3
-"""Programs of every configuration, among those of the others."""
+"""Of a chain: in each every configuration is timed."""
 BURST, MOST_BURSTS = 6, 4
 """Of a program: it is run in bursts until enough runs were of the usual pace; so many at most."""
 LAUNCHES, LAUNCH_SECONDS = 200, 1.0
@@ -66,38 +66,95 @@ def _nbytes(bound: BoundLayer) -> int:
     return bound.layer.weight_bits() // 8 + sum(kind.nbytes(bound.batch) for kind in kinds)
 
 
-def measure_chain(
-    layers: list[BoundLayer],
-    board: Board,
-    device: str,
-    found: Measurements,
-    *,
-    seed: int,
-    ends: Callable[[], bool],
-) -> None:
-    """Measure the layers of a chain on a device, and add what they took to what was found.
+class OpenChain:
+    """A chain of designed layers that is timed in rounds, some time apart.
 
-    Nothing is added of a configuration that was not timed before the time was over.
+    Parameters
+    ----------
+    layers : list of BoundLayer
+        Of one batch size.
+    board : Board
+    device : str
+    seed : int
+        Of what inputs hold.
     """
-    batch = layers[0].batch
-    probe = attrs.evolve(PROBE, batch=batch)
-    bench = Workbench(chain_of([probe, probe, *layers, probe, probe]), board, batch)
-    programs = Programs(Material(bench, seed))
-    trials = _trials(bench, device)
-    distances = reuse_distances(bench.network, batch)
-    writers = [node for node in bench.network.nodes if node.name.startswith(WRITER)]
-    threads = sorted({t.kernel.configuration.threads for ts in trials for t in ts})
-    for _ in range(ROUNDS):
-        # What disturbs a machine lasts for seconds: better go on with other layers then.
-        threads = [
-            count
-            for count in threads
-            if not ends() and _round(programs, bench, device, trials, writers, count, found)
+
+    def __init__(self, layers: list[BoundLayer], board: Board, device: str, seed: int) -> None:
+        self.device = device
+        self.batch = layers[0].batch
+        probe = attrs.evolve(PROBE, batch=self.batch)
+        self.bench = Workbench(chain_of([probe, probe, *layers, probe, probe]), board, self.batch)
+        self.programs = Programs(Material(self.bench, seed))
+        self.trials = _trials(self.bench, device)
+        self.touched = touched_bytes(self.bench.network, self.batch)
+        self.rounds = 0
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it was timed often enough."""
+        return self.rounds >= ROUNDS
+
+    def time_round(self, found: Measurements) -> None:
+        """Time programs in which every configuration has had a turn."""
+        configurations = [t.kernel.configuration for mine in self.trials for t in mine]
+        for threads in sorted({how.threads for how in configurations}):
+            self._time(threads, found.pace(self.device, threads))
+        self.rounds += 1
+
+    def samples(self, found: Measurements) -> list[Sample]:
+        """What was timed so far, probes left out."""
+        distances = reuse_distances(self.bench.network, self.batch)
+        return [
+            trial.sample(
+                self.device,
+                distances[trial.node.name],
+                found.pace(self.device, trial.kernel.configuration.threads),
+            )
+            for mine in self.trials[2:-2]
+            for trial in mine
+            if trial.runs
         ]
-    for mine in trials[2:-2]:
-        found.samples += [
-            trial.sample(device, distances[trial.node.name]) for trial in mine if trial.runs
+
+    def _time(self, threads: int, pace: Pace) -> None:
+        mine = [
+            [t for t in trials if t.kernel.configuration.threads == threads]
+            for trials in self.trials
         ]
+        turns = [trials for trials in mine if trials]
+        ends = {trials[0].node.name for trials in (*self.trials[:2], *self.trials[-2:])}
+        for turn in range(max(map(len, turns))):
+            # The probe is always the same, or it would tell of itself.
+            taken = [
+                trials[0 if trials[0].node.name in ends else turn % len(trials)] for trials in turns
+            ]
+            self._run({trial.node.name: trial for trial in taken}, threads, pace)
+
+    def _run(self, chosen: dict[str, Trial], threads: int, pace: Pace) -> None:
+        """Run a program of one configuration of each layer until enough runs are of use."""
+        layers = []
+        for node in self.bench.network.nodes:
+            if node.name in chosen:
+                layers.append((node, chosen[node.name].kernel))
+            elif node.name.startswith(WRITER):
+                kernel = _writer(self.bench, node, self.device, threads)
+                layers += [(node, kernel)] if kernel is not None else []
+        program = self.programs.link(self.device, layers)
+        names = [node.name for node, _ in layers]
+        # The second of either two: what it reads was read before, whatever else is in the caches.
+        first, last = self.trials[1][0].node.name, self.trials[-1][0].node.name
+        near = 0
+        for _ in range(MOST_BURSTS):
+            for times in _burst(program):
+                known = dict(zip(names, times, strict=True))
+                pair = known[first] / self.batch, known[last] / self.batch
+                for probe in pair:
+                    pace.add(probe)
+                for name, trial in chosen.items():
+                    trial.runs.append((known[name], *pair))
+                near += pace.distance(max(pair)) <= NEAR
+            # What disturbs a machine lasts for seconds: then another chain may go on.
+            if near == 0 or near >= FEWEST_RUNS:
+                break
 
 
 def measure_launches(board: Board, device: str, found: Measurements) -> dict[int, int]:
@@ -146,58 +203,6 @@ def _trials(bench: Workbench, device: str) -> list[list[Trial]]:
         if mine:
             found.append(mine)
     return found
-
-
-def _round(
-    programs: Programs,
-    bench: Workbench,
-    device: str,
-    trials: list[list[Trial]],
-    writers: list[Node],
-    threads: int,
-    found: Measurements,
-) -> bool:
-    """Time programs in which every configuration of so many threads has had a turn.
-
-    Returns
-    -------
-    bool
-        Whether the pace was about the usual one in any of them.
-    """
-    batch = bench.batch
-    turns = [[t for t in mine if t.kernel.configuration.threads == threads] for mine in trials]
-    ends = {mine[0].node.name for mine in (*trials[:2], *trials[-2:])}
-    turns = [mine for mine in turns if mine]
-    order = {node.name: place for place, node in enumerate(bench.network.nodes)}
-    # The second of either two: what it reads has been read before, whatever else is in the caches.
-    first, last = trials[1][0].node.name, trials[-1][0].node.name
-    pace, was_near = found.pace(device, threads), False
-    for turn in range(max(len(mine) for mine in turns)):
-        # The probe is always the same, or it would tell of itself.
-        taken = [mine[0 if mine[0].node.name in ends else turn % len(mine)] for mine in turns]
-        chosen = {trial.node.name: trial for trial in taken}
-        layers = [(trial.node, trial.kernel) for trial in taken]
-        for node in writers:
-            kernel = _writer(bench, node, device, threads)
-            if kernel is not None:
-                layers.append((node, kernel))
-        layers.sort(key=lambda layer: order[layer[0].name])
-        program = programs.link(device, layers)
-        names = [node.name for node, _ in layers]
-        near = 0
-        for _ in range(MOST_BURSTS):
-            for times in _burst(program):
-                known = dict(zip(names, times, strict=True))
-                pair = known[first], known[last]
-                for probe in pair:
-                    pace.add(probe / batch)
-                for name, trial in chosen.items():
-                    trial.runs.append((known[name], *pair))
-                near += pace.distance(max(pair) / batch) <= NEAR
-            if near == 0 or near >= FEWEST_RUNS:
-                break
-        was_near = was_near or near > 0
-    return was_near
 
 
 def _burst(program: Program) -> list[list[int]]:

@@ -13,6 +13,8 @@ from bnnplan.planner.descriptors import Distances, family_of
 
 FEWEST_RUNS = 5
 """That count however the pace was."""
+QUIET = 0.25
+"""Share of these runs that are the quickest: what the slowest of them takes is the time."""
 FEWEST, SHARE = 12, 0.1
 """Samples of a family on so many threads that count in any case, and their share: those nearest to
 the usual pace."""
@@ -28,9 +30,10 @@ class Sample:
     device : str
     configuration : Configuration
     ns : float
-        The median of the runs, at the pace that the machine had then.
+        The lower quartile of the runs, told at their pace: others who use the memory too only
+        slow it down.
     probe_ns : float
-        What the probe took in the same runs.
+        What the probe took an image in the same runs.
     weight_bytes, workspace_bytes : int
     distances : Distances
         In the programs that it was timed in.
@@ -52,19 +55,21 @@ class Trial:
 
     node: Node
     kernel: Kernel
-    runs: list[tuple[int, int, int]] = field(factory=list)
+    runs: list[tuple[float, float, float]] = field(factory=list)
 
-    def sample(self, device: str, distances: Distances) -> Sample:
-        """What those runs say whose slower probe was near the best one."""
-        times, first, last = np.array(self.runs, float).T
-        slow, pace = np.maximum(first, last), (first + last) / 2
-        kept = slow <= max(NEAR * slow.min(), float(np.sort(slow)[:FEWEST_RUNS][-1]))
-        probe, kernel = float(np.median(pace[kept])), self.kernel
+    def sample(self, device: str, distances: Distances, pace: Pace) -> Sample:
+        """What those runs say that were nearest to the usual pace."""
+        runs = np.array(self.runs, float)
+        ratios = runs[:, 1:] / pace.usual
+        off = np.maximum(ratios, 1 / ratios).max(axis=1)
+        times, first, last = runs[off <= max(NEAR, float(np.sort(off)[:FEWEST_RUNS][-1]))].T
+        probes, kernel = (first + last) / 2, self.kernel
+        probe = float(np.median(probes))
         return Sample(
             kernel.bound,
             device,
             kernel.configuration,
-            max(1.0, float(np.median(times[kept] / pace[kept])) * probe),
+            max(1.0, float(np.quantile(times / probes, QUIET)) * probe),
             probe,
             kernel.weight_bytes,
             kernel.workspace_bytes,
@@ -92,7 +97,7 @@ class Measurements:
         kinds: dict[tuple[str, str, str, int], list[tuple[float, Sample]]] = {}
         for sample in self.samples:
             how = sample.configuration
-            probe = usual[sample.device, how.threads] * sample.bound.batch
+            probe = usual[sample.device, how.threads]
             ratio = sample.probe_ns / probe
             told = attrs.evolve(sample, ns=sample.ns / ratio, probe_ns=probe)
             key = sample.device, family_of(sample.bound), how.variant, how.threads

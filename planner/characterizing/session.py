@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 
 from attrs import frozen
 
 from bnnplan.models.errors import BnnplanError
+from bnnplan.models.graph import BoundLayer
 from bnnplan.planner.board import Board, BoardError
 from bnnplan.planner.board_model import BoardModel, BoardModelError, FamilyModel, TeamModel
 from bnnplan.planner.characterizing.chains import chain_of
 from bnnplan.planner.characterizing.designs import designed_layers
 from bnnplan.planner.characterizing.measuring import (
     PROBE,
+    OpenChain,
     chains,
-    measure_chain,
     measure_launches,
 )
 from bnnplan.planner.characterizing.samples import Measurements, Sample
@@ -34,6 +37,8 @@ BUDGET = 180.0
 """Seconds, where nothing else is asked for."""
 FEWEST = 3
 """Samples of a family in a variant: from fewer nothing is concluded."""
+MOST_OPEN, OPEN_BYTES = 64, 1 << 27
+"""Chains that take turns, and about what they may take of the memory."""
 FEWEST_APART = 12
 """Samples on one thread, and on several, from which on they are fitted apart."""
 TOLERANCE = 0.05
@@ -134,35 +139,53 @@ def _transfers(board: Board) -> tuple[TransferCost, ...]:
 def measure_board(board: Board, options: Options, found: Measurements, tell: Progress) -> None:
     """Measure chains on one device after the other, each being given the same time.
 
+    Several chains are open at a time and take turns, so that each is timed at several moments.
     What was measured is in `found` also if this is interrupted.
     """
     begin = time.monotonic()
     sources = {device.name: chains(designed_layers(options.seed)) for device in board.devices}
     spent = dict.fromkeys(sources, 0.0)
     refused: dict[str, str] = {}
-
-    def share() -> float:
-        return (time.monotonic() - begin) / options.budget
-
-    while share() < 1 and len(refused) < len(sources):
-        device = min((d for d in sources if d not in refused), key=lambda name: spent[name])
-        tell(min(share(), 1.0), f"measuring layers on {device}")
-        start = time.monotonic()
-        try:
-            measure_chain(
-                next(sources[device]),
-                board,
-                device,
-                found,
-                seed=options.seed,
-                ends=lambda: share() >= 1,
-            )
-        except BnnplanError as error:
-            if not any(sample.device == device for sample in found.samples):
-                refused[device] = str(error)
-        spent[device] += time.monotonic() - start
+    opened: dict[str, deque[OpenChain]] = {name: deque() for name in sources}
+    try:
+        while len(refused) < len(sources):
+            share = (time.monotonic() - begin) / options.budget
+            if share >= 1:
+                break
+            device = min((d for d in sources if d not in refused), key=lambda name: spent[name])
+            tell(share, f"measuring layers on {device}")
+            start = time.monotonic()
+            try:
+                _go_on(opened[device], sources[device], board, device, options.seed, found)
+            except BnnplanError as error:
+                if not any(sample.device == device for sample in found.samples):
+                    refused[device] = str(error)
+            spent[device] += time.monotonic() - start
+    finally:
+        for chain in itertools.chain.from_iterable(opened.values()):
+            found.samples += chain.samples(found)
     if len(refused) == len(sources):
         raise BoardError("; ".join(f"{name}: {reason}" for name, reason in refused.items()))
+
+
+def _go_on(
+    opened: deque[OpenChain],
+    source: Iterator[list[BoundLayer]],
+    board: Board,
+    device: str,
+    seed: int,
+    found: Measurements,
+) -> None:
+    """Time a round of a new chain while there is room, else of the one that waits longest."""
+    if len(opened) < MOST_OPEN and sum(chain.touched for chain in opened) < OPEN_BYTES:
+        chain = OpenChain(next(source), board, device, seed)
+    else:
+        chain = opened.popleft()
+    chain.time_round(found)
+    if chain.is_done:
+        found.samples += chain.samples(found)
+    else:
+        opened.append(chain)
 
 
 def fitted_families(board: Board, samples: list[Sample]) -> list[FamilyModel]:

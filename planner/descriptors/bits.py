@@ -90,7 +90,7 @@ def conv_terms(bound: BoundLayer, configuration: Configuration, memory: Memory) 
     terms |= memory.again(
         "weights read first", my_eights * EIGHT * words * 8, configuration.threads
     )
-    return terms | memory.activations(bound, 1 / configuration.threads)
+    return terms | memory.activations(bound, 1 / configuration.threads, BLOCK)
 
 
 def dense_terms(
@@ -232,4 +232,4 @@ def depthwise_terms(
     if any(layer.pads):
         copied = mine.images * view.input_rows(view.product_rows(mine.windows))
         terms["words copied"] = float(copied * padded_width(bound) * words)
-    return terms | memory.activations(bound, 1 / configuration.threads)
+    return terms | memory.activations(bound, 1 / configuration.threads, WORD)

@@ -181,7 +181,7 @@ def _conv(
     return (
         terms
         | memory.traffic("weights of tiles", terms["weights loaded"] * lanes * 4, block)
-        | memory.activations(bound, 1 / configuration.threads)
+        | memory.activations(bound, 1 / configuration.threads, blocks.vectors * lanes)
     )
 
 
@@ -216,7 +216,7 @@ def depthwise_terms(
     channels = bound.inputs[0].channels
     blocks = ceil_div(channels, DEPTHWISE_LANES)
     mine = share_of(configuration, bound.batch, height * width, blocks)
-    share = mine.work / (bound.batch * height * width * blocks)
+    share = mine.images * mine.windows / (bound.batch * height * width)
     columns = taps_inside(bound, 1)
     whole = sum(taps == layer.kernel[1] for taps in columns)
     together, alone = divmod(whole, DEPTHWISE_WINDOWS)
@@ -224,6 +224,8 @@ def depthwise_terms(
     lone = alone + width - whole
     # Of a block that its channels do not fill every window is alone.
     filled, rest = divmod(channels, DEPTHWISE_LANES)
+    # The thread that has this block is the busiest.
+    filled = min(filled, mine.neurons - (rest > 0))
     lines = bound.batch * share
     rows, taps = height * lines, sum(taps_inside(bound, 0)) * lines
     vectors = DEPTHWISE_LANES / LANES.get(configuration.variant, USUAL_LANES)
@@ -233,9 +235,9 @@ def depthwise_terms(
         "taps of tiles": filled * taps * together * layer.kernel[1],
         "tiles": filled * rows * together,
         "lone windows": filled * rows * lone,
-        "rows of blocks": blocks * rows,
+        "rows of blocks": mine.neurons * rows,
     }
     if rest:
         terms["taps of part of a vector"] = taps * sum(columns)
         terms["windows of part of a vector"] = rows * width
-    return terms | memory.activations(bound, 1 / configuration.threads)
+    return terms | memory.activations(bound, 1 / configuration.threads, DEPTHWISE_LANES)

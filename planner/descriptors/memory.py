@@ -8,6 +8,7 @@ from attrs import frozen
 
 from bnnplan.backends.interface import Device, Work
 from bnnplan.models.graph import BoundLayer
+from bnnplan.models.tensors import ElementType
 from bnnplan.planner.descriptors.reuse import Distances
 
 LEVELS = ("first cache", "second cache", "part of the last cache", "last cache", "memory")
@@ -17,6 +18,8 @@ tell its own."""
 PART, MOST = 8, 2
 """Others use the last cache too, of one machine or of several on one processor: what shares of it
 are there for a program is for measurements to tell, between an eighth and half of it."""
+LINE = 64
+"""Bytes of a cache line."""
 ROUNDING = 1e-9
 NEAR, FAR = 0.5, 2.0
 """Of a level's size: less is found in it all, more is not found in it at all."""
@@ -85,7 +88,9 @@ class Memory:
                 found[past(what, level)] = moved * farther
         return found
 
-    def activations(self, bound: BoundLayer, share: float) -> dict[str, float]:
+    def activations(
+        self, bound: BoundLayer, share: float, piece: int | None = None
+    ) -> dict[str, float]:
         """Terms of what a layer reads and writes beside weights.
 
         Parameters
@@ -93,6 +98,9 @@ class Memory:
         bound : BoundLayer
         share : float
             That the busiest thread has of it.
+        piece : int, optional
+            Channels of a pixel that are written at once, before the same ones of the next pixel;
+            all, where nothing is told.
         """
         terms: dict[str, float] = {}
         for place, kind in enumerate(bound.inputs):
@@ -100,7 +108,15 @@ class Memory:
             _add(terms, self.traffic("bytes read", kind.nbytes(bound.batch) * share, held))
         written = sum(kind.nbytes(bound.batch) for kind in bound.outputs) * share
         held = self.distances.output * share
-        return terms | self.traffic("bytes written", written, held)
+        terms |= self.traffic("bytes written", written, held)
+        target = bound.outputs[0]
+        pixel = target.channels * target.element.dtype.itemsize
+        if piece is not None and target.element is not ElementType.BIT:
+            if pixel % LINE:
+                terms |= self.traffic("bytes written across lines", written, held)
+            if target.channels > piece:
+                terms |= self.traffic("bytes written in pieces", written, held)
+        return terms
 
     def again(self, what: str, moved: float, threads: int) -> dict[str, float]:
         """Terms of what was last moved one run of the program ago, such as weights.

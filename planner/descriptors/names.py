@@ -26,6 +26,8 @@ NATIVE = ANY | {"bytes of other threads"} | names_of_traffic("layer", "bytes rea
 """Of every layer on the backend whose loops are known."""
 
 SUMS = frozenset({"sums finished", "sums scaled", "rows scaled"})
+STORED = names_of_traffic("bytes written across lines", "bytes written in pieces")
+"""Of convolutions, which write numbers of some channels of a pixel at a time."""
 BITS = SUMS | {
     "bits finished",
     "halves of words stored",
@@ -56,6 +58,7 @@ STEPS = SUMS | {
 SIGNED_CONV = (
     STEPS
     | POOLED
+    | STORED
     | {
         "rows copied",
         "bytes copied",
@@ -76,12 +79,14 @@ FLOATS = frozenset({*COUNTED, "strips"}) | names_of_traffic(
 PRODUCTS: dict[str, frozenset[str]] = {
     "binary-conv": BITS
     | POOLED
+    | STORED
     | {"bits shifted into place", "rows copied", "words copied", "bits regrouped"}
     | names_of_traffic("weights of tiles", "weights read first"),
     "binary-dense": BITS
     | {"words of one vector", "steps of one vector", "blocks of one vector"}
     | names_of_traffic("weights"),
-    "binary-depthwise": frozenset(
+    "binary-depthwise": STORED
+    | frozenset(
         {
             "taps added",
             "words of pixels",
@@ -97,9 +102,10 @@ PRODUCTS: dict[str, frozenset[str]] = {
     "byte-conv": SIGNED_CONV,
     "number-conv": SIGNED_CONV,
     "number-dense": STEPS | names_of_traffic("weights"),
-    "float-conv": FLOATS,
+    "float-conv": FLOATS | STORED,
     "float-dense": FLOATS,
-    "float-depthwise": frozenset(
+    "float-depthwise": STORED
+    | frozenset(
         {
             "products",
             "products of lone windows",

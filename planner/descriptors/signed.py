@@ -62,7 +62,7 @@ def conv_terms(bound: BoundLayer, configuration: Configuration, memory: Memory) 
     if view.is_pooled:
         terms |= view.pooled_terms(mine.images * mine.windows, ceil_div(my_blocks, 2))
     terms |= _finish(layer, rows, view.width, my_blocks)
-    return terms | memory.activations(bound, 1 / configuration.threads)
+    return terms | memory.activations(bound, 1 / configuration.threads, BLOCK)
 
 
 def dense_terms(
