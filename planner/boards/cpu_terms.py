@@ -105,7 +105,7 @@ def traffic_costs(clock: float, bandwidth: float) -> dict[str, float]:
         Of the board's memory, bytes a second.
     """
     rates = {level: 1e-9 * clock * nbytes for level, nbytes in CACHE_BYTES.items()}
-    rates[LEVELS[2]] = rates[LEVELS[3]]
+    rates |= dict.fromkeys(LEVELS[2:-1], rates[LEVELS[-2]])
     rates[LEVELS[-1]] = 1e-9 * bandwidth * MEMORY_SHARE
     costs = dict.fromkeys(MOVED, 1 / rates[LEVELS[0]])
     for near, far in itertools.pairwise(LEVELS):

@@ -79,7 +79,7 @@ def descriptors(
         # What threads have written each on its own, every one of them may have to read.
         read = sum(kind.nbytes(bound.batch) for kind in bound.inputs)
         terms["bytes of other threads"] = read * (1 - 1 / configuration.threads)
-    memory = memory_of(device, distances or Distances())
+    memory = memory_of(device, distances or Distances(), configuration.threads)
     terms |= memory.again("layer", 1.0, configuration.threads)  # its code, and what it keeps
     return terms | _native_terms(bound)(bound, configuration, memory)
 

@@ -11,31 +11,41 @@ from bnnplan.models.graph import BoundLayer
 from bnnplan.models.tensors import ElementType
 from bnnplan.planner.descriptors.reuse import Distances
 
-LEVELS = ("first cache", "second cache", "part of the last cache", "last cache", "memory")
+LEVELS = (
+    "first cache",
+    "second cache",
+    "an eighth of the last cache",
+    "half of the last cache",
+    "last cache",
+    "memory",
+)
 SIZES = (32 << 10, 1 << 20, 32 << 20)
 """Bytes that one thread finds in each level of cache of most processors, where a device does not
 tell its own."""
-PART, MOST = 8, 2
-"""Others use the last cache too, of one machine or of several on one processor: what shares of it
-are there for a program is for measurements to tell, between an eighth and half of it."""
+SHARES = (8, 2, 1)
+"""Others use the last cache too, of one machine or of several on one processor: how much of it
+there is for a program is for measurements to tell, between an eighth and all of it."""
 LINE = 64
 """Bytes of a cache line."""
 ROUNDING = 1e-9
-NEAR, FAR = 0.5, 2.0
+NEAR, FAR = 2**-0.5, 2**0.5
 """Of a level's size: less is found in it all, more is not found in it at all."""
 
 
-def shared_sizes(sizes: tuple[int, ...]) -> tuple[int, ...]:
-    """Sizes of the levels that terms tell apart, from those of three caches."""
+def shared_sizes(sizes: tuple[int, ...], threads: int = 1) -> tuple[int, ...]:
+    """What each of some threads has of the levels that terms tell apart, from three caches' sizes.
+
+    The last cache is one for all of them.
+    """
     first, second, last = sizes
-    return first, second, max(second, last // PART), max(second, last // MOST)
+    return first, second, *(max(second, last // share // threads) for share in SHARES)
 
 
 def levels_of(nbytes: float, sizes: tuple[int, ...]) -> dict[str, float]:
     """What share of so many bytes of each thread is found in which level.
 
-    Between half and twice the size of a level shares go over from it to the next one: what is
-    kept and what is not is hardly known there.
+    Around the size of a level shares go over from it to the next one: what is kept and what is not
+    is hardly known there.
     """
     found: dict[str, float] = {}
     left = 1.0
@@ -142,8 +152,8 @@ def names_of_traffic(*whats: str) -> frozenset[str]:
     return frozenset({*whats, *(past(what, level) for what in whats for level in LEVELS[:-1])})
 
 
-def memory_of(device: Device, distances: Distances) -> Memory:
-    """The memory of a device, whose caches are as large as its ceilings say, if they do.
+def memory_of(device: Device, distances: Distances, threads: int) -> Memory:
+    """The memory of a thread of a device, with caches as large as its ceilings say, if they do.
 
     A level that they leave out, others being told, is not there: it holds no more than the nearer.
     """
@@ -153,8 +163,8 @@ def memory_of(device: Device, distances: Distances) -> Memory:
         if ceiling.work is Work.BYTES_READ and ceiling.threads == 1 and ceiling.capacity
     }
     if not stated:
-        return Memory(distances)
+        return Memory(distances, shared_sizes(SIZES, threads))
     sizes: list[int] = []
     for number in range(1, len(SIZES) + 1):
         sizes.append(stated.get(f"L{number}") or (sizes[-1] if sizes else SIZES[0]))
-    return Memory(distances, shared_sizes(tuple(sizes)))
+    return Memory(distances, shared_sizes(tuple(sizes), threads))

@@ -103,7 +103,7 @@ PRODUCTS: dict[str, frozenset[str]] = {
     "number-conv": SIGNED_CONV,
     "number-dense": STEPS | names_of_traffic("weights"),
     "float-conv": FLOATS | STORED,
-    "float-dense": FLOATS,
+    "float-dense": FLOATS | STORED,
     "float-depthwise": STORED
     | frozenset(
         {

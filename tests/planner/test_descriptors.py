@@ -36,7 +36,15 @@ from bnnplan.planner.descriptors import (
     workspace_terms,
 )
 from bnnplan.planner.descriptors.floats import blocks_of, tiles
-from bnnplan.planner.descriptors.memory import LEVELS, SIZES, levels_of, memory_of, shared_sizes
+from bnnplan.planner.descriptors.memory import (
+    FAR,
+    LEVELS,
+    NEAR,
+    SIZES,
+    levels_of,
+    memory_of,
+    shared_sizes,
+)
 from bnnplan.planner.descriptors.sharing import share_of
 from bnnplan.planner.descriptors.windows import border_classes, product_size, taps_inside
 
@@ -202,23 +210,27 @@ def test_weights_come_from_where_all_that_a_program_touches_is_kept(touched, thr
     bound = BoundLayer(layer, (TensorType((640,), ElementType.BIT),))
     how = Configuration("Z" if threads > 1 else "", threads, "avx512")
     found = descriptors(bound, CPU, how, Distances(touched))
-    first, second, part, last = (found.get(f"weights, past {level}", 0.0) for level in LEVELS[:-1])
+    first, second, eighth, half, last = (
+        found.get(f"weights, past {level}", 0.0) for level in LEVELS[:-1]
+    )
     # Whoever calls the program is in the first cache meanwhile.
     assert found["weights"] == first == pytest.approx(256 * 640 / 8 / threads)
-    assert first >= second >= part >= last
-    assert (second == pytest.approx(first)) == (touched / threads >= (2 << 20) * 0.999999)
-    assert (second > 0) == (touched / threads > (1 << 19) * 1.000001)
-    assert (part > 0) == (touched / threads > (2 << 20) * 1.000001)
-    assert (last > 0) == (touched / threads > (8 << 20) * 1.000001)
+    assert first >= second >= eighth >= half >= last
+    mine = touched / threads
+    assert (second == pytest.approx(first)) == (mine >= FAR * (1 << 20) * 0.999999)
+    assert (second > 0) == (mine > NEAR * (1 << 20) * 1.000001)
+    # The last cache is one for all threads.
+    assert (last > 0) == (touched > NEAR * (32 << 20) * 1.000001)
 
 
 def test_caches_are_as_large_as_a_device_says():
     level = Ceiling(Work.BYTES_READ, "L2", 1, 1e9, capacity=1 << 18)
     told = attrs.evolve(CPU, ceilings=[level])
     # It tells of no third one.
-    assert memory_of(told, Distances()).sizes == (32 << 10, 1 << 18, 1 << 18, 1 << 18)
-    # An eighth and a half of the last cache, which others use too.
-    assert memory_of(CPU, Distances()).sizes == (32 << 10, 1 << 20, 4 << 20, 16 << 20)
+    assert memory_of(told, Distances(), 1).sizes == (32 << 10, *[1 << 18] * 4)
+    # An eighth, half and all of the last cache, which others use too.
+    assert memory_of(CPU, Distances(), 1).sizes == (32 << 10, *(n << 20 for n in (1, 4, 16, 32)))
+    assert memory_of(CPU, Distances(), 4).sizes == (32 << 10, *(n << 20 for n in (1, 1, 4, 8)))
     layer = BinaryDense(np.ones((256, 640), np.int8))
     bound = BoundLayer(layer, (TensorType((640,), ElementType.BIT),))
     assert "weights, past second cache" in descriptors(bound, told, ONE, Distances(1 << 18))
