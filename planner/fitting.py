@@ -229,8 +229,8 @@ class _Left:
         """Mean error, outliers weighted down as in the fit."""
         total = 0.0
         for outside, products, moments in self.folds:
-            coefficients = _of_products(products[np.ix_(columns, columns)], moments[columns])
-            off = np.abs(self.shares[np.ix_(outside, columns)] @ coefficients - 1)
+            coefficients = _of_products(products[columns][:, columns], moments[columns])
+            off = np.abs(self.shares[outside][:, columns] @ coefficients - 1)
             total += float((off * self.weights[outside]).sum())
         return total / float(self.weights.sum())
 

@@ -32,12 +32,17 @@ ROUNDS = 3
 BURST, MOST_BURSTS = 6, 4
 """Of a program: it is run in bursts until enough runs were of the usual pace; so many at most."""
 LAUNCHES, LAUNCH_SECONDS = 200, 1.0
-"""Of a program of the probe alone: so many at most, and for so long."""
+"""Of a small program: so many at most, and for so long."""
 PROBE = BoundLayer(
     BinaryConv2d(weight=np.ones((128, 3, 3, 128), np.int8), pads=(1, 1, 1, 1)),
     (TensorType((14, 14, 128), ElementType.BIT),),
 )
 """The first two and the last two layers of every chain tell the pace of the machine meanwhile."""
+SMALL_LAYER = BoundLayer(
+    BinaryConv2d(weight=np.ones((64, 1, 1, 64), np.int8)),
+    (TensorType((4, 4, 64), ElementType.BIT),),
+)
+"""A layer that can be shared out over threads, and takes hardly any time."""
 
 
 def chains(layers: Iterator[BoundLayer]) -> Iterator[list[BoundLayer]]:
@@ -160,27 +165,27 @@ class OpenChain:
 def measure_launches(board: Board, device: str, found: Measurements) -> dict[int, int]:
     """What starting and finishing a program takes, by the threads that its layers use.
 
-    It is what a run takes beyond its layers, as the run after it tells them.
+    It is what runs of a small program take beyond its layers, as the runs after them tell these.
     """
-    bench = Workbench(chain_of([PROBE]), board)
+    bench = Workbench(chain_of([PROBE, SMALL_LAYER]), board)
     programs = Programs(Material(bench, 0))
     launches = {}
-    for mine in _trials(bench, device):
-        for trial in mine:
-            threads = trial.kernel.configuration.threads
-            program = programs.link(device, [(trial.node, trial.kernel)])
+    for probe, small in zip(*_trials(bench, device), strict=True):
+        threads = small.kernel.configuration.threads
+        told = programs.link(device, [(probe.node, probe.kernel)])
+        program = programs.link(device, [(small.node, small.kernel)])
+        pace = found.pace(device, threads)
+        taken: list[float] = []
+        end = time.monotonic() + LAUNCH_SECONDS
+        while len(taken) < LAUNCHES and (len(taken) < FEWEST_RUNS or time.monotonic() < end):
+            (now,) = told.run_timed()
+            pace.add(now)
             program.run()
-            pace = found.pace(device, threads)
-            taken: list[float] = []
-            end = time.monotonic() + LAUNCH_SECONDS
-            while len(taken) < LAUNCHES and (len(taken) < FEWEST_RUNS or time.monotonic() < end):
-                start = time.perf_counter_ns()
-                program.run()
-                whole = time.perf_counter_ns() - start
-                (probe,) = program.run_timed()
-                pace.add(probe)
-                taken.append(max(0.0, whole / probe - 1))
-            launches[threads] = round(float(np.median(taken)) * pace.usual)
+            start = time.perf_counter_ns()
+            program.run()
+            whole = time.perf_counter_ns() - start
+            taken.append(max(0, whole - sum(program.run_timed())) / now)
+        launches[threads] = round(float(np.median(taken)) * pace.usual)
     return launches
 
 

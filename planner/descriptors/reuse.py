@@ -7,7 +7,7 @@ storage hierarchies", IBM Systems Journal 9, 1970, counted over whole tensors.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
@@ -93,7 +93,7 @@ def reuse_distances(network: Network, batch: int) -> Mapping[str, Distances]:
     return found
 
 
-def _touched_by(nodes: list[Node], sizes: Mapping[str, int], weights: Mapping[str, int]) -> int:
+def _touched_by(nodes: Sequence[Node], sizes: Mapping[str, int], weights: Mapping[str, int]) -> int:
     tensors = {tensor for node in nodes for tensor in (*node.inputs, *node.outputs)}
     return sum(sizes[tensor] for tensor in tensors) + sum(weights[node.name] for node in nodes)
 

@@ -9,7 +9,7 @@ from bnnplan.planner.profile import PlacementCost
 from bnnplan.planner.profiling.candidates import HOPELESS, MAX_SAMPLES, MIN_SAMPLES, Choice
 
 RUNS_A_ROUND = 4
-"""That are timed; one more comes before, to warm up."""
+"""That are timed by layers; one comes before, to warm up, and one after, to tell the launch."""
 
 
 def full_rounds(
@@ -61,7 +61,7 @@ def full_rounds(
             needed = sum(many or usual for median, many in pairs if median <= limit)
             most = max(most, needed / names.count(signature) / RUNS_A_ROUND)
             once += names.count(signature) * statistics.mean(median for median, _ in pairs)
-        seconds += most * rounds.get(device, once * (RUNS_A_ROUND + 1) * 1e-9)
+        seconds += most * rounds.get(device, once * (RUNS_A_ROUND + 2) * 1e-9)
     return seconds
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from bnnplan.planner.board_model import BoardModel, FamilyModel
+from bnnplan.planner.board_model import BoardModel, FamilyModel, FittedError
 from bnnplan.planner.report.tables import Rows
 from bnnplan.planner.report.units import percent, signed_percent
 
@@ -22,33 +22,43 @@ def families_table(model: BoardModel, *, verbose: bool) -> Rows:
         "family",
         "device",
         "variant",
+        "threads",
         "mean error",
         "median",
         "95 of 100 within",
         "samples",
         "largest terms" if not verbose else "terms",
-        left=3,
+        left=4,
         optional=("95 of 100 within", "samples"),
         wrapped="largest terms" if not verbose else "terms",
     )
     for family in sorted(model.families, key=lambda f: (f.device, f.family, f.variant)):
-        error = family.error
-        rows.add_row(
-            family.family,
-            family.device,
-            family.variant or "–",
-            percent(error.mean),
-            percent(error.median),
-            f"{signed_percent(error.low - 1)} {signed_percent(error.high - 1)}",
-            str(error.samples),
-            "; ".join(terms_text(family, None if verbose else SHOWN)),
-        )
+        for threads, terms, error in _times(family):
+            rows.add_row(
+                family.family,
+                family.device,
+                family.variant or "–",
+                threads,
+                percent(error.mean),
+                percent(error.median),
+                f"{signed_percent(error.low - 1)} {signed_percent(error.high - 1)}",
+                str(error.samples),
+                "; ".join(_terms_text(terms, None if verbose else SHOWN)),
+            )
     return rows
 
 
-def terms_text(family: FamilyModel, most: int | None) -> Iterator[str]:
+def _times(family: FamilyModel) -> Iterator[tuple[str, Mapping[str, float], FittedError]]:
+    if family.team is None:
+        yield "any", family.nanoseconds, family.error
+    else:
+        yield "1", family.nanoseconds, family.error
+        yield "more", family.team.nanoseconds, family.team.error
+
+
+def _terms_text(terms: Mapping[str, float], most: int | None) -> Iterator[str]:
     """Terms with what one of each costs, in the order of the model: those of most time first."""
-    for name, ns in list(family.nanoseconds.items())[:most]:
+    for name, ns in list(terms.items())[:most]:
         yield f"{name} {ns:.3g} ns"
 
 
@@ -57,10 +67,12 @@ def warnings(model: BoardModel) -> Iterator[str]:
     for family in model.families:
         where = f"{family.family} on {family.device}"
         where += f" with {family.variant}" if family.variant else ""
-        if family.error.mean > LARGE:
-            yield (
-                f"{where}: predicted times are off by {percent(family.error.mean)} on average; "
-                "characterize again while nothing else runs, or profile such layers"
-            )
-        elif family.error.samples < FEW:
-            yield (f"{where}: only {family.error.samples} samples; a larger --budget gives more")
+        for threads, _, error in _times(family):
+            on = {"any": "", "1": " on one thread", "more": " on several threads"}[threads]
+            if error.mean > LARGE:
+                yield (
+                    f"{where}{on}: predicted times are off by {percent(error.mean)} on average; "
+                    "characterize again while nothing else runs, or profile such layers"
+                )
+            elif error.samples < FEW:
+                yield f"{where}{on}: only {error.samples} samples; a larger --budget gives more"

@@ -4,14 +4,10 @@ import itertools
 import json
 from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 
 import attrs
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from bnnplan.backends.interface import Configuration
 from bnnplan.models.errors import FileError
 from bnnplan.planner.board import detect_board
 from bnnplan.planner.board_model import BoardModelError, load_board_model
@@ -31,16 +27,13 @@ from bnnplan.planner.characterizing.designs import (
     layers_of,
 )
 from bnnplan.planner.characterizing.measuring import (
-    BEST,
     LENGTHS,
-    PROBE,
-    Measurements,
-    Sample,
-    Trial,
+    OpenChain,
     chains,
 )
+from bnnplan.planner.characterizing.samples import Measurements
 from bnnplan.planner.characterizing.sequence import halton
-from bnnplan.planner.descriptors import Distances, family_of, touched_bytes
+from bnnplan.planner.descriptors import family_of, touched_bytes
 from bnnplan.planner.descriptors.families import COMPUTE
 from bnnplan.planner.profile import Origin
 
@@ -130,57 +123,6 @@ def test_a_layer_of_a_chain_stands_behind_a_writer_unless_it_is_a_first_one():
         assert not (is_first and before)
 
 
-def sample(ns, probe, threads=1):
-    how = Configuration("Z" if threads > 1 else "", threads)
-    return Sample(PROBE, "a", how, ns, probe, 0, 0, Distances())
-
-
-def test_samples_are_told_at_the_pace_of_an_undisturbed_machine():
-    found = Measurements(probes={("a", 1): [100.0], ("a", 2): [60.0]})
-    found.samples = [sample(30.0, 100.0), sample(45.0, 150.0), sample(7.0, 70.0, threads=2)]
-    assert [s.ns for s in found.undisturbed()] == pytest.approx([30.0, 30.0, 6.0])
-    assert [s.probe_ns for s in found.undisturbed()] == pytest.approx([100.0, 100.0, 60.0])
-
-
-@given(st.floats(1.0, 4.0), st.integers(0, BEST - 1))
-def test_a_clock_that_errs_some_times_does_not_make_the_best_probe(pace, errors):
-    found = Measurements()
-    for place in range(30):
-        found.probed("a", 1, 1.0 if 10 <= place < 10 + errors else 100.0 * pace + place % 3)
-    assert found.best_probe("a", 1) == 100.0 * pace
-
-
-def test_samples_of_moments_that_were_disturbed_count_where_others_are_few():
-    found = Measurements(probes={("a", 1): [100.0]})
-    calm, disturbed = [sample(30.0, 105.0)] * 20, [sample(90.0, 150.0 + n) for n in range(80)]
-    found.samples = calm + disturbed
-    assert len(found.undisturbed()) == 20
-    found.samples = calm[:3] + disturbed
-    assert sorted(s.ns for s in found.undisturbed()) == pytest.approx(
-        sorted([30 / 1.05] * 3 + [90 / (1.5 + n / 100) for n in range(7)])
-    )
-
-
-def trial(*runs):
-    kernel = SimpleNamespace(
-        bound=PROBE, configuration=Configuration(), weight_bytes=1, workspace_bytes=2
-    )
-    return Trial(None, kernel, list(runs))
-
-
-def test_a_layer_is_told_by_the_probes_before_and_after_it():
-    runs = [(30, 90, 110), (31, 100, 100), (60, 200, 200), (29, 100, 100), (30, 100, 100)]
-    found = trial(*runs).sample("a", Distances())
-    assert found.ns / found.probe_ns == pytest.approx(0.3)
-
-
-def test_runs_in_which_the_pace_changed_do_not_count_where_others_are():
-    steady = [(30, 100, 100)] * 5
-    changed = [(90, 100, 300)] * 20
-    assert trial(*steady, *changed).sample("a", Distances()).ns == pytest.approx(30)
-    assert trial(*changed).sample("a", Distances()).ns == pytest.approx(90)
-
-
 def test_a_frozen_file_still_reads_back():
     model = load_board_model(FILES / "board-model-1.json")
     assert model.origin is Origin.PREDICTED
@@ -251,15 +193,15 @@ def test_the_table_names_families_errors_and_terms(bnnplan, monkeypatch):
 
 
 def test_ctrl_c_keeps_what_was_measured(monkeypatch, cpu_board):
-    measure, calls = session.measure_chain, []
+    measure, calls = OpenChain.time_round, []
 
-    def interrupted(*arguments, **named):
+    def interrupted(chain, found):
         if calls:
             raise KeyboardInterrupt
-        calls.append(arguments)
-        measure(*arguments, **named)
+        calls.append(chain)
+        measure(chain, found)
 
-    monkeypatch.setattr(session, "measure_chain", interrupted)
+    monkeypatch.setattr(OpenChain, "time_round", interrupted)
     # Of one chain there are fewer samples of a family than a model is made of otherwise.
     monkeypatch.setattr(session, "FEWEST", 1)
     model = characterize(cpu_board, options=Options(budget=60.0))
@@ -267,11 +209,32 @@ def test_ctrl_c_keeps_what_was_measured(monkeypatch, cpu_board):
     assert model.families
 
 
+def test_chains_that_are_open_take_turns_and_none_is_lost(monkeypatch, cpu_board):
+    taken, done = [], OpenChain.is_done
+
+    def counted(chain, found):
+        taken.append(chain)
+        chain.rounds += 1
+
+    monkeypatch.setattr(OpenChain, "time_round", counted)
+    monkeypatch.setattr(session, "MOST_OPEN", 2)
+    monkeypatch.setattr(OpenChain, "samples", lambda chain, found: [chain])
+    found = Measurements()
+    clock = itertools.count()
+    monkeypatch.setattr(session.time, "monotonic", lambda: float(next(clock)))
+    session.measure_board(cpu_board, Options(budget=60.0), found, lambda share, text: None)
+    first, second, *_ = taken
+    assert taken[:5] == [first, second, first, second, first]
+    assert taken.count(first) == 3
+    assert done.fget(first)
+    assert found.samples == list(dict.fromkeys(taken))
+
+
 def test_ctrl_c_before_anything_was_measured_makes_no_model(monkeypatch, cpu_board):
     def interrupted(*_arguments, **_named):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(session, "measure_chain", interrupted)
+    monkeypatch.setattr(OpenChain, "time_round", interrupted)
     with pytest.raises(KeyboardInterrupt):
         characterize(cpu_board, options=Options(budget=60.0))
 
