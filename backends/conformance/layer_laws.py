@@ -6,6 +6,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from attrs import evolve
 
 from bnnplan.backends.conformance.comparing import is_line, require, require_refusal
 from bnnplan.backends.conformance.strategies import Case
@@ -104,6 +105,25 @@ def memory(subject: Subject, case: Case) -> None:
     twin = subject.prepare(case.bound, configuration)
     again = (twin.weight_bytes, twin.workspace_bytes)
     require(stated == again, f"equal kernels state other bytes: {stated} and {again}")
+    if subject.backend.divisible and kernel.weight_bytes:
+        _require_shared(subject, case)
+
+
+def _require_shared(subject: Subject, case: Case) -> None:
+    """Parts of a device hold the weights of a configuration once."""
+    device = subject.device
+    offered = subject.backend.configurations(case.bound, device)
+    configuration = next((one for one in offered if one.threads == 1), None)
+    if configuration is None or device.threads != len(device.resources):
+        return
+    cores = sorted(device.resources)
+    parts = [
+        evolve(device, name=f"{device.name}:{number}", resources=frozenset([core]), threads=1)
+        for number, core in enumerate(cores[:2])
+    ]
+    kernels = [subject.backend.prepare(case.bound, one, configuration) for one in (device, *parts)]
+    shared = all(one.packed is kernels[0].packed for one in kernels)
+    require(shared, f"{configuration.label}: parts of {device.name} do not share their weights")
 
 
 def formats(subject: Subject, case: Case) -> None:

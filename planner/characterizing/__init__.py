@@ -3,11 +3,14 @@
 * The layers are designed: every operator family in its turn, their sizes filling their space
   evenly (:mod:`.sequence`), fusions and batch sizes included.
 * They are measured in chains, each behind a layer that has just written its input, so that the
-  caches are as in a network; configurations take turns.
-* The first and the last layer of a chain are always the same: runs in which these were slower
-  than at their best were disturbed, and do not count where there are others.
+  caches are as in a network; configurations take turns, and so do chains, so that each is timed at
+  several moments.
+* The first and the last layers of a chain are always the same, the probe: it tells the pace of the
+  machine meanwhile (:mod:`.pace`). What layers took is told in times of the probe beside them, by
+  runs of about the usual pace; those of other moments only count where there are no others.
 * What they took is fitted by terms that the loops really have (:mod:`bnnplan.planner.descriptors`,
-  :mod:`bnnplan.planner.fitting`).
+  :mod:`bnnplan.planner.fitting`), on one thread and on several apart. Which cache bytes come from
+  follows from what a program touches between two uses of them.
 """
 
 from bnnplan.planner.characterizing.coverage import covers, is_useful, missing_families

@@ -1,8 +1,9 @@
-"""Programs of designed layers, each behind a layer that has just written its input."""
+"""Chains of designed layers: programs of them, each behind one that has just written its input."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -24,6 +25,37 @@ FIRST_LAYERS = (BinaryWeightConv2d, BinaryWeightDense)
 """They read what a caller has handed over, not what a layer has just written."""
 MEASURED = "layer"
 WRITER = "writer"
+LENGTHS = (8, 2, 8, 1, 4)
+"""Layers of one program after the other: of few layers all that they touch stays near."""
+SMALL, LARGE = 1 << 14, 1 << 18
+"""Bytes of layers that are small, and of large ones: either are measured among others like them, so
+that programs touch from hardly anything to more than caches hold."""
+
+
+def chains(layers: Iterator[BoundLayer]) -> Iterator[list[BoundLayer]]:
+    """Layers in chains of various lengths, those of each chain of one batch size and alike large.
+
+    Of images that are computed together there are fewer layers, large and small in one chain.
+    """
+    waiting: dict[tuple[int, ...], list[BoundLayer]] = {}
+    lengths = itertools.cycle(LENGTHS)
+    wanted: dict[tuple[int, ...], int] = {}
+    for bound in layers:
+        nbytes = _nbytes(bound)
+        size = (nbytes > SMALL) + (nbytes > LARGE) if bound.batch == 1 else 0
+        key = bound.batch, size
+        mine = waiting.setdefault(key, [])
+        mine.append(bound)
+        if key not in wanted:
+            wanted[key] = next(lengths)
+        if len(mine) == wanted[key]:
+            del wanted[key]
+            yield waiting.pop(key)
+
+
+def _nbytes(bound: BoundLayer) -> int:
+    kinds = (*bound.inputs, *bound.outputs)
+    return bound.layer.weight_bits() // 8 + sum(kind.nbytes(bound.batch) for kind in kinds)
 
 
 def chain_of(layers: Sequence[BoundLayer]) -> Network:

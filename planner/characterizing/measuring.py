@@ -1,78 +1,34 @@
-"""Measures designed layers in chains, in every configuration that is worth it."""
+"""Times chains of designed layers, each in all its configurations, between probes."""
 
 from __future__ import annotations
 
-import itertools
-import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 
 import attrs
-import numpy as np
 
 from bnnplan.backends.interface import Kernel, Program
 from bnnplan.models.errors import BnnplanError
 from bnnplan.models.graph import BoundLayer, Node
-from bnnplan.models.layers import BinaryConv2d
-from bnnplan.models.tensors import ElementType, TensorType
-from bnnplan.planner.board import Board
+from bnnplan.planner.board import Board, BoardError
 from bnnplan.planner.characterizing.chains import MEASURED, WRITER, Material, chain_of
 from bnnplan.planner.characterizing.pace import NEAR, Pace
+from bnnplan.planner.characterizing.probes import probes_of
 from bnnplan.planner.characterizing.samples import FEWEST_RUNS, Measurements, Sample, Trial
-from bnnplan.planner.descriptors import reuse_distances, touched_bytes
+from bnnplan.planner.descriptors import reuse_distances
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.profiling.programs import Programs
 
-LENGTHS = (8, 2, 8, 1, 4)
-"""Layers of one program after the other: of few layers all that they touch stays near."""
-SMALL, LARGE = 1 << 14, 1 << 18
-"""Bytes of layers that are small, and of large ones: either are measured among others like them, so
-that programs touch from hardly anything to more than caches hold."""
 ROUNDS = 3
 """Of a chain: in each every configuration is timed."""
 BURST, MOST_BURSTS = 6, 4
 """Of a program: it is run in bursts until enough runs were of the usual pace; so many at most."""
-LAUNCHES, LAUNCH_SECONDS = 200, 1.0
-"""Of a small program: so many at most, and for so long."""
-PROBE = BoundLayer(
-    BinaryConv2d(weight=np.ones((128, 3, 3, 128), np.int8), pads=(1, 1, 1, 1)),
-    (TensorType((14, 14, 128), ElementType.BIT),),
-)
-"""The first two and the last two layers of every chain tell the pace of the machine meanwhile."""
-SMALL_LAYER = BoundLayer(
-    BinaryConv2d(weight=np.ones((64, 1, 1, 64), np.int8)),
-    (TensorType((4, 4, 64), ElementType.BIT),),
-)
-"""A layer that can be shared out over threads, and takes hardly any time."""
-
-
-def chains(layers: Iterator[BoundLayer]) -> Iterator[list[BoundLayer]]:
-    """Layers in chains of various lengths, those of each chain of one batch size and alike large.
-
-    Of images that are computed together there are fewer layers, large and small in one chain.
-    """
-    waiting: dict[tuple[int, ...], list[BoundLayer]] = {}
-    lengths = itertools.cycle(LENGTHS)
-    wanted: dict[tuple[int, ...], int] = {}
-    for bound in layers:
-        nbytes = _nbytes(bound)
-        size = (nbytes > SMALL) + (nbytes > LARGE) if bound.batch == 1 else 0
-        key = bound.batch, size
-        mine = waiting.setdefault(key, [])
-        mine.append(bound)
-        if key not in wanted:
-            wanted[key] = next(lengths)
-        if len(mine) == wanted[key]:
-            del wanted[key]
-            yield waiting.pop(key)
-
-
-def _nbytes(bound: BoundLayer) -> int:
-    kinds = (*bound.inputs, *bound.outputs)
-    return bound.layer.weight_bits() // 8 + sum(kind.nbytes(bound.batch) for kind in kinds)
 
 
 class OpenChain:
     """A chain of designed layers that is timed in rounds, some time apart.
+
+    The first two and the last two layers of its program are the probe. The second of either two
+    tells the pace: what it reads was read before, whatever else is in the caches.
 
     Parameters
     ----------
@@ -82,16 +38,31 @@ class OpenChain:
     device : str
     seed : int
         Of what inputs hold.
+
+    Raises
+    ------
+    BoardError
+        If the device cannot run the probe.
     """
 
     def __init__(self, layers: list[BoundLayer], board: Board, device: str, seed: int) -> None:
         self.device = device
         self.batch = layers[0].batch
-        probe = attrs.evolve(PROBE, batch=self.batch)
+        probe = attrs.evolve(probes_of(board, device).probe, batch=self.batch)
         self.bench = Workbench(chain_of([probe, probe, *layers, probe, probe]), board, self.batch)
         self.programs = Programs(Material(self.bench, seed))
-        self.trials = _trials(self.bench, device)
-        self.touched = touched_bytes(self.bench.network, self.batch)
+        self.trials = trials_of(self.bench, device)
+        last = len(layers) + 3
+        names = [f"{MEASURED}{number}" for number in (0, 1, last - 1, last)]
+        self.probes = {name: self.trials.pop(name) for name in names if name in self.trials}
+        if len(self.probes) < len(names):
+            raise BoardError(
+                f"device {device} cannot prepare the layer that tells the pace of a machine, so "
+                "it cannot be characterized; leave it out with --devices"
+            )
+        self.first, self.last = names[1], names[-1]
+        self.held_bytes = self._held_bytes()
+        """About what it takes of the memory."""
         self.rounds = 0
 
     @property
@@ -101,8 +72,8 @@ class OpenChain:
 
     def time_round(self, found: Measurements) -> None:
         """Time programs in which every configuration has had a turn."""
-        configurations = [t.kernel.configuration for mine in self.trials for t in mine]
-        for threads in sorted({how.threads for how in configurations}):
+        counts = {t.kernel.configuration.threads for mine in self.trials.values() for t in mine}
+        for threads in sorted(counts):
             self._time(threads, found.pace(self.device, threads))
         self.rounds += 1
 
@@ -112,29 +83,35 @@ class OpenChain:
         return [
             trial.sample(
                 self.device,
-                distances[trial.node.name],
+                distances[name],
                 found.pace(self.device, trial.kernel.configuration.threads),
             )
-            for mine in self.trials[2:-2]
+            for name, mine in self.trials.items()
             for trial in mine
             if trial.runs
         ]
 
-    def _time(self, threads: int, pace: Pace) -> None:
-        mine = [
-            [t for t in trials if t.kernel.configuration.threads == threads]
-            for trials in self.trials
-        ]
-        turns = [trials for trials in mine if trials]
-        ends = {trials[0].node.name for trials in (*self.trials[:2], *self.trials[-2:])}
-        for turn in range(max(map(len, turns))):
-            # The probe is always the same, or it would tell of itself.
-            taken = [
-                trials[0 if trials[0].node.name in ends else turn % len(trials)] for trials in turns
-            ]
-            self._run({trial.node.name: trial for trial in taken}, threads, pace)
+    def _held_bytes(self) -> int:
+        """Bytes of layers, of their packed weights, and of activations."""
+        network = self.bench.network
+        arrays = [array for node in network.nodes for array in node.layer.arrays().values()]
+        # Every configuration has packed weights of its own.
+        packed = sum(trial.kernel.weight_bytes for mine in self.trials.values() for trial in mine)
+        tensors = sum(kind.nbytes(self.batch) for kind in network.types.values())
+        return sum(array.nbytes for array in arrays) + packed + tensors
 
-    def _run(self, chosen: dict[str, Trial], threads: int, pace: Pace) -> None:
+    def _time(self, threads: int, pace: Pace) -> None:
+        # The probe is always the same, or it would tell of itself.
+        ends = {name: probe_on(threads, mine) for name, mine in self.probes.items()}
+        turns = {
+            name: [trial for trial in mine if trial.kernel.configuration.threads == threads]
+            for name, mine in self.trials.items()
+        }
+        for turn in range(max(map(len, turns.values()))):
+            taken = {name: mine[turn % len(mine)] for name, mine in turns.items() if mine}
+            self._run(taken | ends, threads, pace)
+
+    def _run(self, chosen: Mapping[str, Trial], threads: int, pace: Pace) -> None:
         """Run a program of one configuration of each layer until enough runs are of use."""
         layers = []
         for node in self.bench.network.nodes:
@@ -145,13 +122,12 @@ class OpenChain:
                 layers += [(node, kernel)] if kernel is not None else []
         program = self.programs.link(self.device, layers)
         names = [node.name for node, _ in layers]
-        # The second of either two: what it reads was read before, whatever else is in the caches.
-        first, last = self.trials[1][0].node.name, self.trials[-1][0].node.name
         near = 0
         for _ in range(MOST_BURSTS):
             for times in _burst(program):
                 known = dict(zip(names, times, strict=True))
-                pair = known[first] / self.batch, known[last] / self.batch
+                first, last = (max(known[n], 1) / self.batch for n in (self.first, self.last))
+                pair = first, last
                 for probe in pair:
                     pace.add(probe)
                 for name, trial in chosen.items():
@@ -162,52 +138,30 @@ class OpenChain:
                 break
 
 
-def measure_launches(board: Board, device: str, found: Measurements) -> dict[int, int]:
-    """What starting and finishing a program takes, by the threads that its layers use.
-
-    It is what runs of a small program take beyond its layers, as the runs after them tell these.
-    """
-    bench = Workbench(chain_of([PROBE, SMALL_LAYER]), board)
-    programs = Programs(Material(bench, 0))
-    launches = {}
-    for probe, small in zip(*_trials(bench, device), strict=True):
-        threads = small.kernel.configuration.threads
-        told = programs.link(device, [(probe.node, probe.kernel)])
-        program = programs.link(device, [(small.node, small.kernel)])
-        pace = found.pace(device, threads)
-        taken: list[float] = []
-        end = time.monotonic() + LAUNCH_SECONDS
-        while len(taken) < LAUNCHES and (len(taken) < FEWEST_RUNS or time.monotonic() < end):
-            (now,) = told.run_timed()
-            pace.add(now)
-            program.run()
-            start = time.perf_counter_ns()
-            program.run()
-            whole = time.perf_counter_ns() - start
-            taken.append(max(0, whole - sum(program.run_timed())) / now)
-        launches[threads] = round(float(np.median(taken)) * pace.usual)
-    return launches
-
-
-def _trials(bench: Workbench, device: str) -> list[list[Trial]]:
-    """The configurations of each measured layer that can be prepared."""
+def trials_of(bench: Workbench, device: str) -> dict[str, list[Trial]]:
+    """The configurations of each measured layer that can be prepared, by name; none left out."""
     backend, where = bench.backends[device], bench.device(device)
-    found = []
+    found: dict[str, list[Trial]] = {}
     for node in bench.network.nodes:
         if not node.name.startswith(MEASURED):
             continue
         bound = bench.network.bind(node, bench.batch)
         if backend.supports(bound, where) is not None:
             continue
-        mine = []
         for configuration in backend.configurations(bound, where):
             try:
-                mine.append(Trial(node, bench.kernel(node, device, configuration)))
+                trial = Trial(node, bench.kernel(node, device, configuration))
             except BnnplanError:
                 continue  # such as one that has no room: profiles say so, models need not
-        if mine:
-            found.append(mine)
+            found.setdefault(node.name, []).append(trial)
     return found
+
+
+def probe_on(threads: int, trials: list[Trial]) -> Trial:
+    """The first configuration of the probe on so many threads, or on as many as it can use."""
+    counts = {trial.kernel.configuration.threads for trial in trials}
+    most = max((count for count in counts if count <= threads), default=min(counts))
+    return next(trial for trial in trials if trial.kernel.configuration.threads == most)
 
 
 def _burst(program: Program) -> list[list[int]]:

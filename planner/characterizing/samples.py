@@ -56,6 +56,7 @@ class Trial:
     node: Node
     kernel: Kernel
     runs: list[tuple[float, float, float]] = field(factory=list)
+    """Nanoseconds of the layer, and an image of the probe before and after it."""
 
     def sample(self, device: str, distances: Distances, pace: Pace) -> Sample:
         """What those runs say that were nearest to the usual pace."""
@@ -85,7 +86,7 @@ class Measurements:
     paces: dict[tuple[str, int], Pace] = field(factory=dict)
 
     def pace(self, device: str, threads: int) -> Pace:
-        """The pace of a device."""
+        """The pace of a device on so many threads."""
         return self.paces.setdefault((device, threads), Pace())
 
     def usual(self) -> list[Sample]:
@@ -93,7 +94,8 @@ class Measurements:
 
         Samples of other moments only count where others are too few.
         """
-        usual = {key: pace.usual for key, pace in self.paces.items()}
+        seen = {(s.device, s.configuration.threads) for s in self.samples}
+        usual = {key: self.paces[key].usual for key in seen}
         kinds: dict[tuple[str, str, str, int], list[tuple[float, Sample]]] = {}
         for sample in self.samples:
             how = sample.configuration

@@ -34,6 +34,8 @@ def main() -> None:
             _tell_terminated()
             _leave(TERMINATED)
         if isinstance(end, KeyboardInterrupt):
+            # Pressed once more, Ctrl-C would be another exception in the middle of this.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
             _tell_interrupted()
             _leave(INTERRUPTED)
         raise

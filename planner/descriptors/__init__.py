@@ -27,7 +27,7 @@ from bnnplan.planner.descriptors.generic import (
     generic_workspace_terms,
 )
 from bnnplan.planner.descriptors.memory import Memory, memory_of
-from bnnplan.planner.descriptors.reuse import Distances, reuse_distances, touched_bytes
+from bnnplan.planner.descriptors.reuse import Distances, reuse_distances
 from bnnplan.planner.descriptors.sizes import native_weight_terms, native_workspace_terms
 
 __all__ = [
@@ -39,7 +39,6 @@ __all__ = [
     "names_of_weight_terms",
     "names_of_workspace_terms",
     "reuse_distances",
-    "touched_bytes",
     "weight_terms",
     "workspace_terms",
 ]

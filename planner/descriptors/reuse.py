@@ -59,7 +59,7 @@ def touched_bytes(network: Network, batch: int) -> int:
         most = max(most, alive)
         ended = {t for t in (*node.inputs, *node.outputs) if last.get(t, step) == step}
         alive -= sum(sizes[tensor] for tensor in ended - kept)
-    return most + sum(weights_of(network, batch).values())
+    return most + sum(_weights_of(network, batch).values())
 
 
 def reuse_distances(network: Network, batch: int) -> Mapping[str, Distances]:
@@ -76,7 +76,7 @@ def reuse_distances(network: Network, batch: int) -> Mapping[str, Distances]:
         Images computed at once.
     """
     sizes = {tensor: kind.nbytes(batch) for tensor, kind in network.types.items()}
-    again, weights = touched_bytes(network, batch), weights_of(network, batch)
+    again, weights = touched_bytes(network, batch), _weights_of(network, batch)
     used: dict[str, int] = {}
     found = {}
     for step, node in enumerate(network.nodes):
@@ -98,7 +98,7 @@ def _touched_by(nodes: Sequence[Node], sizes: Mapping[str, int], weights: Mappin
     return sum(sizes[tensor] for tensor in tensors) + sum(weights[node.name] for node in nodes)
 
 
-def weights_of(network: Network, batch: int) -> Mapping[str, int]:
+def _weights_of(network: Network, batch: int) -> Mapping[str, int]:
     """Bytes of the weights of each layer as they lie in memory, by its name.
 
     Bits are packed beside bits; beside numbers each is as wide as they are.

@@ -14,6 +14,8 @@ FEW = 40
 """So is a family with fewer samples."""
 SHOWN = 2
 """Terms of a family in the table."""
+ON = {"any": "", "1": " on one thread", "more": " on several threads"}
+"""What lines below the table say of its column of threads."""
 
 
 def families_table(model: BoardModel, *, verbose: bool) -> Rows:
@@ -63,16 +65,23 @@ def _terms_text(terms: Mapping[str, float], most: int | None) -> Iterator[str]:
 
 
 def warnings(model: BoardModel) -> Iterator[str]:
-    """What of a model is not to be relied on."""
+    """What of a model is not to be relied on: a line of families that are far off, one of few."""
+    off, few = [], []
     for family in model.families:
         where = f"{family.family} on {family.device}"
         where += f" with {family.variant}" if family.variant else ""
         for threads, _, error in _times(family):
-            on = {"any": "", "1": " on one thread", "more": " on several threads"}[threads]
+            name = (
+                where + {"any": "", "1": " on one thread", "more": " on several threads"}[threads]
+            )
             if error.mean > LARGE:
-                yield (
-                    f"{where}{on}: predicted times are off by {percent(error.mean)} on average; "
-                    "characterize again while nothing else runs, or profile such layers"
-                )
+                off.append(f"{name} by {percent(error.mean)}")
             elif error.samples < FEW:
-                yield f"{where}{on}: only {error.samples} samples; a larger --budget gives more"
+                few.append(f"{error.samples} of {name}")
+    if off:
+        yield (
+            f"predicted times are off on average: {', '.join(off)}; characterize again while "
+            "nothing else runs, or profile such layers"
+        )
+    if few:
+        yield f"few samples: {', '.join(few)}; a larger --budget gives more"

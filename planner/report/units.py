@@ -81,8 +81,11 @@ def share(part: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share in percent with up to two digits behind the point; a dash for None."""
-    return "–" if share is None else f"{100 * share:.3g} %"
+    """A share in percent with three digits, up to two of them behind the point; a dash for None."""
+    if share is None:
+        return "–"
+    digits = f"{100 * share:.3g}"
+    return f"{float(digits):,.0f} %" if "e+" in digits else f"{digits} %"
 
 
 def signed_percent(share: float) -> str:

@@ -44,14 +44,16 @@ def weights_of(board: Board, stream: Stream) -> Weights:
     Parameters
     ----------
     board : Board
-        Of whole clusters.
+        Of whole clusters, or of the parts of them that are to be used alone.
     stream : Stream
     """
+    devices = {device.name: device for device in board.devices}
     found: dict[Packed, PackedSize] = {}
     for layer, cost in stream.encoding.chosen(stream.solution.choice).items():
-        device = board.device(cluster_of(cost.device))
+        cluster = cluster_of(cost.device)
+        device = devices.get(cluster) or board.device(cost.device)
         if cost.weight_bytes and cores_of(device):
-            key = Packed(device.name, layer, cost.configuration)
+            key = Packed(cluster, layer, cost.configuration)
             found[key] = PackedSize(device.space.name, cost.weight_bytes)
     return found
 

@@ -303,6 +303,15 @@ class NewNames(Tampered):
         return [attrs.evolve(super().devices()[0][0], name=f"reference{self.calls}")], []
 
 
+class DividedInVain(Tampered):
+    """Each part of a device packs weights of its own."""
+
+    divisible = True
+
+    def devices(self):
+        return [attrs.evolve(super().devices()[0][0], resources=["core:0"], threads=1)], []
+
+
 BROKEN = [
     (WrongTail, "results", "Sign", "tail bits"),
     (WrongTail, "results", "Split", "tail bits"),
@@ -327,6 +336,7 @@ BROKEN = [
     (with_kernel(SharedScratch), "concurrency", "", "expected"),
     (with_kernel(ForgetfulMemory), "memory", "", "bytes of weights cannot fit"),
     (with_kernel(FractionalMemory), "memory", "", "whole numbers"),
+    (DividedInVain, "memory", "", "do not share their weights"),
     (with_kernel(SecretFormat), "formats", "", "format 'secret'"),
     (OneOfManyWrong, "results", "Softmax", "configuration '- 23'"),
     (TwoAlike, "configurations", "", "labels are not unique"),

@@ -1,3 +1,4 @@
+import signal
 import sys
 
 import attrs
@@ -40,11 +41,16 @@ def bnnplan(monkeypatch, capsys, tmp_path):
 
     def invoke(*arguments):
         monkeypatch.setattr(sys, "argv", ["bnnplan", *map(str, arguments)])
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             main()
             code = 0
         except SystemExit as end:
             code = end.code or 0
+        finally:
+            # It handles them until its process ends, which this one does not.
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 

@@ -1,24 +1,39 @@
 """Designed layers, what they are measured in, and the command that fits a board's model."""
 
+import contextlib
 import itertools
 import json
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from bnnplan.backends.interface import Configuration, DeviceError
 from bnnplan.models.errors import FileError
-from bnnplan.planner.board import detect_board
+from bnnplan.planner.board import BoardError, detect_board
 from bnnplan.planner.board_model import BoardModelError, load_board_model
 from bnnplan.planner.characterizing import (
     Options,
     characterize,
+    fitted,
+    launches,
     missing_families,
     products,
     session,
+    turns,
 )
-from bnnplan.planner.characterizing.chains import FIRST_LAYERS, MEASURED, WRITER, chain_of
+from bnnplan.planner.characterizing.chains import (
+    FIRST_LAYERS,
+    LENGTHS,
+    MEASURED,
+    WRITER,
+    chain_of,
+    chains,
+)
 from bnnplan.planner.characterizing.coverage import families_run
 from bnnplan.planner.characterizing.designs import (
     DESIGNS,
@@ -26,15 +41,14 @@ from bnnplan.planner.characterizing.designs import (
     designed_layers,
     layers_of,
 )
-from bnnplan.planner.characterizing.measuring import (
-    LENGTHS,
-    OpenChain,
-    chains,
-)
+from bnnplan.planner.characterizing.launches import launches_of
+from bnnplan.planner.characterizing.measuring import OpenChain, probe_on
+from bnnplan.planner.characterizing.probes import BITS, NUMBERS, probes_of
 from bnnplan.planner.characterizing.samples import Measurements
 from bnnplan.planner.characterizing.sequence import halton
-from bnnplan.planner.descriptors import family_of, touched_bytes
+from bnnplan.planner.descriptors import family_of
 from bnnplan.planner.descriptors.families import COMPUTE
+from bnnplan.planner.descriptors.reuse import touched_bytes
 from bnnplan.planner.profile import Origin
 
 FILES = Path(__file__).parents[1] / "data" / "files"
@@ -189,7 +203,7 @@ def test_the_table_names_families_errors_and_terms(bnnplan, monkeypatch):
     assert "binary-conv" in out
     assert "layer 250 ns" in out
     assert "−10 % +20 %" in out
-    assert "off by 30 % on average" in out
+    assert "off on average: binary-conv on a with avx512 by 30 %; characterize again" in out
 
 
 def test_ctrl_c_keeps_what_was_measured(monkeypatch, cpu_board):
@@ -203,10 +217,164 @@ def test_ctrl_c_keeps_what_was_measured(monkeypatch, cpu_board):
 
     monkeypatch.setattr(OpenChain, "time_round", interrupted)
     # Of one chain there are fewer samples of a family than a model is made of otherwise.
-    monkeypatch.setattr(session, "FEWEST", 1)
+    monkeypatch.setattr(fitted, "FEWEST", 1)
     model = characterize(cpu_board, options=Options(budget=60.0))
     assert not model.conditions.complete
     assert model.families
+
+
+def test_ctrl_c_while_launches_are_measured_keeps_all_layers(monkeypatch, cpu_board):
+    measure, calls = OpenChain.time_round, []
+
+    def interrupted(*_arguments):
+        if calls:
+            raise KeyboardInterrupt
+        calls.append("layers")
+
+    def once(chain, found):
+        interrupted()
+        measure(chain, found)
+
+    monkeypatch.setattr(OpenChain, "time_round", once)
+    monkeypatch.setattr(session, "launches_of", interrupted)
+    monkeypatch.setattr(fitted, "FEWEST", 1)
+    model = characterize(cpu_board, options=Options(budget=60.0))
+    assert model.families
+    assert model.launches == ()
+    assert not model.conditions.complete
+
+
+def test_what_was_timed_of_a_chain_counts_if_its_round_is_interrupted(monkeypatch, cpu_board):
+    run, calls = OpenChain._run, []
+
+    def interrupted(chain, *arguments):
+        if calls:
+            raise KeyboardInterrupt
+        calls.append(chain)
+        run(chain, *arguments)
+
+    monkeypatch.setattr(OpenChain, "_run", interrupted)
+    found = Measurements()
+    with pytest.raises(KeyboardInterrupt):
+        session.measure_board(cpu_board, Options(budget=60.0), found, lambda share, text: None)
+    assert {sample.device for sample in found.samples} == {"cpu0"}
+    assert all(sample.ns >= 1 for sample in found.usual())
+
+
+def test_a_chain_that_fails_is_left_out_once_another_was_timed(monkeypatch, cpu_board):
+    taken = []
+
+    def failing(chain, found):
+        taken.append(chain)
+        if len(taken) in (2, 4):
+            raise DeviceError("no room")
+        chain.rounds += 1
+
+    monkeypatch.setattr(OpenChain, "time_round", failing)
+    monkeypatch.setattr(turns, "MOST_OPEN", 2)
+    queue = turns.Queue(cpu_board, "cpu0", 0, Measurements())
+    for _ in range(5):
+        with contextlib.suppress(DeviceError):
+            queue.go_on()
+    # The second is dropped at once, and the third in its second round.
+    first, second, third, *others = taken
+    assert len({id(chain) for chain in (first, second, third)}) == 3
+    assert second not in others
+    assert queue.has_timed
+
+
+def test_a_device_that_times_nothing_is_refused_with_its_reason(monkeypatch, cpu_board):
+    def failing(chain, found):
+        raise DeviceError("no room")
+
+    monkeypatch.setattr(OpenChain, "time_round", failing)
+    with pytest.raises(BoardError, match="cpu0: no room"):
+        session.measure_board(
+            cpu_board, Options(budget=60.0), Measurements(), lambda share, text: None
+        )
+
+
+def test_of_a_small_memory_chains_that_are_open_hold_a_part(monkeypatch, cpu_board):
+    taken = []
+
+    def counted(chain, found):
+        taken.append(chain)
+        chain.rounds += 1
+
+    monkeypatch.setattr(OpenChain, "time_round", counted)
+    (device,) = cpu_board.devices
+    small = attrs.evolve(device, space=attrs.evolve(device.space, capacity=1 << 10))
+    queue = turns.Queue(attrs.evolve(cpu_board, devices=[small]), device.name, 0, Measurements())
+    for _ in range(4):
+        queue.go_on()
+    # Each is done before the next one is made.
+    assert [taken.index(chain) for chain in taken] == [0, 0, 0, 3]
+
+
+def test_an_open_chain_holds_its_layers_and_all_that_is_packed_of_them(cpu_board):
+    chain = OpenChain(LAYERS[:1], cpu_board, "cpu0", 0)
+    packed = [trial.kernel.weight_bytes for mine in chain.trials.values() for trial in mine]
+    arrays = sum(array.nbytes for array in LAYERS[0].layer.arrays().values())
+    assert chain.held_bytes >= arrays + sum(packed) > 0
+
+
+class Only:
+    """A backend that runs layers of these kinds."""
+
+    def __init__(self, *kinds):
+        self.kinds = kinds
+
+    def supports(self, bound, device):
+        return None if bound.layer.kind in self.kinds else "no"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "probes"),
+    [(("BinaryConv2d", "FloatConv2d"), BITS), (("FloatConv2d",), NUMBERS)],
+)
+def test_the_pace_is_told_by_what_a_device_runs(monkeypatch, cpu_board, kinds, probes):
+    usable = SimpleNamespace(usable={"cpu": Only(*kinds)})
+    monkeypatch.setattr("bnnplan.planner.characterizing.probes.load_backends", lambda: usable)
+    assert probes_of(cpu_board, "cpu0") is probes
+
+
+def test_a_device_that_runs_numbers_alone_is_measured_too():
+    pytest.importorskip("onnxruntime")
+    board = detect_board(oracles=True).board.only(["onnxruntime0"])
+    found = Measurements()
+    layers = [next(layers_of(design)) for design in (products.float_conv, products.binary_conv)]
+    layers = [attrs.evolve(bound, batch=1) for bound in layers]
+    chain = OpenChain(layers, board, "onnxruntime0", 0)
+    chain.time_round(found)
+    assert {family_of(sample.bound) for sample in chain.samples(found)} == {"float-conv"}
+
+
+def test_a_device_without_a_probe_is_refused_in_one_line(monkeypatch, cpu_board):
+    usable = SimpleNamespace(usable={"cpu": Only("MaxPool2d")})
+    monkeypatch.setattr("bnnplan.planner.characterizing.probes.load_backends", lambda: usable)
+    with pytest.raises(BoardError, match="leave it out with --devices") as caught:
+        characterize(cpu_board, options=Options(budget=60.0))
+    assert "\n" not in str(caught.value)
+    assert launches_of(cpu_board, Measurements()) == []
+
+
+@given(st.lists(st.integers(1, 9), min_size=1), st.integers(1, 9))
+def test_the_probe_uses_as_many_threads_as_it_can_of_those_that_are_wanted(counts, threads):
+    trials = [
+        SimpleNamespace(kernel=SimpleNamespace(configuration=Configuration("Z", n))) for n in counts
+    ]
+    chosen = probe_on(threads, trials).kernel.configuration.threads
+    fitting = [count for count in counts if count <= threads]
+    assert chosen == (max(fitting) if fitting else min(counts))
+
+
+def test_launches_are_told_by_threads_each_once(monkeypatch, cpu_board):
+    monkeypatch.setattr(launches, "MOST", 5)
+    found = launches_of(cpu_board, Measurements())
+    counts = [cost.threads for cost in found]
+    assert counts == sorted(set(counts))
+    assert counts[0] == 1
+    assert all(cost.ns >= 0 for cost in found)
 
 
 def test_chains_that_are_open_take_turns_and_none_is_lost(monkeypatch, cpu_board):
@@ -217,7 +385,7 @@ def test_chains_that_are_open_take_turns_and_none_is_lost(monkeypatch, cpu_board
         chain.rounds += 1
 
     monkeypatch.setattr(OpenChain, "time_round", counted)
-    monkeypatch.setattr(session, "MOST_OPEN", 2)
+    monkeypatch.setattr(turns, "MOST_OPEN", 2)
     monkeypatch.setattr(OpenChain, "samples", lambda chain, found: [chain])
     found = Measurements()
     clock = itertools.count()
@@ -300,6 +468,6 @@ def test_an_interrupted_model_is_written_if_it_is_of_half_of_the_families(
 
 
 def test_too_little_time_is_told(cpu_board, monkeypatch):
-    monkeypatch.setattr(session, "FEWEST", 10**6)
+    monkeypatch.setattr(fitted, "FEWEST", 10**6)
     with pytest.raises(BoardModelError, match="larger --budget"):
         characterize(cpu_board, options=Options(budget=0.2))

@@ -31,7 +31,6 @@ from bnnplan.planner.descriptors import (
     names_of_weight_terms,
     names_of_workspace_terms,
     reuse_distances,
-    touched_bytes,
     weight_terms,
     workspace_terms,
 )
@@ -45,6 +44,7 @@ from bnnplan.planner.descriptors.memory import (
     memory_of,
     shared_sizes,
 )
+from bnnplan.planner.descriptors.reuse import touched_bytes
 from bnnplan.planner.descriptors.sharing import share_of
 from bnnplan.planner.descriptors.windows import border_classes, product_size, taps_inside
 
@@ -223,6 +223,69 @@ def test_weights_come_from_where_all_that_a_program_touches_is_kept(touched, thr
     assert (last > 0) == (touched > NEAR * (32 << 20) * 1.000001)
 
 
+@given(st.floats(0, 1e12), st.floats(1, 1e12), st.sampled_from([1, 2, 4, 16]), st.booleans())
+def test_bytes_that_come_from_farther_away_are_a_part_of_those_before(moved, held, threads, again):
+    memory = memory_of(CPU, Distances(held), threads)
+    found = memory.again("b", moved, threads) if again else memory.traffic("b", moved, held)
+    levels = [found.pop(f"b, past {level}", 0.0) for level in LEVELS[:-1]]
+    assert found == {"b": moved}
+    assert moved >= levels[0]
+    assert levels == sorted(levels, reverse=True)
+    assert levels[-1] >= 0
+
+
+@given(st.integers(1, 16), st.integers(0, 30), st.integers(0, 30), st.integers(0, 30))
+def test_threads_share_the_last_cache_and_no_other(threads, first, second, last):
+    sizes = 1 << 10, (1 << 10) + (second << 10), (1 << 15) + (last << 16)
+    one, many = shared_sizes(sizes), shared_sizes(sizes, threads)
+    assert many[:2] == one[:2] == sizes[:2]
+    assert one[-1] == sizes[2]
+    for alone, shared in zip(one[2:], many[2:], strict=True):
+        assert max(alone // threads, sizes[1]) - 1 <= shared <= alone
+    assert list(many) == sorted(many)
+
+
+@pytest.mark.parametrize("variant", VARIANTS[:3])
+def test_stores_across_lines_and_in_pieces_are_of_numbers_alone(variant):
+    seen = set()
+    for bound in LAYERS:
+        target = bound.outputs[0]
+        terms = descriptors(bound, CPU, Configuration("", 1, variant))
+        stored = {
+            what for what in ("across lines", "in pieces") if f"bytes written {what}" in terms
+        }
+        if target.element is ElementType.BIT:
+            assert not stored
+        pixel = target.channels * target.element.dtype.itemsize
+        assert ("across lines" not in stored) or pixel % 64
+        seen |= {(family_of(bound), what) for what in stored}
+    for family in ("binary-conv", "float-conv"):
+        assert {(family, "across lines"), (family, "in pieces")} <= seen
+
+
+@given(
+    st.integers(2, 300),
+    st.sampled_from([2, 3, 4, 8]),
+    st.sampled_from(["avx512", "avx2"]),
+    st.booleans(),
+)
+def test_of_a_depthwise_layer_the_busiest_thread_has_its_share(channels, threads, variant, is_bit):
+    weight = np.ones((channels, 3, 3, 1), np.int8 if is_bit else np.float32)
+    make, element = (
+        (BinaryConv2d, ElementType.BIT) if is_bit else (FloatConv2d, ElementType.FLOAT32)
+    )
+    bound = BoundLayer(
+        make(weight, pads=1, groups=channels), (TensorType((6, 9, channels), element),)
+    )
+    whole = descriptors(bound, CPU, Configuration("", 1, variant))
+    mine = descriptors(bound, CPU, Configuration("Z", threads, variant))
+    blocks = "words of pixels" if is_bit else "rows of blocks"
+    assert mine[blocks] * threads >= whole[blocks]
+    for name in whole.keys() & mine.keys():
+        assert mine[name] <= whole[name] * (1 + 1e-9)
+    assert mine[blocks] < whole[blocks] or channels <= (64 if is_bit else 16)
+
+
 def test_caches_are_as_large_as_a_device_says():
     level = Ceiling(Work.BYTES_READ, "L2", 1, 1e9, capacity=1 << 18)
     told = attrs.evolve(CPU, ceilings=[level])
@@ -269,6 +332,38 @@ def test_what_lies_between_two_uses_of_a_tensor_is_told():
     # Between the two uses of "a" lie a convolution's weights, what it read and what it wrote.
     since = packed + numbers + weights + 3 * numbers
     assert found["sum"] == Distances(again, (3 * numbers, min(again, since)), again)
+
+
+def shortcut_over(count, size):
+    """So many convolutions one after the other, whose last result is added to the first one's."""
+    bits = conv(size, size, kernel=1, threshold=FLIPPED).layer
+    nodes = [Node("first", conv(size, size).layer, ["in"], ["sums"])]
+    nodes.append(Node("cut", FLIPPED, ["sums"], ["0"]))
+    nodes += [Node(f"conv {n}", bits, [f"{n}"], [f"{n + 1}"]) for n in range(count)]
+    nodes.append(Node("back", conv(size, size).layer, [f"{count}"], ["again"]))
+    nodes.append(Node("add", Add(), ["again", "sums"], ["out"]))
+    image = TensorType((size, size, 64), ElementType.BIT)
+    return Network("shortcut", {"in": image}, nodes, ["out"])
+
+
+@given(st.integers(1, 6), st.integers(1, 12), st.integers(1, 3))
+def test_distances_grow_with_what_lies_between_and_never_beyond_a_run(most, size, batch):
+    back = []
+    for count in range(most):
+        network = shortcut_over(count, size)
+        found = reuse_distances(network, batch)
+        for node in network.nodes:
+            mine = found[node.name]
+            assert mine.again == touched_bytes(network, batch)
+            assert 0 < mine.output <= mine.again
+            for distance, tensor in zip(mine.inputs, node.inputs, strict=True):
+                assert network.types[tensor].nbytes(batch) <= distance <= mine.again
+        recent, shortcut = found["add"].inputs
+        # What was just written is no farther away than what was written before.
+        assert recent <= shortcut
+        back.append(shortcut)
+    assert back == sorted(back)
+    assert most < 3 or back[0] < back[-1]
 
 
 def test_inputs_that_nothing_is_told_of_were_used_a_run_ago():

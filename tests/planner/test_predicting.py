@@ -17,6 +17,7 @@ from bnnplan.planner.board_model import (
     BoardModelError,
     FamilyModel,
     FittedError,
+    TeamModel,
     load_board_model,
     save_board_model,
 )
@@ -79,16 +80,21 @@ def test_every_layer_is_offered_as_its_device_would_offer_it(cpu_board):
         assert all(c.origin is Origin.PREDICTED for c in found.layers[node.name].placements)
 
 
-def test_a_board_of_another_instruction_set_is_offered_that_sets_kernels(cpu_board):
+@pytest.fixture(scope="module")
+def elsewhere(cpu_board):
+    """A board of three cores of another instruction set."""
     (device,) = cpu_board.devices
     other = attrs.evolve(device, properties={"isa": "neon"}, threads=3)
-    board = Board("elsewhere", [attrs.evolve(other, resources={f"core:{n}" for n in range(3)})])
-    found = predict_profile(NETWORK, made_up_model(NETWORK, board, variants=["neon"]))
+    return Board("elsewhere", [attrs.evolve(other, resources={f"core:{n}" for n in range(3)})])
+
+
+def test_a_board_of_another_instruction_set_is_offered_that_sets_kernels(cpu_board, elsewhere):
+    found = predict_profile(NETWORK, made_up_model(NETWORK, elsewhere, variants=["neon"]))
     configurations = {c.configuration for one in found.layers.values() for c in one.placements}
     assert {c.variant for c in configurations} == {"neon"}
     assert max(c.threads for c in configurations) == 3
     with pytest.raises(BoardModelError, match="not of this machine"):
-        require_here(board)
+        require_here(elsewhere)
     require_here(cpu_board)
 
 
@@ -194,6 +200,45 @@ def test_launches_and_transfers_that_were_not_measured_are_filled_in(model, meas
     found = completed(part, model, NETWORK)
     assert found.transfers == model.transfers
     assert found.launches == model.launches
+
+
+def test_several_threads_cost_what_the_model_says_of_teams(elsewhere, tmp_path):
+    slower = FittedError(mean=0.1, median=0.1, low=0.5, high=1.5, samples=50)
+    whole = made_up_model(NETWORK, elsewhere, variants=["neon"])
+    families = [
+        attrs.evolve(one, team=TeamModel({"layer": 7000.0}, slower)) for one in whole.families
+    ]
+    path = tmp_path / "model.json"
+    save_board_model(attrs.evolve(whole, families=families), path)
+    model = load_board_model(path)
+    assert list(model.families) == families
+    threads = set()
+    for costs in predict_profile(NETWORK, model).layers.values():
+        for cost in costs.placements:
+            threads.add(cost.configuration.threads)
+            ns, error = (1000, ERROR) if cost.configuration.threads == 1 else (7000, slower)
+            assert cost.time.median == ns
+            assert (cost.time.low, cost.time.high) == (ns * error.low, ns * error.high)
+    assert threads >= {1, 2}
+
+
+def test_without_a_model_of_teams_any_number_of_threads_costs_the_same(elsewhere):
+    found = predict_profile(NETWORK, made_up_model(NETWORK, elsewhere, variants=["neon"]))
+    costs = [cost for one in found.layers.values() for cost in one.placements]
+    assert max(cost.configuration.threads for cost in costs) > 1
+    assert {cost.time.median for cost in costs} == {1000}
+
+
+def test_terms_of_teams_are_checked_as_those_of_one_thread_are(two_references):
+    model = made_up_model(NETWORK, two_references)
+    for terms, fault in (({"layer": -1.0}, "from 0"), ({"old term": 1.0}, "make it again")):
+        with pytest.raises(BoardModelError, match=fault):
+            attrs.evolve(
+                model,
+                families=[
+                    attrs.evolve(one, team=TeamModel(terms, ERROR)) for one in model.families
+                ],
+            )
 
 
 def test_devices_of_the_model_that_are_not_wanted_are_left_out(model, two_references):

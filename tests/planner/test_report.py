@@ -15,7 +15,7 @@ from bnnplan.planner.profiling import Options, profile_network
 from bnnplan.planner.report.plan_text import print_plan
 from bnnplan.planner.report.tables import Rows, shortened
 from bnnplan.planner.report.terminal import LONGEST, PlainConsole, one_line, printable
-from bnnplan.planner.report.units import interval_text, per_second, share, times
+from bnnplan.planner.report.units import interval_text, per_second, percent, share, times
 
 
 def shown(thing, width=80):
@@ -106,6 +106,14 @@ def test_rates_have_three_digits_and_a_prefix(rate, text):
 @pytest.mark.parametrize(("rate", "text"), [(491.0, "491 images/s"), (6670.0, "6.67 k images/s")])
 def test_rates_of_whole_words_have_one_space(rate, text):
     assert per_second(rate, " images") == text
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [(0.0, "0 %"), (0.0123, "1.23 %"), (9.99, "999 %"), (623.9, "62,400 %"), (None, "–")],
+)
+def test_percents_have_three_digits_and_no_powers_of_ten(part, text):
+    assert percent(part) == text
 
 
 @pytest.mark.parametrize(

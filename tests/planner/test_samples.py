@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bnnplan.backends.interface import Configuration
-from bnnplan.planner.characterizing.measuring import PROBE
 from bnnplan.planner.characterizing.pace import NEAR, STEP, Pace
+from bnnplan.planner.characterizing.probes import BITS
 from bnnplan.planner.characterizing.samples import Measurements, Sample, Trial
 from bnnplan.planner.descriptors import Distances
 
@@ -24,12 +24,12 @@ def pace_of(*times):
 
 def sample(ns, probe, threads=1):
     how = Configuration("Z" if threads > 1 else "", threads)
-    return Sample(PROBE, "a", how, ns, probe, 0, 0, Distances())
+    return Sample(BITS.probe, "a", how, ns, probe, 0, 0, Distances())
 
 
 def trial(*runs):
     kernel = SimpleNamespace(
-        bound=PROBE, configuration=Configuration(), weight_bytes=1, workspace_bytes=2
+        bound=BITS.probe, configuration=Configuration(), weight_bytes=1, workspace_bytes=2
     )
     return Trial(None, kernel, list(runs))
 

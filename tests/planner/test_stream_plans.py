@@ -17,6 +17,7 @@ from rich.console import Console
 from bnnplan.backends.interface import MemorySpace
 from bnnplan.models.errors import BnnplanError
 from bnnplan.planner.cli.common import open_lowered
+from bnnplan.planner.cores import cores_of, on_devices, part_of
 from bnnplan.planner.difference import compare_plans
 from bnnplan.planner.explanation.overview import explain_plan
 from bnnplan.planner.explanation.situation import situate
@@ -216,12 +217,35 @@ def test_streams_fit_in_memory_together(capacity, count, period):
         assert row.predicted.period_ns >= period, row.name
 
 
+def test_a_board_may_be_of_some_cores_of_a_cluster_alone():
+    network = line(4)
+    profile = scaled(network, [cluster("cpu", 0, 4)], seed=3, launch=5000, transfer=2000)
+    (device,) = profile.board.devices
+    core = part_of(device, cores_of(device)[2:3])
+    plan = planned(on_devices(profile, [core]), network)
+    assert {row.device for stream in plan.streams for row in stream.layers} == {core.name}
+
+
 def test_clusters_share_no_weights():
     network = line(3)
     pair = [cluster("left", 0, 2), cluster("right", 2, 2)]
     profile = made_up(network, pair, lambda _, __, threads: 60 // threads + 5, weights=300)
     plan = planned(profile, network)
     assert len(plan.streams) == 4
+    (memory,) = plan.memory
+    assert memory.weight_bytes == 2 * 3 * 300
+
+
+def test_other_configurations_share_no_weights():
+    """The fastest streams are one of two threads and one of one."""
+    network = line(3)
+    times = {1: 60, 2: 25, 3: 25}
+    profile = made_up(
+        network, [cluster("cpu0", 0, 3)], lambda _, __, threads: times[threads], weights=300
+    )
+    plan = planned(profile, network)
+    threads = [{row.configuration.threads for row in stream.layers} for stream in plan.streams]
+    assert threads == [{2}, {1}]
     (memory,) = plan.memory
     assert memory.weight_bytes == 2 * 3 * 300
 

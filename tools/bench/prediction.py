@@ -25,18 +25,14 @@ from bnnplan.models.lowering import lower
 from bnnplan.models.zoo import ZOO
 from bnnplan.planner.board import Board, detect_board
 from bnnplan.planner.board_model import BoardModel
-from bnnplan.planner.characterizing.chains import MEASURED, Material, chain_of
-from bnnplan.planner.characterizing.measuring import PROBE
+from bnnplan.planner.characterizing.chains import Material, chain_of
+from bnnplan.planner.characterizing.fitted import by_family, fitted_families, fitted_times
+from bnnplan.planner.characterizing.launches import launches_of
+from bnnplan.planner.characterizing.measuring import probe_on, trials_of
 from bnnplan.planner.characterizing.pace import NEAR, Pace
+from bnnplan.planner.characterizing.probes import probes_of
 from bnnplan.planner.characterizing.samples import Measurements
-from bnnplan.planner.characterizing.session import (
-    Options,
-    by_family,
-    fitted_families,
-    fitted_times,
-    launches_of,
-    measure_board,
-)
+from bnnplan.planner.characterizing.session import Options, measure_board
 from bnnplan.planner.descriptors.families import COMPUTE
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.fitting import error_of
@@ -114,7 +110,7 @@ def network_error(
     layers = [
         (node, bench.kernel(node, device.name, chosen[node.name][0])) for node in network.nodes
     ]
-    probe = probe_of(bench, device.name, threads)
+    probe = probe_beside(bench, device.name, threads)
     times = told_times(programs.link(device.name, layers), probe, found.pace(device.name, threads))
     measured = statistics.median(times)
     return Result(
@@ -141,15 +137,14 @@ def fastest(profile: Profile, node: str, threads: int) -> tuple[Configuration, i
     return configuration, ns
 
 
-def probe_of(bench: Workbench, device: str, threads: int) -> Program:
+def probe_beside(bench: Workbench, device: str, threads: int) -> Program:
     """The probe on the threads of another program."""
-    own = Workbench(chain_of([PROBE]), bench.board)
+    own = Workbench(chain_of([probes_of(bench.board, device).probe]), bench.board)
+    # Another backend would have another team, which waits on the same cores.
     own.backends = bench.backends
-    node = next(node for node in own.network.nodes if node.name.startswith(MEASURED))
-    offered = own.backends[device].configurations(own.network.bind(node), bench.device(device))
-    configuration = next(c for c in offered if c.threads == threads)
-    programs = Programs(Material(own, 0))
-    return programs.link(device, [(node, own.kernel(node, device, configuration))])
+    (trials,) = trials_of(own, device).values()
+    probe = probe_on(threads, trials)
+    return Programs(Material(own, 0)).link(device, [(probe.node, probe.kernel)])
 
 
 def told_times(program: Program, probe: Program, pace: Pace) -> list[float]:

@@ -21,7 +21,7 @@ from bnnplan.planner.execution.pipelines.reading import Reading
 from bnnplan.planner.execution.pipelines.repeating import repeat
 from bnnplan.planner.execution.pipelines.report import PipelineReport
 from bnnplan.planner.execution.pipelines.sizes import MOST_KEPT, MOST_SLACK, MOST_WINDOW
-from bnnplan.planner.execution.pipelines.stage_events import trace_of_turns
+from bnnplan.planner.execution.pipelines.stage_events import StageTurns, trace_of_turns
 from bnnplan.planner.execution.pipelines.started import Started
 from bnnplan.planner.execution.pipelines.tally import Tally
 from bnnplan.planner.execution.trace import Trace
@@ -96,7 +96,7 @@ class Pipeline:
         self.memory: tuple[MemoryUse, ...] = self._assembly.memory
         self.window_bytes = sum(slots.nbytes for slots in self._assembly.window.values())
         self._kept = kept
-        self._trace: Trace | None = None
+        self._turns: list[list[StageTurns]] = []
         self._started: Started | None = None
         self._claim: Flow | None = None
         self._last: Flow | None = None
@@ -125,9 +125,11 @@ class Pipeline:
             if self._claim is not None:
                 self._claim.close()
                 self._claim = None
-            if self._kept:
-                self._trace = trace_of_turns(started.turns())
-            started.close()
+            try:
+                if self._kept:
+                    self._turns = started.turns()
+            finally:
+                started.close()
 
     def map(self, frames: Iterable[Frame]) -> Iterator[Result]:
         """Compute the results of frames, in their order, as they are asked for.
@@ -196,9 +198,8 @@ class Pipeline:
         """
         if not self._kept:
             raise InputError("no turns are kept; make the pipeline with kept=N to trace the last N")
-        if self._started is not None:
-            return trace_of_turns(self._started.turns())
-        return self._trace or Trace((), 0)
+        started = self._started
+        return trace_of_turns(self._turns if started is None else started.turns())
 
     @property
     def _running(self) -> Started:

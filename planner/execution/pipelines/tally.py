@@ -116,15 +116,18 @@ def places_of(labels: Sequence[StageLabel]) -> list[tuple[int, int]]:
 
 
 def _periods(spans: Sequence[Span]) -> list[int]:
-    """Samples of the period, each over many batches."""
-    whole = spans[-1].end - spans[0].end
+    """Samples of the period, each over many batches.
+
+    Streams overtake each other: what counts is when so many batches were complete, not which.
+    """
+    ends = sorted(span.end for span in spans)
     steps = len(spans) - 1
-    per_step = max(whole / steps, 1)
+    per_step = max((ends[-1] - ends[0]) / steps, 1)
     size = max(1, min(round(WINDOW_NS / per_step), steps // SAMPLES))
     samples = []
     for start in range(0, steps - size + 1, size):
-        one, other = spans[start], spans[start + size]
-        samples.append(max(0, round((other.end - one.end) / (other.number - one.number))))
+        batches = spans[start + size].number - spans[start].number
+        samples.append(round((ends[start + size] - ends[start]) / batches))
     return samples
 
 
