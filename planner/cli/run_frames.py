@@ -112,9 +112,11 @@ def run_frames(plan: Plan, network: Network, text: str, seed: int, wanted: Wante
         window_bytes=pipeline.window_bytes,
         memory=pipeline.memory,
     )
+    _print(running, answers, wanted)
     if wanted.trace is not None:
         write_atomically(wanted.trace, perfetto([pipeline.trace()]).encode())
-    _print(running, answers, wanted)
+        if not wanted.json:
+            console.print(f"trace written to {wanted.trace}; open it in ui.perfetto.dev")
     if running.interrupted:
         raise InterruptedByUserError(f"interrupted after {running.frames:,} frames")
 
@@ -144,5 +146,3 @@ def _print(running: Running, answers: FrameAnswers, wanted: Wanted) -> None:
         console.print(line)
     if wanted.output is not None:
         console.print(f"{answers.count:,} results written to {wanted.output}")
-    if wanted.trace is not None:
-        console.print(f"trace written to {wanted.trace}; open it in ui.perfetto.dev")

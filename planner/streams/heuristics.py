@@ -7,7 +7,7 @@ from functools import cached_property
 
 from attrs import frozen
 
-from bnnplan.planner.baselines import by_heuristics
+from bnnplan.planner.baselines import HEURISTICS, by_heuristics
 from bnnplan.planner.board import Board
 from bnnplan.planner.cores import by_cores
 from bnnplan.planner.encoding import Encoding, encode_problem, widest_teams
@@ -15,6 +15,7 @@ from bnnplan.planner.plan_errors import InfeasibleError
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.profile import Profile
 from bnnplan.planner.request import RequestError
+from bnnplan.planner.solvers import refusal
 from bnnplan.planner.solvers.base import Proven, SolverError, SolverResult
 from bnnplan.planner.solvers.checking.checker import check, measures
 from bnnplan.planner.solvers.lexicographic import with_objective
@@ -52,21 +53,41 @@ class StreamHeuristics:
     @cached_property
     def tried(self) -> tuple[Tried, ...]:
         """What each of them found."""
-        profile = self._profile
-        request = stream_request(self.problems.request, profile.board.devices)
-        try:
-            encoding = encode_problem(self.problems.network, profile, request)
-        except (RequestError, InfeasibleError):
-            # A part that is asked for may be none of the blocks.
+        encoding = self._encoding
+        if encoding is None:
             return ()
         problem = with_objective(encoding.problem, Measure.PERIOD)
         return tuple(Tried(name, encoding, result) for name, result in by_heuristics(problem))
+
+    def planned(self, method: str) -> Stream | str:
+        """What one of them plans, as the stream that it is; else why it has none."""
+        name = HEURISTICS[method]
+        found = next((one for one in self.tried if one.name == name), None)
+        if found is None:
+            encoding = self._encoding
+            why = "" if encoding is None else refusal(method, encoding.problem)
+            return why or "what is asked for leaves it no parts of the board"
+        if isinstance(found.result, SolverError):
+            return str(found.result)
+        stream = self._stream(found)
+        return stream or found.result.message or "what it chooses breaks a limit"
 
     def streams(self) -> Iterator[Stream]:
         """What they found on parts that share no core, as streams of lineups."""
         for one in self.tried:
             if isinstance(one.result, SolverResult) and (stream := self._stream(one)) is not None:
                 yield stream
+
+    @cached_property
+    def _encoding(self) -> Encoding | None:
+        """The problem that they choose in; None where nothing of it is left by the request."""
+        profile = self._profile
+        request = stream_request(self.problems.request, profile.board.devices)
+        try:
+            return encode_problem(self.problems.network, profile, request)
+        except (RequestError, InfeasibleError):
+            # A part that is asked for may be none of the blocks.
+            return None
 
     @cached_property
     def _profile(self) -> Profile:

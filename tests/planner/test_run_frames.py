@@ -116,6 +116,17 @@ def test_a_trace_shows_the_stages_as_that_of_a_simulation_does(bnnplan, plan, tm
     assert rows[0] == rows[1]
 
 
+def test_figures_are_told_where_a_trace_cannot_be_written(bnnplan, plan, tmp_path, monkeypatch):
+    def full(*_):
+        raise FileError("no space left")
+
+    monkeypatch.setattr("bnnplan.planner.cli.run_frames.write_atomically", full)
+    code, out, err = bnnplan("run", plan, "--frames", "9", "--trace", tmp_path / "trace.json")
+    assert (code, err) == (1, "bnnplan: no space left\n")
+    assert "9 frames in " in out
+    assert "trace written" not in out
+
+
 def test_of_few_frames_no_period_is_told(bnnplan, plan):
     code, out, err = bnnplan("run", plan, "--frames", "1")
     assert code == 0, err

@@ -225,6 +225,16 @@ def test_ctrl_c_between_two_counts_leaves_a_pipeline_that_can_go_on(name, monkey
         assert_same(NETWORK, list(pipeline.map(FRAMES)), WANTED)
 
 
+def test_ctrl_c_while_turns_are_read_for_a_trace_leaves_no_thread(monkeypatch):
+    def pressed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(NativePipeline, "turns", pressed)
+    with pytest.raises(KeyboardInterrupt), Pipeline(plan(), NETWORK, kept=5) as pipeline:
+        assert_same(NETWORK, list(pipeline.map(FRAMES)), WANTED)
+    assert pipeline.trace().events == ()
+
+
 def test_time_counts_from_when_the_first_frame_is_there():
     """A source may take long to open a camera, or to load what it gives."""
     moments = []
