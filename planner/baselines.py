@@ -18,6 +18,7 @@ from bnnplan.planner.solvers.heuristics import single
 from bnnplan.planner.solvers.lexicographic import with_objective
 from bnnplan.planner.solvers.schedules.solutions import solution_of
 from bnnplan.planner.solvers.structure import Graph
+from bnnplan.planner.uncertainty import least_known
 
 SINGLE_DEVICE = "best single device"
 GREEDY = "per-layer greedy (HEP-BNN)"
@@ -165,4 +166,5 @@ def baseline_of(name: str, solved: Solved, board: Board) -> Baseline:
     chosen = encoding.chosen(result.solution.choice)
     placements = {node: (cost.device, cost.configuration) for node, cost in chosen.items()}
     predicted = predict(encoding, board, result.solution)
-    return Baseline(name, predicted, placements=placements)
+    origin = least_known(cost.origin for cost in chosen.values())
+    return Baseline(name, predicted, placements=placements, origin=origin)

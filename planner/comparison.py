@@ -95,6 +95,8 @@ def compare_plan(
 ) -> Comparison:
     """Measure in turns the plan, best single device, greedy, every single device, onnxruntime.
 
+    A plan for throughput is compared with all of its baselines, of which each is one stream.
+
     Parameters
     ----------
     network : Network
@@ -114,10 +116,14 @@ def compare_plan(
     missing = []
     wanted = {SINGLE_DEVICE, GREEDY, *(f"all on {device.name}" for device in plan.board.devices)}
     for baseline in plan.baselines:
-        if baseline.name not in wanted:
+        # Of streams there are few, and each has devices of its own.
+        if baseline.name not in wanted and not plan.request.is_stream:
             continue
         if not baseline.placements:
-            missing.append(f"{baseline.name}: {baseline.note or 'not feasible'}")
+            why = baseline.note or "not feasible"
+            if baseline.predicted is not None:
+                why = "batches are dealt out to several streams"
+            missing.append(f"{baseline.name}: {why}")
             continue
         same = next((n for n, a in assignments.items() if a == baseline.placements), None)
         if same is not None:

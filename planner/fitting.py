@@ -9,12 +9,14 @@ on layers left out of the fit are dropped.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from attrs import frozen
 
 from bnnplan.planner.board_model import FittedError
+from bnnplan.planner.statistics import Z_95
 
 FOLDS = 10
 ROUNDS = 6
@@ -37,6 +39,9 @@ SMALL_SIZE = 1024.0
 """Bytes."""
 INTERVAL = (2.5, 97.5)
 """Percent: of the errors on layers left out, the ends of the interval that is stated."""
+ENOUGH = 40
+"""Samples whose percentiles can be taken as they are: one lies beyond either end."""
+MOST_LOG = 10.0
 
 
 @frozen(eq=False)
@@ -162,6 +167,9 @@ def fit_sizes(
 def error_of(ratios: np.ndarray) -> FittedError:
     """The error that predicted by measured times show.
 
+    The interval is that of the samples' percentiles; where samples are few, which leave its ends
+    open, it is at least the one in which the next of normal logarithms would lie.
+
     Parameters
     ----------
     ratios : ndarray, shape (samples,)
@@ -169,10 +177,27 @@ def error_of(ratios: np.ndarray) -> FittedError:
     if not len(ratios):
         return FittedError(1.0, 1.0, 0.0, 2.0, 0)
     off = np.abs(ratios - 1)
-    low, high = np.percentile(1 / np.maximum(ratios, LEAST_RATIO), INTERVAL)
+    measured = 1 / np.maximum(ratios, LEAST_RATIO)
+    low, high = np.percentile(measured, INTERVAL)
+    if 2 <= len(ratios) < ENOUGH:
+        logs = np.log(measured)
+        reach = _student(len(logs) - 1) * float(logs.std(ddof=1)) * math.sqrt(1 + 1 / len(logs))
+        low = min(low, math.exp(max(float(logs.mean()) - reach, -MOST_LOG)))
+        high = max(high, math.exp(min(float(logs.mean()) + reach, MOST_LOG)))
     return FittedError(
         float(off.mean()), float(np.median(off)), float(low), float(high), len(ratios)
     )
+
+
+def _student(freedom: int) -> float:
+    """The 97.5th percentile of Student's t, by Abramowitz and Stegun, "Handbook of Mathematical
+    Functions" (1964), 26.7.5.
+    """
+    z = Z_95
+    first = (z**3 + z) / 4
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    return z + first / freedom + second / freedom**2 + third / freedom**3
 
 
 def held_out(shares: np.ndarray) -> np.ndarray:

@@ -78,7 +78,7 @@ class Plan:
     verdict : str
         What the comparison on the board said; empty if it was not run.
     memory : tuple of MemoryUse
-        One a space.
+        One a space: as allocated where it was run, else as planned.
     batches : tuple of BatchResult
         Every batch that could have been taken; empty where only one was asked for.
     agreement : Agreement or None
@@ -92,7 +92,8 @@ class Plan:
         In a pipeline: the streams beside the one that `layers` and `transfers` state, which is the
         fastest. Each computes the whole network on devices of its own; frames are dealt out.
     model : str
-        What predicted the costs of layers that were not measured, in words; empty without such.
+        What predicted the costs that were not measured, of the plan's placements or of those that
+        it does without, in words; empty without such.
     pipeline : MeasuredPipeline or None
         How it ran as a pipeline; None where it did not.
     """
@@ -158,6 +159,11 @@ class Plan:
     def predicted_ns(self) -> int:
         """Predicted latency of one batch that runs alone: what running the plan measures."""
         return self.predicted.alone_ns
+
+    @property
+    def is_run(self) -> bool:
+        """Whether it states how it ran on the board."""
+        return self.measured is not None or self.pipeline is not None
 
     @property
     def objective(self) -> Measure:

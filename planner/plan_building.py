@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import attrs
 
@@ -113,7 +113,7 @@ def build_plan(
             concurrent=concurrent,
         ),
         costs=profile.costs_digest,
-        model=_model(profile, rows),
+        model=_model(profile),
     )
 
 
@@ -126,9 +126,10 @@ def _interval(
     return interval_of(whole, {name: (kinds[name], cost) for name, cost in chosen.items()})
 
 
-def _model(profile: Profile, rows: Iterable[PlannedLayer]) -> str:
-    """What predicted the costs of layers, if anything did."""
-    is_measured = all(row.origin is Origin.MEASURED for row in rows)
+def _model(profile: Profile) -> str:
+    """What predicted costs, if anything did: also of placements that the plan does without."""
+    offered = (cost for costs in profile.layers.values() for cost in costs.placements)
+    is_measured = all(cost.origin is Origin.MEASURED for cost in offered)
     return "" if is_measured else profile.conditions.model
 
 

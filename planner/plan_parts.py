@@ -54,6 +54,11 @@ class PlannedLayer:
         check_figures(f"layer {self.name!r}: times and stages", *figures, *more)
         check_configuration(self.configuration)
 
+    @property
+    def period_ns(self) -> int:
+        """Predicted as the period of a pipeline counts it."""
+        return self.predicted_ns if self.loaded_ns is None else self.loaded_ns
+
 
 @frozen
 class PlannedTransfer:

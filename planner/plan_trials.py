@@ -22,8 +22,8 @@ class Agreement:
     rounds : int
         Of solving, running, and correcting costs.
     error : float
-        By what share predicted and measured latency (of pipelines: period) differ, of the plan or
-        the best single device, whichever differs more.
+        By what share predicted and measured latency (of pipelines: period) of the plan that is
+        delivered differ, as it was measured last.
     tolerance : float
         The share that was asked for.
     agreed : bool

@@ -11,7 +11,7 @@ from bnnplan.models.converters import as_dict, as_tuple
 from bnnplan.planner.plan_errors import PlanError
 from bnnplan.planner.plan_parts import Ratio
 from bnnplan.planner.problem import Measure
-from bnnplan.planner.profile import MOST_IMAGES, Time, check_configuration, check_figures
+from bnnplan.planner.profile import MOST_IMAGES, Origin, Time, check_configuration, check_figures
 from bnnplan.planner.solvers.base import Proven, SolverResult, told
 
 
@@ -140,11 +140,14 @@ class Baseline:
     predicted : Predicted or None
         None if it is not feasible; `note` says why.
     measured : Time or None
+        Its latency; beside a pipeline its period.
     note : str
     ratio : Ratio or None
         Measured time by the plan's, over paired runs; above 1 where the plan is faster.
     placements : mapping of str to (str, Configuration)
         Device and configuration by layer; empty if not feasible.
+    origin : Origin
+        How its costs of layers are known: that of the one that is known least.
     """
 
     name: str
@@ -153,6 +156,7 @@ class Baseline:
     note: str = ""
     ratio: Ratio | None = None
     placements: Mapping[str, tuple[str, Configuration]] = field(factory=dict, converter=as_dict)
+    origin: Origin = Origin.MEASURED
 
     def __attrs_post_init__(self) -> None:
         for _, configuration in self.placements.values():

@@ -36,6 +36,8 @@ from bnnplan.planner.version import bnnplan_version
 
 ROUGH = 0.2
 """Where half an interval is a larger share of the time, a prediction does not count as stable."""
+NO_FAMILY = "the board model says nothing there of layers of family "
+"""Begins the reason why a layer is not offered; its family ends it."""
 
 
 def predict_profile(network: Network, model: BoardModel, batch: int = 1) -> Profile:
@@ -180,7 +182,7 @@ class Foresight:
         family = family_of(bound)
         variants = self.families.get((family, device.name), {})
         if reason is None and not variants:
-            reason = f"the board model says nothing of layers of family {family} there"
+            reason = f"{NO_FAMILY}{family}"
         if reason is not None:
             rejections.append(Rejection(device.name, "", reason))
             return

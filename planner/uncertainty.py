@@ -41,6 +41,12 @@ def interval_of(
     )
 
 
+def least_known(origins: Iterable[Origin]) -> Origin:
+    """How the whole is known of which the costs are: no better than any of them."""
+    ranks = list(Origin)
+    return max(origins, key=ranks.index, default=Origin.MEASURED)
+
+
 def origins_text(origins: Iterable[Origin]) -> str:
     """How many layers' costs are known how: ``3 measured, 2 predicted``."""
     counts = Counter(origins)

@@ -21,6 +21,7 @@ from bnnplan.planner.trials.exactness import Reference
 from bnnplan.planner.trials.latency import try_latency
 from bnnplan.planner.trials.pipeline import try_pipeline
 from bnnplan.planner.trials.rounds import with_best_tried
+from bnnplan.planner.trials.stating import with_allocated, with_own_error
 from bnnplan.planner.trials.trial import Trial, TrialOptions
 
 NONE_FOUND = "no plan was found in time with the costs as measured"
@@ -67,7 +68,8 @@ def solve_on_board(
     Returns
     -------
     Plan
-        With measured times, the verdict, and how the correction of costs ended.
+        With measured times, the memory that it allocated, the verdict, and how the correction of
+        costs ended.
     Profile
         Of the plan's batch, with the corrected costs.
 
@@ -152,6 +154,7 @@ def solve_on_board(
             seconds=how.seconds,
             options=options,
         )
+    found = with_allocated(with_own_error(found), network, test)
     if is_lost:
         unkept = f"with the costs as measured {limits_text(found.request)} cannot be kept"
         found = attrs.evolve(found, verdict=f"{found.verdict}; {unkept}")

@@ -13,14 +13,18 @@
   follows from what a program touches between two uses of them.
 """
 
-from bnnplan.planner.characterizing.coverage import covers, is_useful, missing_families
+from bnnplan.planner.characterizing.coverage import (
+    barely_measured,
+    covers,
+    missing_families,
+)
 from bnnplan.planner.characterizing.session import BUDGET, Options, characterize
 
 __all__ = [
     "BUDGET",
     "Options",
+    "barely_measured",
     "characterize",
     "covers",
-    "is_useful",
     "missing_families",
 ]

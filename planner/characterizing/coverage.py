@@ -52,10 +52,10 @@ def missing_families(model: BoardModel) -> dict[str, list[str]]:
     return {device: families for device, families in found.items() if families}
 
 
-def is_useful(model: BoardModel) -> bool:
-    """Whether the model is of at least half of the families that each device runs."""
+def barely_measured(model: BoardModel) -> list[str]:
+    """The devices of whose families the model covers less than half."""
     missing, run = missing_families(model), families_run(model.board)
-    return all(len(missing.get(name, ())) <= (1 - USEFUL) * len(run[name]) for name in run)
+    return [name for name in run if len(missing.get(name, ())) > (1 - USEFUL) * len(run[name])]
 
 
 def covers(model: BoardModel, other: BoardModel) -> bool:

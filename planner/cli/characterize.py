@@ -13,6 +13,7 @@ from bnnplan.planner.board_model import (
     SCHEMA,
     VERSION,
     BoardModel,
+    BoardModelError,
     load_board_model,
     save_board_model,
 )
@@ -51,9 +52,9 @@ def characterize(
     """Measure layers made for that on every device, and fit what layers of any shape cost.
 
     With the file, 'predict' and 'solve --board-model' know what a network costs without running
-    it. Errors are those on layers that were left out of the fit. After Ctrl-C the file is written
-    if at least half of the families of every device were measured, and all that are in the file
-    that it replaces.
+    it. Errors are those on layers that were left out of the fit. A file that covers more families
+    of layers is not replaced; after Ctrl-C one is written if at least half of the families of every
+    device were measured.
     """
     refuse_overwriting(output, board)
     require_writable(output)
@@ -78,6 +79,10 @@ def characterize(
             if dropped
             else "interrupted; the model is of what had been measured by then"
         )
+    if dropped is not None:
+        raise BoardModelError(
+            f"{dropped}; a larger --budget covers more, --output writes elsewhere"
+        )
 
 
 def _is_interrupted(model: BoardModel) -> bool:
@@ -85,17 +90,19 @@ def _is_interrupted(model: BoardModel) -> bool:
 
 
 def _why_dropped(model: BoardModel, output: Path | None) -> str | None:
-    """Why what an interrupted command measured is not written; None where it is.
+    """Why what was measured is not written; None where it is.
 
-    It is where it covers at least half of the families of every device, and all that a board model
-    covers whose place it takes.
+    It is where it covers all that a board model covers whose place it takes, and, if measuring was
+    interrupted, at least half of the families of every device.
     """
-    if output is None or not _is_interrupted(model):
+    if output is None:
         return None
-    from bnnplan.planner.characterizing import covers, is_useful
+    from bnnplan.planner.characterizing import barely_measured, covers
 
-    if not is_useful(model):
-        return f"less than half of the families of a device were measured, {output} is not written"
+    barely = barely_measured(model)
+    if barely and _is_interrupted(model):
+        names = ", ".join(barely)
+        return f"less than half of the families of {names} were measured, {output} is not written"
     try:
         before = load_board_model(output)
     except BnnplanError:

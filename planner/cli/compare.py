@@ -23,7 +23,7 @@ from bnnplan.planner.cli.planned import open_plan
 from bnnplan.planner.comparison import LayerRow, compare_plan
 from bnnplan.planner.plan import Ratio
 from bnnplan.planner.report.ceilings import EXPLANATION, share_of_ceiling
-from bnnplan.planner.report.pipeline_text import alone_note
+from bnnplan.planner.report.pipeline_text import compared_note
 from bnnplan.planner.report.tables import Rows
 from bnnplan.planner.report.units import duration, interval_text, times
 from bnnplan.planner.trials.delivery import PLAN
@@ -97,11 +97,8 @@ def compare(
             },
         )
         return
-    if (note := alone_note(opened)) is not None:
-        console.print(
-            f"{note}: latencies are compared; for throughput run this plan, and one solved with "
-            "other wishes, with 'run PLAN --frames N'"
-        )
+    if (note := compared_note(opened)) is not None:
+        console.print(note)
     shown = table(
         *("what", "predicted", "measured", "95 % low", "high", "plan is faster by", "95 %"),
         optional=("95 % low", "high"),

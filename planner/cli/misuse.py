@@ -15,6 +15,17 @@ _LIMITS = {
     "less_than_equal": ("le", "at most"),
     "less_than": ("lt", "below"),
 }
+_ELSEWHERE = {
+    "zoo": "inspect --zoo",
+    "networks": "inspect --zoo",
+    "plan": "solve",
+    "bench": "profile",
+    "benchmark": "profile",
+    "measure": "profile",
+    "infer": "run",
+    "trace": "run --trace",
+}
+"""What people try, and what it is called here."""
 _NUMBERS = {"int": "must be a whole number", "float": "must be a number"}
 
 
@@ -51,6 +62,9 @@ def _reason(error: Any) -> str:
         near = ", ".join(sorted(error.possibilities or ()))
         return f"no option {error.option_name}" + (f"; did you mean {near}?" if near else "")
     message = str(error.format_message()).rstrip(".")
+    if "No such command" in message and "Did you mean" not in message:
+        wanted = next((text for word, text in _ELSEWHERE.items() if f"'{word}'" in message), None)
+        message += f"; did you mean '{wanted}'?" if wanted else ""
     return message[:1].lower() + message[1:]
 
 

@@ -51,16 +51,20 @@ def predict(
     from bnnplan.planner.predicting import predict_profile
 
     profile = predict_profile(network, open_board_model(str(board_model)), batch)
-    if output is not None:
-        save_profile(profile, output)
     if json:
+        if output is not None:
+            save_profile(profile, output)
         print_json(SCHEMA, converter().unstructure(profile), VERSION)
         return
     from bnnplan.planner.estimates import device_estimates
     from bnnplan.planner.report.predicted_text import predicted_text
 
     estimates = device_estimates(network, profile)
-    for part in predicted_text(profile, network, estimates, verbose=verbose):
+    # Solving for the estimates may take long: whoever ends it finds no file, as its exit code says.
+    parts = list(predicted_text(profile, network, estimates, verbose=verbose))
+    if output is not None:
+        save_profile(profile, output)
+    for part in parts:
         console.print(part)
     if output is not None:
         console.print(f"written to {output}")

@@ -23,7 +23,7 @@ from bnnplan.planner.cli.planned import open_plan
 from bnnplan.planner.execution.trace import perfetto
 from bnnplan.planner.profile import load_profile
 from bnnplan.planner.report.simulation_text import simulation_text
-from bnnplan.planner.simulation.options import MOST_FRAMES, Jitter, SimulationOptions
+from bnnplan.planner.simulation.options import MOST_FRAMES, MOST_JITTER, MOST_RATE, Jitter, SimulationOptions
 from bnnplan.planner.simulation.simulating import simulate_traced
 
 
@@ -49,6 +49,7 @@ def simulate(
         typer.Option(
             metavar="FPS",
             min=0.001,
+            max=MOST_RATE,
             help="Images that arrive in a second; default: never short of any.",
         ),
     ] = None,
@@ -109,11 +110,12 @@ def simulate(
 def _jitter(text: str) -> Jitter | float:
     if text in (one.value for one in Jitter):
         return Jitter(text)
-    percent = text.endswith("%")
     try:
-        share = float(text.rstrip("%"))
+        share = float(text.rstrip("%")) / (100 if text.endswith("%") else 1)
     except ValueError:
         raise typer.BadParameter(
             f"--jitter {text}: must be measured, none, or a share such as 0.1 or 10%"
         ) from None
-    return share / 100 if percent else share
+    if not 0 <= share <= MOST_JITTER:
+        raise typer.BadParameter(f"--jitter {text}: a share must be from 0 to {MOST_JITTER}")
+    return share

@@ -69,6 +69,11 @@ class Wishes:
         RequestError
             If wishes contradict each other, or name a layer or task that is not there.
         """
+        if self.confidence is not None and not 0 < self.confidence < 1:
+            raise typer.BadParameter(
+                f"--confidence {self.confidence:g}: the confidence must be above 0 and below 1, "
+                "such as 0.9"
+            )
         limits = []
         if self.deadline is not None:
             limits.append(Limit(Measure.LATENCY, nanoseconds("--deadline", self.deadline)))

@@ -59,7 +59,7 @@ def read_picture(
             plain = _in_bytes(image, path).convert("L" if channels == 1 else "RGB")
             resized = plain.resize((width, height))
     except FileNotFoundError:
-        raise FileError(f"{path}: there is no such file") from None
+        raise FileError(f"{path}: cannot be read: No such file or directory") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise FileError(f"{path}: cannot be read as an image: {reason}") from error

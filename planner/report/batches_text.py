@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from bnnplan.planner.choosing import by_image
 from bnnplan.planner.plan import BatchResult, Plan
 from bnnplan.planner.problem import Measure
+from bnnplan.planner.profile import Origin
+from bnnplan.planner.report.origin_text import estimated, offered_origin, plan_origin
 from bnnplan.planner.report.tables import Rows
-from bnnplan.planner.report.units import amount, duration
+from bnnplan.planner.report.units import duration
 
 MEASURED = ("measured latency", "by image")
 
@@ -35,11 +37,12 @@ def _table(plan: Plan) -> Rows:
     )
     for row in plan.batches:
         chosen = "chosen" if row.batch == plan.batch else ""
+        known = plan_origin(plan) if chosen else offered_origin(plan)
         rows.add_row(
             str(row.batch),
             row.status,
             row.note or ", ".join(filter(None, (chosen, "costs corrected" * row.corrected))),
-            *(cell for measure in measures for cell in _cells(row, measure)),
+            *(cell for measure in measures for cell in _cells(row, measure, known)),
             *(_measured(plan) if chosen else ()),
             style="bold" if chosen else "",
         )
@@ -74,10 +77,10 @@ def _titles(measure: Measure) -> list[str]:
     return [str(measure), *(["by image"] if measure is not Measure.MEMORY else [])]
 
 
-def _cells(row: BatchResult, measure: Measure) -> list[str]:
+def _cells(row: BatchResult, measure: Measure, known: Origin) -> list[str]:
     value = next((one.value for one in row.objectives if one.measure is measure), None)
     each = None if value is None else float(by_image(measure, value, row.batch))
     return [
-        amount(measure, value),
-        *([amount(measure, each)] if measure is not Measure.MEMORY else []),
+        estimated(measure, value, known),
+        *([estimated(measure, each, known)] if measure is not Measure.MEMORY else []),
     ]

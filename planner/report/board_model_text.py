@@ -14,6 +14,8 @@ FEW = 40
 """So is a family with fewer samples."""
 SHOWN = 2
 """Terms of a family in the table."""
+MANY = 1000.0
+"""Nanoseconds that are written without decimals."""
 ON = {"any": "", "1": " on one thread", "more": " on several threads"}
 """What lines below the table say of its column of threads."""
 
@@ -25,14 +27,13 @@ def families_table(model: BoardModel, *, verbose: bool) -> Rows:
         "device",
         "variant",
         "threads",
+        "largest terms" if not verbose else "terms",
         "mean error",
         "median",
         "95 of 100 within",
         "samples",
-        "largest terms" if not verbose else "terms",
-        left=4,
-        optional=("95 of 100 within", "samples"),
-        wrapped="largest terms" if not verbose else "terms",
+        left=5,
+        optional=("median", "samples", "95 of 100 within", "variant"),
     )
     for family in sorted(model.families, key=lambda f: (f.device, f.family, f.variant)):
         for threads, terms, error in _times(family):
@@ -41,11 +42,11 @@ def families_table(model: BoardModel, *, verbose: bool) -> Rows:
                 family.device,
                 family.variant or "–",
                 threads,
+                "; ".join(_terms_text(terms, None if verbose else SHOWN)),
                 percent(error.mean),
                 percent(error.median),
                 f"{signed_percent(error.low - 1)} {signed_percent(error.high - 1)}",
                 str(error.samples),
-                "; ".join(_terms_text(terms, None if verbose else SHOWN)),
             )
     return rows
 
@@ -61,7 +62,7 @@ def _times(family: FamilyModel) -> Iterator[tuple[str, Mapping[str, float], Fitt
 def _terms_text(terms: Mapping[str, float], most: int | None) -> Iterator[str]:
     """Terms with what one of each costs, in the order of the model: those of most time first."""
     for name, ns in list(terms.items())[:most]:
-        yield f"{name} {ns:.3g} ns"
+        yield f"{name} {ns:.3g} ns" if ns < MANY else f"{name} {ns:.0f} ns"
 
 
 def warnings(model: BoardModel) -> Iterator[str]:
@@ -71,9 +72,7 @@ def warnings(model: BoardModel) -> Iterator[str]:
         where = f"{family.family} on {family.device}"
         where += f" with {family.variant}" if family.variant else ""
         for threads, _, error in _times(family):
-            name = (
-                where + {"any": "", "1": " on one thread", "more": " on several threads"}[threads]
-            )
+            name = where + ON[threads]
             if error.mean > LARGE:
                 off.append(f"{name} by {percent(error.mean)}")
             elif error.samples < FEW:

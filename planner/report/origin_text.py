@@ -5,14 +5,42 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bnnplan.planner.plan import Plan
+from bnnplan.planner.problem import Measure
 from bnnplan.planner.profile import Eliminated, Origin, Time
-from bnnplan.planner.report.units import duration, percent
-from bnnplan.planner.uncertainty import origins_text
+from bnnplan.planner.report.units import amount, duration, percent
+from bnnplan.planner.uncertainty import least_known, origins_text
 
 
 def cost_text(ns: int, origin: Origin) -> str:
     """A layer's cost; what was not measured is marked, and says what it is."""
     return duration(ns) if origin is Origin.MEASURED else f"~{duration(ns)} {origin}"
+
+
+def mark(origin: Origin) -> str:
+    """What stands before a figure that rests on costs which were not measured."""
+    return "" if origin is Origin.MEASURED else "~"
+
+
+def estimate(ns: float | None, origin: Origin) -> str:
+    """A time that rests on costs of an origin, marked; a dash for None."""
+    return duration(ns) if ns is None else mark(origin) + duration(ns)
+
+
+def estimated(measure: Measure, value: float | None, origin: Origin) -> str:
+    """A value of a measure; bytes rest on no costs."""
+    is_known = value is None or measure is Measure.MEMORY
+    return ("" if is_known else mark(origin)) + amount(measure, value)
+
+
+def plan_origin(plan: Plan) -> Origin:
+    """How the costs of all layers of a plan are known, in all of its streams."""
+    return least_known(row.origin for stream in plan.streams for row in stream.layers)
+
+
+def offered_origin(plan: Plan) -> Origin:
+    """How what a plan is proven against is known: all placements, not those of the plan alone."""
+    found = plan_origin(plan)
+    return Origin.PREDICTED if plan.model and found is Origin.MEASURED else found
 
 
 def spread_text(time: Time) -> str:
@@ -26,9 +54,14 @@ def spread_text(time: Time) -> str:
 def origin_lines(plan: Plan) -> Iterator[str]:
     """How the costs of a plan's layers are known, and how certain the whole is with them."""
     origins = [row.origin for row in plan.layers]
-    if all(origin is Origin.MEASURED for origin in origins):
-        return
     source = f"; by {plan.model}" if plan.model else ""
+    if plan_origin(plan) is Origin.MEASURED:
+        if plan.model:
+            yield (
+                f"costs of layers: {origins_text(origins)}; of what the plan does without, and so "
+                f"of baselines and of what is proven, some are not{source}"
+            )
+        return
     yield f"costs of layers: {origins_text(origins)}{source}"
     if plan.predicted.interval is not None:
         yield interval_text(plan.predicted.interval, Origin.MODELLED in origins)

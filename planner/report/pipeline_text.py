@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from bnnplan.planner.cores import cluster_of
 from bnnplan.planner.execution.pipelines.sizes import wanted_slack
 from bnnplan.planner.plan import Plan, PlannedLayer, PlannedStream
+from bnnplan.planner.report.origin_text import estimate, mark, plan_origin
 from bnnplan.planner.report.units import duration, per_second, percent
+from bnnplan.planner.uncertainty import least_known
 
 
 def pipeline_lines(plan: Plan) -> Iterator[str]:
@@ -18,9 +20,11 @@ def pipeline_lines(plan: Plan) -> Iterator[str]:
         return
     streams = plan.streams
     several = f"{len(streams)} streams, together " if len(streams) > 1 else ""
+    known = plan_origin(plan)
     yield (
-        f"pipeline: {several}a batch every {duration(period)} ({_rate(plan, period)}), latency of "
-        f"each {'at most ' if several else ''}{duration(plan.predicted.latency_ns)}"
+        f"pipeline: {several}a batch every {estimate(period, known)} "
+        f"({mark(known)}{_rate(plan, period)}), latency of "
+        f"each {'at most ' if several else ''}{estimate(plan.predicted.latency_ns, known)}"
         f"{_of_stages(plan)}"
     )
     for mine in alike(streams):
@@ -28,10 +32,11 @@ def pipeline_lines(plan: Plan) -> Iterator[str]:
             named = " and ".join(stream_devices(stream) for stream in mine)
             each = "each " if len(mine) > 1 else ""
             first = mine[0]
+            its = least_known(row.origin for row in first.layers)
             yield (
                 f"  {_counted(len(mine))} on {named}: {each}a batch every "
-                f"{duration(first.period_ns)} ({_rate(plan, first.period_ns)}), latency "
-                f"{duration(first.latency_ns)}"
+                f"{estimate(first.period_ns, its)} ({mark(its)}{_rate(plan, first.period_ns)}), "
+                f"latency {estimate(first.latency_ns, its)}"
             )
         stages: dict[int, list[PlannedLayer]] = defaultdict(list)
         for row in mine[0].layers:
@@ -39,6 +44,30 @@ def pipeline_lines(plan: Plan) -> Iterator[str]:
         for number in sorted(stages):
             yield f"  {'  ' if several else ''}stage {number}: {_devices(stages[number])}"
     yield from _measured(plan, period)
+
+
+def has_loads(plan: Plan) -> bool:
+    """Whether layers were predicted under load too, which the period is made of."""
+    return plan.request.is_pipeline and any(row.loaded_ns is not None for row in plan.layers)
+
+
+def basis_lines(plan: Plan) -> Iterator[str]:
+    """What the times of a pipeline's layers mean, and why they have none that are measured."""
+    if not plan.request.is_pipeline:
+        return
+    if has_loads(plan):
+        corrected = ", corrected by what stages measured" if _is_corrected(plan) else ""
+        yield (
+            '"predicted" is of one batch alone, as are the sums; "under load" is while other '
+            f"batches and devices work{corrected}: stages and period are made of that"
+        )
+    if plan.pipeline is not None:
+        yield "of a running pipeline only whole stages are timed, so no layer has a measured time"
+
+
+def _is_corrected(plan: Plan) -> bool:
+    """Whether costs under load are those that an earlier round on the board has shown."""
+    return plan.pipeline is not None and plan.agreement is not None and plan.agreement.rounds > 1
 
 
 def alike(streams: Sequence[PlannedStream]) -> list[list[PlannedStream]]:
@@ -62,6 +91,17 @@ def alone_note(plan: Plan) -> str | None:
     return (
         f"{len(plan.streams)} streams; this is the first one alone, on "
         f"{stream_devices(plan.streams[0])}, one batch at a time"
+    )
+
+
+def compared_note(plan: Plan) -> str | None:
+    """What is compared of a plan for throughput, whose latency alone is no aim; else None."""
+    if not plan.request.is_pipeline:
+        return None
+    what = alone_note(plan) or "a plan for throughput, run as no pipeline: one batch at a time"
+    return (
+        f"{what}: latencies are compared; for throughput run this plan, and one solved with other "
+        "wishes, with 'run PLAN --frames N'"
     )
 
 
@@ -108,14 +148,18 @@ def _counted(streams: int) -> str:
 def _devices(rows: list[PlannedLayer]) -> str:
     """The layers of each device that works in a stage, and the time of them."""
     by_device: Counter[str] = Counter()
+    starting: Counter[str] = Counter()
     mine: dict[str, list[PlannedLayer]] = defaultdict(list)
     for row in rows:
         mine[row.device].append(row)
-        by_device[row.device] += row.predicted_ns if row.loaded_ns is None else row.loaded_ns
+        by_device[row.device] += row.period_ns
+        starting[row.device] += row.launch_ns
     parts = []
     for device, total in by_device.items():
         names = [row.name for row in mine[device]]
+        known = least_known(row.origin for row in mine[device])
         shown = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
         count = "1 layer" if len(names) == 1 else f"{len(names)} layers"
-        parts.append(f"{device} ({count}, {shown}: {duration(total)})")
+        launch = f", and {duration(starting[device])} to start them" if starting[device] else ""
+        parts.append(f"{device} ({count}, {shown}: {duration(total)}{launch})")
     return " and ".join(parts)

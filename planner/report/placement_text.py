@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 from bnnplan.planner.cores import cluster_of, named_part
 from bnnplan.planner.plan import Plan
-from bnnplan.planner.profile import Profile
+from bnnplan.planner.profile import LayerCosts, Profile
+from bnnplan.planner.report.origin_text import estimate
 from bnnplan.planner.report.pipeline_text import streams_text
-from bnnplan.planner.report.units import duration
 
 
 def placement_line(plan: Plan, profile: Profile | None = None) -> str:
@@ -29,7 +30,13 @@ def placement_line(plan: Plan, profile: Profile | None = None) -> str:
         f"the layer time{_why_not_all(plan, device, profile)})"
         for device in sorted(count, key=lambda device: -time[device])
     ]
-    why = [_why_unused(plan, d.name, profile) for d in plan.board.devices if d.name not in count]
+    # Parts of clusters are on the board for baselines; what is not used is a cluster.
+    unused = [
+        device.name
+        for device in plan.board.devices
+        if device.name not in count and not named_part(plan.board, device.name)
+    ]
+    why = [_why_unused(plan, name, profile) for name in unused]
     return "; ".join(used + why)
 
 
@@ -58,25 +65,44 @@ def _why_not_all(plan: Plan, device: str, profile: Profile | None) -> str:
     """Which of the layers that are elsewhere a device could not have run at all."""
     if profile is None:
         return ""
-    lost = [
-        profile.layers[row.name]
-        for row in plan.layers
-        if all(cost.device != device for cost in profile.layers[row.name].placements)
-    ]
+    lost = _unable(profile, device, [row.name for row in plan.layers])
     if not lost:
         return ""
-    reason = next((r.reason for r in lost[0].rejections if r.device == device), "not measured")
-    return f"; it cannot run {len(lost)} others: {reason}"
+    return f"; it cannot run {len(lost)} others: {_reason(lost[0], device)}"
+
+
+def _unable(profile: Profile, device: str, layers: Iterable[str]) -> list[LayerCosts]:
+    """Layers that have no placement on a device."""
+    found = [profile.layers[name] for name in layers]
+    return [costs for costs in found if all(one.device != device for one in costs.placements)]
+
+
+def _reason(costs: LayerCosts, device: str) -> str:
+    return next((r.reason for r in costs.rejections if r.device == device), "not measured")
 
 
 def _why_unused(plan: Plan, device: str, profile: Profile | None) -> str:
-    costs = profile.layers if profile else {}
-    runnable = [n for n, c in costs.items() if any(p.device == device for p in c.placements)]
-    if costs and not runnable:
-        first = next(iter(costs.values()))
-        reason = next((r.reason for r in first.rejections if r.device == device), "not measured")
-        return f"none on {device}: it can run no layer ({reason})"
+    lost = _unable(profile, device, profile.layers) if profile else []
+    if profile and len(lost) == len(profile.layers):
+        return f"none on {device}: it can run no layer ({_reason(lost[0], device)})"
     alone = plan.baseline(f"all on {device}")
-    if alone is not None and alone.predicted_ns is not None:
-        return f"none on {device}: the network alone there takes {duration(alone.predicted_ns)}"
-    return f"none on {device}: no layer gains from it"
+    if alone is None or alone.predicted_ns is None:
+        return f"none on {device}: no layer gains from it"
+    takes = estimate(alone.predicted_ns, alone.origin)
+    others = sum(where != device for where, _ in alone.placements.values())
+    if not others:
+        return f"none on {device}: the network alone there takes {takes}"
+    if others != len(lost):
+        there = len(alone.placements) - others
+        return (
+            f"none on {device}: with {_counted(there)} there and {others} elsewhere the network "
+            f"takes {takes}"
+        )
+    return (
+        f"none on {device}: it cannot run {_counted(others)} ({_reason(lost[0], device)}); with "
+        f"the others there the network takes {takes}"
+    )
+
+
+def _counted(layers: int) -> str:
+    return "1 layer" if layers == 1 else f"{layers} layers"

@@ -8,17 +8,24 @@ from rich.console import Console
 
 from bnnplan.planner.plan import MemoryUse, Plan, PlannedTransfer
 from bnnplan.planner.problem import Measure
-from bnnplan.planner.profile import Origin, Profile
+from bnnplan.planner.profile import Profile
 from bnnplan.planner.report.baselines_text import baseline_parts
 from bnnplan.planner.report.batches_text import batch_parts
-from bnnplan.planner.report.origin_text import cost_text, origin_lines
-from bnnplan.planner.report.pipeline_text import pipeline_lines
+from bnnplan.planner.report.origin_text import (
+    cost_text,
+    mark,
+    offered_origin,
+    origin_lines,
+    plan_origin,
+)
+from bnnplan.planner.report.pipeline_text import basis_lines, has_loads, pipeline_lines
 from bnnplan.planner.report.placement_text import placement_line
 from bnnplan.planner.report.proof_text import proof_lines
 from bnnplan.planner.report.request_text import request_text
 from bnnplan.planner.report.tables import Rows
 from bnnplan.planner.report.trials_text import trial_text
 from bnnplan.planner.report.units import duration, energy, percent, size, times
+from bnnplan.planner.uncertainty import least_known
 
 
 def print_plan(
@@ -41,6 +48,8 @@ def print_plan(
     for part in (_layers(plan), _sums(plan)):
         console.print()
         console.print(part)
+    for line in basis_lines(plan):
+        console.print(line)
     console.print()
     for line in _lines(plan):
         console.print(line)
@@ -58,12 +67,19 @@ def _lines(plan: Plan) -> Iterator[str]:
     """Pipeline, energy, memory, proof, and how measured and predicted compare."""
     yield from pipeline_lines(plan)
     if plan.predicted.energy_nj is not None:
-        yield f"energy of the layers: {energy(plan.predicted.energy_nj)} a batch, {_powers(plan)}"
+        joules = mark(plan_origin(plan)) + energy(plan.predicted.energy_nj)
+        yield f"energy of the layers: {joules} a batch, {_powers(plan)}"
     for row in plan.memory:
-        yield memory_line(row)
+        yield memory_line(row, allocated=plan.is_run)
     proof = plan.proof
     yield from proof_lines(
-        proof.status, proof.objectives, proof.method, proof.seconds, proof.message
+        proof.status,
+        proof.objectives,
+        proof.method,
+        proof.seconds,
+        proof.message,
+        known=plan_origin(plan),
+        offered=offered_origin(plan),
     )
     yield from origin_lines(plan)
     yield from _measured(plan)
@@ -77,14 +93,15 @@ def _powers(plan: Plan) -> str:
 
 def _layers(plan: Plan) -> Rows:
     stage = ["stage"] if plan.request.is_pipeline else []
+    load = ["under load"] if has_loads(plan) else []
     rows = Rows(
-        *("layer", "type", "device", "configuration", *stage, "predicted", "measured"),
+        *("layer", "type", "device", "configuration", *stage, "predicted", *load, "measured"),
         left=4,
         optional=("type",),
     )
     for transfer in plan.transfers:
         if transfer.source == "user":
-            _add_transfer(rows, transfer, stage)
+            _add_transfer(rows, transfer, stage, load)
     for row in plan.layers:
         rows.add_row(
             row.name,
@@ -93,15 +110,16 @@ def _layers(plan: Plan) -> Rows:
             row.configuration.label,
             *([str(row.stage)] if stage else []),
             cost_text(row.predicted_ns, row.origin),
+            *(cost_text(row.period_ns, row.origin) for _ in load),
             duration(row.measured_ns),
         )
     for transfer in plan.transfers:
         if transfer.source != "user":
-            _add_transfer(rows, transfer, stage)
+            _add_transfer(rows, transfer, stage, load)
     return rows
 
 
-def _add_transfer(rows: Rows, transfer: PlannedTransfer, stage: list[str]) -> None:
+def _add_transfer(rows: Rows, transfer: PlannedTransfer, stage: list[str], load: list[str]) -> None:
     rows.add_row(
         transfer.tensor,
         "transfer",
@@ -109,6 +127,7 @@ def _add_transfer(rows: Rows, transfer: PlannedTransfer, stage: list[str]) -> No
         f"{transfer.nbytes:,} B",
         *("" for _ in stage),
         duration(transfer.predicted_ns),
+        *("" for _ in load),
         duration(transfer.measured_ns),
         style="dim",
     )
@@ -127,10 +146,10 @@ def _sums(plan: Plan) -> Rows:
     measured = (m.layers_ns, m.transfers_ns, m.launches_ns) if m else (None,) * 3
     whole = m.end_to_end.median if m else None
     rows = Rows("", "predicted", "measured")
-    about = "~" if any(row.origin is not Origin.MEASURED for row in plan.layers) else ""
+    about = mark(least_known(row.origin for row in plan.layers))
     for (name, before), after in zip(parts, measured, strict=True):
-        mark = about if name == parts[0][0] else ""
-        rows.add_row(name, mark + duration(before), duration(after))
+        marked = about if name == parts[0][0] else ""
+        rows.add_row(name, marked + duration(before), duration(after))
     if plan.concurrent:
         # Timed runs do one thing after the other, so only the whole tells what overlaps.
         after = m.unattributed_ns - m.timing_ns if m else None
@@ -149,12 +168,13 @@ def _sums(plan: Plan) -> Rows:
     return rows
 
 
-def memory_line(row: MemoryUse) -> str:
-    """What a plan holds in one memory space, and what the solver counted."""
+def memory_line(row: MemoryUse, *, allocated: bool = True) -> str:
+    """What a plan holds in one memory space, or would if it ran, and what the solver counted."""
+    known = "allocated" if allocated else "planned (not run)"
     text = (
         f"memory of {row.space}: weights {size(row.weight_bytes)}, activations "
         f"{size(row.activation_bytes)} ({times(row.ratio)} what is alive at once), workspace "
-        f"{size(row.workspace_bytes)}; in all {size(row.allocated_bytes)} allocated"
+        f"{size(row.workspace_bytes)}; in all {size(row.allocated_bytes)} {known}"
     )
     if row.predicted_bytes is None:
         return text

@@ -30,8 +30,8 @@ def running_lines(running: Running) -> Iterator[str | Rows]:
         if running.is_starved:
             yield (
                 "no stage was busy all the time: frames came, or results were taken, more slowly "
-                "than they are computed; '--frames N' with a file or random frames measures the "
-                "pipeline alone"
+                "than they are computed; to measure the pipeline alone, give --frames N with a "
+                "file or random frames, and leave out --output and --top"
             )
         if running.is_idle:
             yield (
@@ -51,8 +51,8 @@ def running_lines(running: Running) -> Iterator[str | Rows]:
 
 
 def stage_table(running: Running) -> Rows:
-    """A row a stage: what it runs, its share of the time, and its time for a batch."""
-    columns = ("stream", "stage", "devices", "layers", "busy", "predicted", "measured")
+    """A row a stage: what it runs, its share of the time, and its mean time for a batch."""
+    columns = ("stream", "stage", "devices", "layers", "busy", "predicted", "measured (mean)")
     table = Rows(*columns, left=4, optional=("predicted",))
     for stage in running.stages:
         table.add_row(

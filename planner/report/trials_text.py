@@ -48,8 +48,8 @@ def agreement_text(found: Agreement, what: str) -> str:
         )
     if found.note:
         return (
-            f"{found.note}: the plan is that of round {found.rounds}, with predicted and measured "
-            f"{what} {percent(found.error)} apart {asked}"
+            f"{found.note}: after {rounds}, predicted and measured {what} are "
+            f"{percent(found.error)} apart {asked}"
         )
     return (
         f"the budget ended after {rounds} with predicted and measured {what} "

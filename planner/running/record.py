@@ -130,7 +130,7 @@ class Running:
         """What the layers of a stage were predicted to take for a batch, and to start them."""
         layers = self.plan.streams[stage.stream].layers
         mine = [row for row in layers if row.name in stage.layers]
-        return sum((row.loaded_ns or row.predicted_ns) + row.launch_ns for row in mine)
+        return sum(row.period_ns + row.launch_ns for row in mine)
 
     def document(self) -> dict[str, Any]:
         """As JSON, see the table of what commands print in the documentation of files."""

@@ -10,6 +10,10 @@ from bnnplan.planner.plan import PlanError
 
 MOST_FRAMES = 1_000_000
 """More say nothing more, and would not fit into memory."""
+MOST_RATE = 1e12
+"""Frames a second: more than any clock tells apart."""
+MOST_JITTER = 10
+"""As a share of the median."""
 
 
 class Jitter(enum.Enum):
@@ -25,13 +29,13 @@ def _check_frames(_self: object, _field: object, frames: int) -> None:
 
 
 def _check_rate(_self: object, _field: object, rate: float | None) -> None:
-    if rate is not None and not 1e-3 <= rate <= 1e12:
+    if rate is not None and not 1e-3 <= rate <= MOST_RATE:
         raise PlanError(f"frames can arrive at 0.001 to 1e12 a second, not {rate:g}")
 
 
 def _check_jitter(_self: object, _field: object, jitter: Jitter | float) -> None:
-    if not isinstance(jitter, Jitter) and not 0 <= jitter <= 10:
-        raise PlanError(f"a share of jitter must be from 0 to 10, not {jitter:g}")
+    if not isinstance(jitter, Jitter) and not 0 <= jitter <= MOST_JITTER:
+        raise PlanError(f"a share of jitter must be from 0 to {MOST_JITTER}, not {jitter:g}")
 
 
 @frozen

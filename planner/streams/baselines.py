@@ -20,6 +20,7 @@ from bnnplan.planner.streams.found import Stream, stream_of
 from bnnplan.planner.streams.memory import fitting_set
 from bnnplan.planner.streams.packing import period_of
 from bnnplan.planner.streams.search import StreamSearch
+from bnnplan.planner.uncertainty import least_known
 
 SINGLE_CORE = "best single core"
 SINGLE_CLUSTER = "best single cluster (kernel-level parallelism)"
@@ -83,6 +84,7 @@ def _row(search: StreamSearch, name: str, stream: Stream, note: str) -> Baseline
         predict(stream.encoding, search.problems.board_of(stream.lineup), stream.solution),
         note=note,
         placements={layer: (cost.device, cost.configuration) for layer, cost in chosen.items()},
+        origin=least_known(cost.origin for cost in chosen.values()),
     )
 
 
@@ -99,7 +101,10 @@ def _replicas(search: StreamSearch, alone: list[Stream]) -> Iterable[Baseline]:
     latency = max(one.latency for one in found)
     predicted = attrs.evolve(row.predicted, period_ns=period, latency_ns=latency)
     # It is not a placement of each layer, of which others could be the same.
-    yield attrs.evolve(row, predicted=predicted, placements={})
+    origins = [
+        one.origin for mine in found for one in mine.encoding.chosen(mine.solution.choice).values()
+    ]
+    yield attrs.evolve(row, predicted=predicted, placements={}, origin=least_known(origins))
 
 
 def _heuristics(search: StreamSearch) -> tuple[list[Baseline], list[Device]]:

@@ -163,6 +163,9 @@ def fitting(search: StreamSearch, found: Found, seconds: float) -> Found:
     memory = _Memory(search)
     if not found.streams or memory.holds(found.streams):
         return found
+    if search.is_by_rule:
+        message = "its programs do not fit in memory as they run"
+        return attrs.evolve(found, streams=(), status=Status.UNKNOWN, message=message)
     deadline = time.monotonic() + seconds
     offered: list[_Held] = []
     most = len(found.streams)

@@ -12,9 +12,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
+import attrs
 import numpy as np
 
 from bnnplan.models.graph import Network
+from bnnplan.planner.baselines import HEURISTICS
 from bnnplan.planner.encoding import Encoding
 from bnnplan.planner.problem_rules import LIMIT
 from bnnplan.planner.profile import Profile
@@ -104,6 +106,8 @@ class StreamSearch:
     def search(self, time_limit: float) -> Found:
         """The best set within so many seconds, and what others find at once."""
         started = time.monotonic()
+        if self.is_by_rule:
+            return self._by_rule(started)
         end = started + time_limit
         alone = [row for row in self.known.rows if len(row.lineup.kinds) == 1]
         if self.is_complete and not is_asked():
@@ -125,6 +129,32 @@ class StreamSearch:
         for stream in self.heuristics.streams():
             self._adopt(stream)
         return self._stated(started)
+
+    @property
+    def is_by_rule(self) -> bool:
+        """Whether what a rule of others plans is asked for: one stream, to compare with."""
+        return self.options.method in HEURISTICS
+
+    def _by_rule(self, started: float) -> Found:
+        """The one stream that a rule plans; other streams are for the baselines alone."""
+        for row in self.known.rows:
+            if len(row.lineup.kinds) == 1:
+                self._start(row)
+        planned = self.heuristics.planned(self.options.method)
+        found = self._stated(started)
+        if isinstance(planned, str):
+            return attrs.evolve(
+                found, streams=(), status=Status.UNKNOWN, message=planned, settled=False
+            )
+        bound = None if found.bound is None else min(found.bound, planned.period)
+        is_least = bound == planned.period and not self.known.decided
+        return attrs.evolve(
+            found,
+            streams=(planned,),
+            status=Status.OPTIMAL if is_least else Status.FEASIBLE,
+            bound=bound,
+            settled=False,
+        )
 
     @property
     def lineups(self) -> list[Lineup]:

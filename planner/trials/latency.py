@@ -14,6 +14,7 @@ from bnnplan.planner.profile import Profile
 from bnnplan.planner.trials.correction import Ran, corrected
 from bnnplan.planner.trials.delivery import PLAN, Fallback, delivered, fallback_of, is_slower
 from bnnplan.planner.trials.exactness import Reference, make_runner
+from bnnplan.planner.trials.stating import prediction_error
 
 
 @frozen
@@ -38,13 +39,13 @@ class LatencyTrial:
 
     @error.default
     def _largest_error(self) -> float:
-        """Costs that are bounds of a confidence are expected to be above what is measured."""
         predicted = {PLAN: self.plan.predicted_ns}
         if self.fallback is not None:
             predicted[SINGLE_DEVICE] = self.fallback.plan.predicted_ns
-        errors = [predicted[name] / one.time().median - 1 for name, one in self.measured.items()]
-        is_bound = self.plan.request.confidence is not None
-        return max(max(0.0, -error) if is_bound else abs(error) for error in errors)
+        return max(
+            prediction_error(self.plan, predicted[name], one.time().median)
+            for name, one in self.measured.items()
+        )
 
     @must_change.default
     def _is_slower(self) -> bool:

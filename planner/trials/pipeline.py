@@ -18,6 +18,7 @@ from bnnplan.planner.report.units import amount, interval_text, times
 from bnnplan.planner.trials.delivery import PLAN, Fallback, fallback_of
 from bnnplan.planner.trials.exactness import Reference
 from bnnplan.planner.trials.stage_correction import RanPipeline, corrected_by_stages
+from bnnplan.planner.trials.stating import prediction_error
 from bnnplan.planner.trials.turns import periods, run_in_turns, together
 
 
@@ -44,16 +45,15 @@ class PipelineTrial:
 
     @error.default
     def _largest_error(self) -> float:
-        """Costs that are bounds of a confidence are expected to be above what is measured."""
         plans = {PLAN: self.plan}
         if self.fallback is not None:
             plans[SINGLE_DEVICE] = self.fallback.plan
-        errors = [
-            (plan.predicted.period_ns or 0) / max(self._periods(name).time().median, 1) - 1
+        return max(
+            prediction_error(
+                self.plan, plan.predicted.period_ns or 0, self._periods(name).time().median
+            )
             for name, plan in plans.items()
-        ]
-        is_bound = self.plan.request.confidence is not None
-        return max(max(0.0, -error) if is_bound else abs(error) for error in errors)
+        )
 
     @must_change.default
     def _is_slower(self) -> bool:
@@ -79,6 +79,8 @@ class PipelineTrial:
     def delivered(self) -> Plan:
         """The better of the two, with what was measured and the verdict."""
         filled = _filled(self.plan, self.measured[PLAN])
+        if SINGLE_DEVICE in self.measured:
+            filled = self._with_single_device(filled)
         if self.fallback is None:
             single = self.plan.baseline(SINGLE_DEVICE)
             what = "no single device can hold the whole network"
@@ -99,6 +101,20 @@ class PipelineTrial:
             return attrs.evolve(filled, verdict=verdict)
         other = _filled(self.fallback.plan, self.measured[SINGLE_DEVICE])
         return attrs.evolve(other, verdict=f"{text}, so that is delivered instead")
+
+    def _with_single_device(self, plan: Plan) -> Plan:
+        """The plan, with the period of the best single device that ran beside it."""
+        single = self._periods(SINGLE_DEVICE)
+        ratio = ratio_interval(single, self._periods(PLAN))
+        return attrs.evolve(
+            plan,
+            baselines=[
+                attrs.evolve(row, measured=single.time(), ratio=ratio)
+                if row.name == SINGLE_DEVICE
+                else row
+                for row in plan.baselines
+            ],
+        )
 
     def _predictions(self) -> str:
         assert self.fallback is not None

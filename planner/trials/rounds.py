@@ -51,16 +51,11 @@ def with_best_tried(
     if best == PLAN or ratio.low <= 1.0:
         return attrs.evolve(found, pipeline=together(measured[PLAN]))
     winner = attrs.evolve(plans[best], pipeline=together(measured[best]))
-    assert winner.pipeline is not None
-    error = abs((winner.predicted.period_ns or 0) / max(winner.pipeline.period.median, 1) - 1)
-    ended = found.agreement and attrs.evolve(
-        found.agreement, error=round(error, 6), agreed=error <= found.agreement.tolerance
-    )
     said = (
         "a plan of an earlier round measured faster than the last one, whose period is "
         f"{times(ratio.median)} ({interval_text(ratio)}) its, so that is delivered"
     )
-    return attrs.evolve(winner, verdict=said, agreement=ended)
+    return attrs.evolve(winner, verdict=said, agreement=found.agreement)
 
 
 def _placed(plan: Plan) -> tuple[tuple[tuple[str, str, Configuration, int | None], ...], ...]:

@@ -81,6 +81,21 @@ def test_every_frame_has_its_class(plan, wanted, name):
         assert lines[101].startswith("stream 0, stage 0: busy ")
 
 
+@pytest.mark.parametrize("name", ["generator", "with_asyncio"])
+def test_without_a_plan_one_line_says_how(name):
+    ran = subprocess.run(
+        [sys.executable, str(EXAMPLES / f"{name}.py")],
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert ran.returncode == 1
+    (line,) = ran.stderr.splitlines()
+    assert line.endswith(f"``python {name}.py plan.json``.")
+
+
 def test_the_guide_shows_them():
     page = (EXAMPLES.parents[1] / "guide.md").read_text()
     for name in ("generator", "with_asyncio"):

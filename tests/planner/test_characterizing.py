@@ -456,7 +456,7 @@ def test_an_interrupted_model_is_written_if_it_is_of_half_of_the_families(
         assert len(err.splitlines()) == 1
         return err
 
-    assert "less than half" in interrupted(*every[: half - 1])
+    assert "less than half of the families of cpu0" in interrupted(*every[: half - 1])
     assert not path.exists()
     assert "measured by then" in interrupted(*every[:half])
     assert len(load_board_model(path).families) == half
@@ -465,6 +465,20 @@ def test_an_interrupted_model_is_written_if_it_is_of_half_of_the_families(
     assert len(load_board_model(path).families) == half
     assert "measured by then" in interrupted(*every[: half + 1])
     assert len(load_board_model(path).families) == half + 1
+
+
+def test_a_model_of_more_families_is_not_replaced(bnnplan, monkeypatch, cpu_board, tmp_path):
+    every = sorted(families_run(cpu_board)["cpu0"])
+    path = tmp_path / "board.json"
+    for families, is_written in ((every, True), (every[1:], False), (every, True)):
+        model = of_families(cpu_board, *families)
+        monkeypatch.setattr(
+            "bnnplan.planner.characterizing.characterize", lambda *a, m=model, **k: m
+        )
+        code, _, err = bnnplan("characterize", "-o", path)
+        assert code == (0 if is_written else 1)
+        assert ("covers more families and stays as it is" in err) != is_written
+        assert len(load_board_model(path).families) == len(every)
 
 
 def test_too_little_time_is_told(cpu_board, monkeypatch):

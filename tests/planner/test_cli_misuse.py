@@ -38,6 +38,7 @@ CASES = [
     ),
     (("solve", "--problem", "p.json", "--run"), "solve: --problem is solved without a network"),
     (("solve", "--pareto", "latency,energy", "--run"), "solve: --pareto finds no plan to run"),
+    (("solve", "--confidence", "1.5"), "solve: --confidence 1.5: the confidence must be above 0"),
     (("solve", "--dry-run", "--run"), "solve: --dry-run solves nothing: leave out --run"),
     (("profile", "--tolerance", "2"), "profile: --tolerance 2: must be at most 1"),
     (("run", "plan.json", "--repeat", "-1"), "run: --repeat -1: must be at least 0"),
@@ -57,6 +58,8 @@ CASES = [
 WITHOUT_COMMAND = [
     (("nope",), "no such command 'nope'"),
     (("slove",), "no such command 'slove'. Did you mean 'solve'?"),
+    (("zoo",), "no such command 'zoo'; did you mean 'inspect --zoo'?"),
+    (("plan",), "no such command 'plan'; did you mean 'solve'?"),
     (("--nope",), "no option --nope"),
     (("run", "--input"), "--input: needs a value"),
     (("solve", "--json=3"), "--json: takes no value"),

@@ -56,6 +56,32 @@ def test_predict_prints_layers_and_the_whole_on_each_device(bnnplan, net, model_
     assert {c.origin for one in found.layers.values() for c in one.placements} == {Origin.PREDICTED}
 
 
+def test_a_prediction_that_is_interrupted_leaves_no_file(
+    bnnplan, net, model_file, tmp_path, monkeypatch
+):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bnnplan.planner.estimates.device_estimates", interrupted)
+    output = tmp_path / "profile.json"
+    code, _, _ = bnnplan("predict", net, "--board-model", model_file, "-o", output)
+    assert code == 130
+    assert not output.exists()
+
+
+def test_predict_names_all_families_that_a_device_lacks(bnnplan, net, elsewhere, tmp_path):
+    model = made_up_model(NETWORK, elsewhere)
+    gone = sorted({one.family for one in model.families if one.device == "b"})[:2]
+    kept = [one for one in model.families if one.device != "b" or one.family not in gone]
+    save_board_model(attrs.evolve(model, families=kept), tmp_path / "model.json")
+    code, out, err = bnnplan("predict", net, "--board-model", tmp_path / "model.json")
+    assert (code, err) == (0, "")
+    (line,) = [line for line in out.splitlines() if line.startswith("all on b: ")]
+    assert "nothing there of layers of families " in line
+    assert all(family in line for family in gone)
+    assert line.count("the board model") == 1
+
+
 def test_predict_takes_a_batch_and_gives_json(bnnplan, net, model_file):
     code, out, err = bnnplan("predict", net, "--board-model", model_file, "--batch", 4, "--json")
     assert (code, err) == (0, "")

@@ -108,9 +108,11 @@ def test_misuse_is_told_in_one_line(bnnplan, folder):
     for arguments, code, text in (
         (("fashion",), 2, "fashion: is no plan file (.json)"),
         ((plan, "--jitter", "much"), 2, "--jitter much: must be measured, none, or a share"),
-        ((plan, "--jitter", "-1"), 1, "a share of jitter must be from 0 to 10"),
-        ((plan, "--jitter", "nan"), 1, "a share of jitter must be from 0 to 10"),
+        ((plan, "--jitter", "-1"), 2, "--jitter -1: a share must be from 0 to 10 (see bnnplan simulate"),
+        ((plan, "--jitter", "nan"), 2, "--jitter nan: a share must be from 0 to 10"),
         ((plan, "--rate", "0"), 2, "--rate 0: must be at least 0.001"),
+        ((plan, "--rate", "inf"), 2, "--rate inf: must be at most 1e+12"),
+        ((plan, "--rate", "nan"), 2, "--rate nan: must be"),
         ((plan, "--frames", "0"), 2, "--frames 0: must be at least 1"),
         ((plan, "--measured"), 1, "the plan does not state what its stages took"),
         ((plan, "--trace", plan), 2, "is read by this command, and would be overwritten"),

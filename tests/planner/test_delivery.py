@@ -8,12 +8,14 @@ from networks import chain, everywhere
 from bnnplan.backends.interface import MemorySpace
 from bnnplan.planner import verification
 from bnnplan.planner.baselines import SINGLE_DEVICE
+from bnnplan.planner.execution.memory import footprint
 from bnnplan.planner.execution.workbench import Workbench
 from bnnplan.planner.plan import InfeasibleError, NoPlanError, PlanError, Predicted, Ratio
 from bnnplan.planner.plan_file import load_plan, save_plan
 from bnnplan.planner.planning import find_plan
 from bnnplan.planner.problem import Limit, Measure
 from bnnplan.planner.report.trials_text import trial_text
+from bnnplan.planner.report.units import percent
 from bnnplan.planner.request import Request
 from bnnplan.planner.trials import candidates as measured_candidates
 from bnnplan.planner.trials import latency as latency_trial
@@ -177,7 +179,7 @@ def test_a_plan_that_has_run_is_given_where_the_next_round_finds_none(monkeypatc
     assert (plan.agreement.rounds, plan.agreement.agreed) == (1, False)
     assert used == profile
     text = next(trial_text(plan))
-    assert text.startswith("no plan was found in time with the costs as measured: the plan is that")
+    assert text.startswith("no plan was found in time with the costs as measured: after 1 round, ")
     assert "budget" not in text
 
 
@@ -252,6 +254,40 @@ def test_the_candidate_that_measures_fastest_is_the_plan(monkeypatch, profile, t
     assert load_plan(tmp_path / "plan.json") == plan
     shown = list(trial_text(plan))
     assert "rank correlation" in shown[-1]
+
+
+def test_how_well_a_plan_was_predicted_is_told_of_the_plan_delivered(monkeypatch, profile):
+    """The rounds agree within the tolerance; then candidates take turns, all 3 µs slower."""
+    monkeypatch.setattr(latency_trial, "measure", board_where({"a": 1000, "b": 500}))
+    slower = board_where({"a": 1000, "b": 500}, noise=lambda runner: 3000)
+    monkeypatch.setattr(measured_candidates, "measure", slower)
+    trial = TrialOptions(seconds=0.0, candidates=3)
+    plan, _ = solve_on_board(chain(), profile, source="chain", trial=trial)
+    off = abs(plan.predicted_ns / plan.measured.end_to_end.median - 1)
+    assert plan.agreement.error == pytest.approx(off, abs=1e-6)
+    assert off > plan.agreement.tolerance
+    assert not plan.agreement.agreed
+    text = next(trial_text(plan))
+    assert text.startswith("the last round agreed, but the plan was run once more: after 1 round, ")
+    assert f"latency are {percent(plan.agreement.error)} apart" in text
+
+
+def test_a_plan_that_ran_states_what_it_allocated(monkeypatch, profile):
+    """Its costs are of a model, say, that takes weights for twice what they are."""
+    layers = {
+        name: attrs.evolve(
+            costs,
+            placements=[attrs.evolve(c, weight_bytes=2 * c.weight_bytes) for c in costs.placements],
+        )
+        for name, costs in profile.layers.items()
+    }
+    wrong = attrs.evolve(profile, layers=layers)
+    plan, _ = tried(monkeypatch, wrong, board_where({"a": 1000, "b": 500}))
+    planned = find_plan(chain(), wrong, source="chain").memory
+    held = footprint(make_runner(Workbench(chain(), profile.board), plan))
+    assert [attrs.evolve(row, predicted_bytes=None) for row in plan.memory] == list(held)
+    assert [row.predicted_bytes for row in plan.memory] == [r.predicted_bytes for r in planned]
+    assert sum(row.weight_bytes for row in plan.memory) < sum(row.weight_bytes for row in planned)
 
 
 def test_candidates_differ_and_the_first_is_the_optimum(profile):

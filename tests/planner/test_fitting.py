@@ -58,6 +58,21 @@ def test_a_fit_recovers_the_coefficients_and_states_its_error():
     assert 0.96 < fit.error.low < 0.99 < 1.01 < fit.error.high < 1.04
 
 
+@pytest.mark.parametrize("count", [3, 6, 20, 200])
+def test_about_95_of_100_times_lie_within_the_interval_however_few_samples_told_it(count):
+    random = np.random.default_rng(count)
+    inside = []
+    for _ in range(400):
+        error = error_of(np.exp(-random.normal(0, 0.1, count)))
+        inside.append(error.low <= np.exp(random.normal(0, 0.1)) <= error.high)
+    assert 0.92 < np.mean(inside) <= 1.0
+
+
+def test_an_interval_of_two_samples_that_lie_far_apart_is_a_number():
+    error = error_of(np.array([1e-3, 1e3]))
+    assert 0 <= error.low < error.high < np.inf
+
+
 def test_terms_of_most_time_come_first():
     terms, times = synthetic()
     assert next(iter(fit_terms(terms, times).coefficients)) == "steps"

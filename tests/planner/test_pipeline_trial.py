@@ -7,10 +7,13 @@ import pytest
 from made_up import made_up_profile
 from networks import chain
 
+from bnnplan.planner.baselines import SINGLE_DEVICE
+from bnnplan.planner.execution.pipelines import Pipeline
 from bnnplan.planner.plan import MeasuredPipeline, MeasuredStage
 from bnnplan.planner.planning import find_plan
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.profile import Time
+from bnnplan.planner.report.units import times
 from bnnplan.planner.request import Request
 from bnnplan.planner.trials import pipeline as trial_module
 from bnnplan.planner.trials import rounds
@@ -26,6 +29,23 @@ TURNS = 5
 @pytest.fixture(scope="module")
 def profile(two_references):
     return made_up_profile(two_references)
+
+
+def doubled(profile):
+    """The profile as a model makes it that takes weights for twice what they are."""
+    return attrs.evolve(
+        profile,
+        layers={
+            name: attrs.evolve(
+                costs,
+                placements=[
+                    attrs.evolve(cost, weight_bytes=2 * cost.weight_bytes)
+                    for cost in costs.placements
+                ],
+            )
+            for name, costs in profile.layers.items()
+        },
+    )
 
 
 def exactly(ns):
@@ -102,6 +122,22 @@ def test_a_pipeline_is_never_slower_than_the_best_single_device(monkeypatch, pro
     assert {row.device for stream in plan.streams for row in stream.layers} == {"b"}
     assert "delivered instead" in plan.verdict
     assert plan.pipeline.period.median < 10**6
+
+
+def test_the_period_of_the_best_single_device_is_stated(monkeypatch, profile):
+    plan, _ = tried(monkeypatch, profile, board_where({"a": 400, "b": 400}))
+    single = plan.baseline(SINGLE_DEVICE)
+    assert single.measured.median > plan.pipeline.period.median
+    ratio = single.measured.median / plan.pipeline.period.median
+    assert single.ratio.median == pytest.approx(ratio)
+    assert f"period is {times(ratio)}" in plan.verdict
+
+
+def test_a_pipeline_states_what_it_allocated(monkeypatch, profile):
+    plan, _ = tried(monkeypatch, doubled(profile), board_where({"a": 400, "b": 400}))
+    assert plan.memory == Pipeline(plan, chain()).memory
+    planned = find_plan(chain(), doubled(profile), request=PERIOD, source="chain").memory
+    assert sum(row.weight_bytes for row in plan.memory) < sum(row.weight_bytes for row in planned)
 
 
 def test_the_best_of_all_rounds_is_delivered(monkeypatch, profile):

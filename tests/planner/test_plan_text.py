@@ -6,16 +6,27 @@ from pathlib import Path
 import attrs
 import pytest
 
-from bnnplan.planner.plan import BatchResult, Predicted, Proof, Ratio
+from bnnplan.planner.plan import (
+    Agreement,
+    BatchResult,
+    MeasuredPipeline,
+    MemoryUse,
+    Predicted,
+    Proof,
+    Ratio,
+)
 from bnnplan.planner.plan_file import load_plan
 from bnnplan.planner.problem import Limit, Measure
+from bnnplan.planner.profile import Time
 from bnnplan.planner.report.plan_text import print_plan
 from bnnplan.planner.report.request_text import request_text
 from bnnplan.planner.report.terminal import PlainConsole
+from bnnplan.planner.report.units import duration
 from bnnplan.planner.request import Request
 from bnnplan.planner.solvers.base import Proven
 
 FILES = Path(__file__).parents[1] / "data" / "files"
+SLOWER = Predicted(900_000, 250_000, period_ns=900_000)
 
 
 @pytest.fixture
@@ -137,6 +148,68 @@ def test_gains_over_baselines_that_were_not_run_are_marked_as_predicted(plan):
     assert told in shown(attrs.evolve(plan, baselines=[other, alike]))
     assert told not in shown(attrs.evolve(plan, baselines=[other]))
     assert told not in shown(attrs.evolve(plan, baselines=[alike], measured=None))
+
+
+def for_throughput(plan, **changes):
+    """The plan as one stage that runs every 300 µs, whose costs under load are twice those alone.
+
+    It ran, and so did one device, in 1.50 times its period.
+    """
+    layers = [
+        attrs.evolve(row, stage=0, loaded_ns=2 * row.predicted_ns, measured_ns=None, launch_ns=0)
+        for row in plan.layers
+    ]
+    period = Time(300_000, 300_000, 300_000, 300_000, 10)
+    single, *others = (
+        attrs.evolve(row, placements={}, measured=None, ratio=None, predicted=SLOWER)
+        for row in plan.baselines
+    )
+    single = attrs.evolve(
+        single, measured=attrs.evolve(period, median=450_000), ratio=Ratio(1.5, 1.4, 1.6)
+    )
+    found = attrs.evolve(
+        asked(plan, objectives=[Measure.PERIOD]),
+        layers=layers,
+        predicted=Predicted(300_000, 200_000, period_ns=300_000),
+        baselines=[single, *others],
+        measured=None,
+        pipeline=MeasuredPipeline(period, 100, 1, 1, 1, []),
+    )
+    return attrs.evolve(proven(found, (300_000, 300_000)), **changes)
+
+
+def test_baselines_of_a_pipeline_have_latencies_by_their_period(plan):
+    """Alone a batch takes less than the period, which one stage of a stream cannot keep up."""
+    text = shown(for_throughput(plan))
+    start = text.index("baseline")
+    header, single, other = text[start:].splitlines()[:3]
+    assert header.endswith("period  latency  measured period  plan is better by")
+    assert single.split()[-8:] == ["900", "µs", "900", "µs", "450", "µs", "1.50×", "measured"]
+    assert other.split()[-6:] == ["900", "µs", "900", "µs", "–", "3.00×"]
+    assert 'does not say "measured", it compares what is predicted' in text
+
+
+def test_layers_of_a_pipeline_say_what_the_period_is_made_of(plan):
+    text = shown(for_throughput(plan))
+    header = next(line for line in text.splitlines() if line.startswith("layer"))
+    assert header.endswith("stage  predicted  under load  measured")
+    alone = sum(row.predicted_ns for row in plan.layers)
+    assert f"(6 layers, first … scale: {duration(2 * alone)})" in text
+    assert '"predicted" is of one batch alone, as are the sums; "under load" is while' in text
+    assert "only whole stages are timed, so no layer has a measured time" in text
+    assert "corrected by what stages measured" not in text
+    again = Agreement(2, 0.01, 0.05, True)
+    assert "corrected by what stages measured" in shown(for_throughput(plan, agreement=again))
+
+
+def test_only_what_ran_has_allocated_memory(plan):
+    memory = [MemoryUse("host", 1024, 2048, 2048, 1024, 5 * 1024)]
+    ran = shown(attrs.evolve(plan, memory=memory))
+    assert "in all 4.0 KiB allocated, 5.0 KiB predicted" in ran
+    planned = shown(attrs.evolve(plan, memory=memory, measured=None))
+    assert "allocated" not in planned
+    assert "in all 4.0 KiB planned (not run), 5.0 KiB predicted" in planned
+    assert "4.0 KiB allocated" in shown(for_throughput(plan, memory=memory))
 
 
 def test_batches_are_a_table_with_values_by_image(plan):

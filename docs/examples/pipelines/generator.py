@@ -20,6 +20,8 @@ def camera(kind: TensorType, count: int) -> Iterator[np.ndarray]:
         yield random.integers(0, 256, kind.shape, np.uint8)
 
 
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
 with Pipeline(load_plan(Path(sys.argv[1]))) as pipeline:
     (kind,) = pipeline.network.inputs.values()
     for number, scores in enumerate(pipeline.map(camera(kind, 100))):

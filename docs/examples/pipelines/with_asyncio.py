@@ -33,4 +33,6 @@ async def main() -> None:
             number += 1
 
 
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
 asyncio.run(main())

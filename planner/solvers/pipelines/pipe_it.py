@@ -112,8 +112,9 @@ class _Line:
         chosen: list[str] = []
         busy: set[str] = set()
         runs = {option.device for task in self.order for option in self.graph.tasks[task].options}
-        for device in sorted(runs, key=lambda one: len(resources[one])):
-            if resources[device] and busy.isdisjoint(resources[device]):
+        # In their own order where they are equally small, not in that of a set.
+        for device in sorted(resources, key=lambda one: len(resources[one])):
+            if device in runs and resources[device] and busy.isdisjoint(resources[device]):
                 chosen.append(device)
                 busy |= resources[device]
         return tuple(sorted(chosen, key=lambda device: self._total(device)))
