@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import attrs
 
@@ -27,7 +27,7 @@ from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.checking.checker import measures, memory_peaks
 from bnnplan.planner.solvers.schedules.evaluation import schedule
 from bnnplan.planner.solvers.structure import Graph
-from bnnplan.planner.uncertainty import interval_of
+from bnnplan.planner.uncertainty import Doubt, doubt_of, interval_of, period_interval
 
 
 def build_plan(
@@ -98,6 +98,7 @@ def build_plan(
         predicted=attrs.evolve(
             predict(encoding, profile.board, solution),
             interval=_interval(kinds, chosen, max(alone.ends), request),
+            period_interval=_period_interval(rows, chosen, solution.period, request),
         ),
         proof=proof,
         baselines=baselines,
@@ -124,6 +125,24 @@ def _interval(
     if request.confidence is not None:
         return None
     return interval_of(whole, {name: (kinds[name], cost) for name, cost in chosen.items()})
+
+
+def _period_interval(
+    rows: Iterable[PlannedLayer],
+    chosen: Mapping[str, PlacementCost],
+    period: int | None,
+    request: Request,
+) -> tuple[int, int] | None:
+    """Where the period lies; None of what is no pipeline, and as for the latency."""
+    if period is None or request.confidence is not None:
+        return None
+    return period_interval(period, (_period_cost(row, chosen[row.name]) for row in rows))
+
+
+def _period_cost(row: PlannedLayer, cost: PlacementCost) -> tuple[str, int, Doubt]:
+    taken = row.predicted_ns if row.loaded_ns is None else row.loaded_ns
+    doubt = doubt_of(row.name, row.kind, cost, cost.loaded or cost.time)
+    return row.device, taken + row.launch_ns, doubt
 
 
 def _model(profile: Profile) -> str:

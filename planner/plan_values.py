@@ -39,6 +39,8 @@ class Predicted:
         Where `alone_ns` lies in 95 of 100 cases, by the errors of what predicted its layers
         (:func:`bnnplan.planner.uncertainty.interval_of`); None where all costs are measured, or
         stated at a confidence.
+    period_interval : (int, int) or None
+        Where `period_ns` lies, likewise (:func:`bnnplan.planner.uncertainty.period_interval`).
     first_period_ns, first_latency_ns : int or None
         Of the fastest stream alone, where there are several.
     """
@@ -51,6 +53,7 @@ class Predicted:
     interval: tuple[int, int] | None = None
     first_period_ns: int | None = None
     first_latency_ns: int | None = None
+    period_interval: tuple[int, int] | None = None
 
     def __attrs_post_init__(self) -> None:
         check_figures("a predicted latency", self.latency_ns, self.alone_ns)
@@ -59,6 +62,7 @@ class Predicted:
         first = (self.first_period_ns or 0, self.first_latency_ns or 0)
         check_figures("period and latency of a stream", *first)
         check_figures("the interval of a predicted latency", *(self.interval or ()), 0)
+        check_figures("the interval of a predicted period", *(self.period_interval or ()), 0)
 
     def value(self, measure: Measure) -> int | None:
         """The predicted value of a measure, in its unit; None where it is not known."""

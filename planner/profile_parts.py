@@ -210,7 +210,8 @@ class Eliminated:
         The probability that one of the others would have been better, at most: for errors that
         are normal, and as large as the intervals say.
     regret : float
-        The nanoseconds that are expected to be lost by that in all.
+        The nanoseconds that are expected to be lost by that in all, at most; of no layer more than
+        what it takes, times the probability that any of its placements was better.
     """
 
     offered: int

@@ -109,13 +109,19 @@ def explain(
                 situation, layer, time_limit=time_limit, workers=workers, seed=seed
             )
             content = converter().unstructure(alternatives)
-            parts = layer_text(situation.measure, alternatives, verbose=verbose)
+            parts = layer_text(
+                situation.measure,
+                alternatives,
+                known=situation.origin,
+                offered=situation.offered,
+                verbose=verbose,
+            )
     value, stated = situation.present.objective, situation.stated
     if json:
         print_json("bnnplan.explanation", {**content, "value": value, "stated": stated})
         return
     if layer is not None:
-        for line in value_text(situation.measure, value, stated):
+        for line in value_text(situation.measure, value, stated, situation.origin):
             console.print(line)
     if opened.replicas:
         console.print(

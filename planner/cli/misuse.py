@@ -62,9 +62,9 @@ def _reason(error: Any) -> str:
         near = ", ".join(sorted(error.possibilities or ()))
         return f"no option {error.option_name}" + (f"; did you mean {near}?" if near else "")
     message = str(error.format_message()).rstrip(".")
-    if "No such command" in message and "Did you mean" not in message:
-        wanted = next((text for word, text in _ELSEWHERE.items() if f"'{word}'" in message), None)
-        message += f"; did you mean '{wanted}'?" if wanted else ""
+    command = message.partition("'")[2].partition("'")[0]
+    if message.startswith("No such command") and command in _ELSEWHERE:
+        message = f"no such command '{command}'; did you mean '{_ELSEWHERE[command]}'?"
     return message[:1].lower() + message[1:]
 
 

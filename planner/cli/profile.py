@@ -54,6 +54,11 @@ from bnnplan.planner.roofline import least_time
 from bnnplan.planner.statistics import FEWEST
 from bnnplan.planner.uncertainty import origins_text
 
+LEAST_LAUNCH_NS = 100
+"""Below this, the difference of two runs that tells what a launch takes is noise."""
+ROUGH_FIT = 0.1
+"""By which a line may be off, and still be taken for what transfers take."""
+
 
 def profile(
     net: NetworkText = DEFAULT,
@@ -196,13 +201,13 @@ def print_profile(profile: Profile, network: Network, *, verbose: bool) -> None:
         speed = f"+ bytes at {1 / move.ns_per_byte:.2f} GB/s" if move.ns_per_byte else "of any size"
         console.print(
             f"transfer {move.source} → {move.target}: {duration(move.overhead_ns)} {speed} "
-            f"(fit within {percent(move.residual)})"
+            f"({_fit(move.residual)})"
         )
     for launch in profile.launches:
         console.print(
             f"launch of a program on {launch.device}, {launch.threads} "
             f"{'thread' if launch.threads == 1 else 'threads'}: "
-            f"{duration(launch.ns)}"
+            f"{duration(launch.ns) if launch.ns >= LEAST_LAUNCH_NS else '< 0.1 µs'}"
         )
     how = profile.conditions
     if how.elimination is not None:
@@ -222,6 +227,13 @@ def _interval(cost: PlacementCost) -> tuple[str, str, str]:
     ends = (None,) * 3 if _is_of_few(cost) else (time.low, time.high, time.p90)
     low, high, p90 = (duration(end) for end in ends)
     return low, high, p90
+
+
+def _fit(residual: float) -> str:
+    """How well a line describes transfers of all sizes."""
+    if residual <= ROUGH_FIT:
+        return f"fit within {percent(residual)}"
+    return f"rough: some sizes are {percent(residual)} off"
 
 
 def _is_of_few(cost: PlacementCost) -> bool:

@@ -117,6 +117,11 @@ def run_frames(plan: Plan, network: Network, text: str, seed: int, wanted: Wante
         write_atomically(wanted.trace, perfetto([pipeline.trace()]).encode())
         if not wanted.json:
             console.print(f"trace written to {wanted.trace}; open it in ui.perfetto.dev")
+            if running.only_rate:
+                console.print(
+                    "its batches are more than the frames: some fill the pipeline before those "
+                    "that count, and some keep it full after them"
+                )
     if running.interrupted:
         raise InterruptedByUserError(f"interrupted after {running.frames:,} frames")
 

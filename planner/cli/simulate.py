@@ -23,7 +23,13 @@ from bnnplan.planner.cli.planned import open_plan
 from bnnplan.planner.execution.trace import perfetto
 from bnnplan.planner.profile import load_profile
 from bnnplan.planner.report.simulation_text import simulation_text
-from bnnplan.planner.simulation.options import MOST_FRAMES, MOST_JITTER, MOST_RATE, Jitter, SimulationOptions
+from bnnplan.planner.simulation.options import (
+    MOST_FRAMES,
+    MOST_JITTER,
+    MOST_RATE,
+    Jitter,
+    SimulationOptions,
+)
 from bnnplan.planner.simulation.simulating import simulate_traced
 
 

@@ -45,11 +45,13 @@ from bnnplan.planner.cli.solve_rules import refuse_contradictions
 from bnnplan.planner.cli.solve_size import print_size
 from bnnplan.planner.cli.solve_trial import trial_of
 from bnnplan.planner.cli.wishes import Wishes, batches_of
+from bnnplan.planner.foretold import foretold_ns
 from bnnplan.planner.plan import Plan
 from bnnplan.planner.plan_file import SCHEMA, VERSION, plan_document, save_plan
 from bnnplan.planner.planning import find_plan
 from bnnplan.planner.profile import Profile
 from bnnplan.planner.profiling import Options
+from bnnplan.planner.report.origin_text import foretold_text
 from bnnplan.planner.report.plan_text import print_plan
 from bnnplan.planner.request import Names, Request
 from bnnplan.planner.solvers import METHODS
@@ -205,6 +207,11 @@ def solve(
         print_json(SCHEMA, plan_document(plan), VERSION)
         return
     print_plan(plan, console, profile=used, verbose=verbose)
+    if model is not None and plan.measured is not None:
+        before = next(one for one in profiles if one.batch == plan.batch)
+        foretold = foretold_ns(plan, network, before)
+        if foretold is not None:
+            console.print(foretold_text(foretold, plan.measured.end_to_end.median))
     if output is not None:
         console.print(f"plan written to {output}")
 

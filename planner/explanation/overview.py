@@ -10,6 +10,7 @@ from bnnplan.planner.explanation.constraints import Worths, weigh
 from bnnplan.planner.explanation.places import Place, Switch, places, switches
 from bnnplan.planner.explanation.situation import Situation
 from bnnplan.planner.problem import Measure
+from bnnplan.planner.profile import Origin
 from bnnplan.planner.solvers.insight.breakdown import breakdown, loads
 from bnnplan.planner.solvers.insight.critical import Step, critical_path
 from bnnplan.planner.solvers.insight.peaks import Peak, peaks
@@ -40,6 +41,8 @@ class Overview:
         How long each resource is busy for one batch, ns, the busiest first.
     switches : tuple of Switch
     places : tuple of Place
+    origin, offered : Origin
+        How the costs of the plan's layers are known, and those of all placements offered.
     """
 
     network: str
@@ -53,6 +56,8 @@ class Overview:
     loads: Mapping[str, int]
     switches: tuple[Switch, ...]
     places: tuple[Place, ...]
+    origin: Origin = Origin.MEASURED
+    offered: Origin = Origin.MEASURED
 
 
 def explain_plan(
@@ -88,4 +93,6 @@ def explain_plan(
         places=tuple(
             places(situation, time_limit=PLACE_SHARE * time_limit, workers=workers, seed=seed)
         ),
+        origin=situation.origin,
+        offered=situation.offered,
     )

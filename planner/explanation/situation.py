@@ -9,7 +9,7 @@ from bnnplan.planner.cores import named_part, on_devices
 from bnnplan.planner.encoding import Encoding
 from bnnplan.planner.plan import Plan, PlanError
 from bnnplan.planner.problem import Measure
-from bnnplan.planner.profile import PlacementCost, Profile
+from bnnplan.planner.profile import Origin, PlacementCost, Profile
 from bnnplan.planner.request import Request
 from bnnplan.planner.solution import Solution
 from bnnplan.planner.solvers.checking.checker import check
@@ -18,6 +18,7 @@ from bnnplan.planner.solvers.schedules.solutions import solution_of
 from bnnplan.planner.solvers.structure import Graph
 from bnnplan.planner.solving import encodings_of
 from bnnplan.planner.streams.problems import stream_request
+from bnnplan.planner.uncertainty import least_known
 
 
 @frozen
@@ -70,6 +71,18 @@ class Situation:
         """What the plan itself states: another value if its costs were others."""
         plan = self.plan
         return plan.streams[0].period_ns if plan.request.is_stream else plan.proof.value
+
+    @property
+    def origin(self) -> Origin:
+        """How the costs of the plan's layers are known."""
+        chosen = self.home.encoding.chosen(self.present.choice)
+        return least_known(cost.origin for cost in chosen.values())
+
+    @property
+    def offered(self) -> Origin:
+        """How the costs are known of all placements that there are instead."""
+        costs = (cost for row in self.profile.layers.values() for cost in row.placements)
+        return least_known(cost.origin for cost in costs)
 
     @property
     def present(self) -> Solution:

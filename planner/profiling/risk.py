@@ -61,6 +61,24 @@ def doubt(old: Chance, new: Chance | None, reach: float) -> Doubt:
     return Doubt(risk, max(0.0, spread * _NORMAL.pdf(ratio) - margin * risk))
 
 
+def of_layer(doubts: Iterable[Doubt], time: float) -> Doubt:
+    """The doubt about all that was given up of one layer.
+
+    One of its placements is used, so whatever another one would have saved, it is no more than the
+    layer takes: in expectation, no more than that times the probability that any was better. Errors
+    that are taken for normal know nothing of this, since they have no end.
+
+    Parameters
+    ----------
+    doubts : iterable of Doubt
+        Of each placement.
+    time : float
+        Nanoseconds of the layer.
+    """
+    whole = together((one, 1) for one in doubts)
+    return Doubt(whole.risk, min(whole.regret, whole.risk * time))
+
+
 def together(doubts: Iterable[tuple[Doubt, int]]) -> Doubt:
     """The doubt about many; each with the number of layers that it is about.
 

@@ -8,7 +8,7 @@ from bnnplan.planner.profile import Eliminated, LayerCosts, Origin
 from bnnplan.planner.profiling.candidates import Choice
 from bnnplan.planner.profiling.elimination import Elimination
 from bnnplan.planner.profiling.knowledge import Key
-from bnnplan.planner.profiling.risk import together
+from bnnplan.planner.profiling.risk import Doubt, of_layer, together
 from bnnplan.planner.profiling.savings import full_rounds
 
 
@@ -49,10 +49,18 @@ def eliminated(
     dropped = sum(names.count(signature) for signature, _, _ in given_up)
     left = elimination.knowledge.unprepared()
     given_up |= {(s, cost.device, cost.configuration) for s, mine in left.items() for cost in mine}
+    doubts: dict[str, list[Doubt]] = {}
+    for placement, found in elimination.doubts.items():
+        if placement in given_up:
+            doubts.setdefault(placement[0], []).append(found)
+    fastest = {
+        signature: min(cost.time.median for cost in layers[name].placements)
+        for name, signature in signatures.items()
+        if signature in doubts
+    }
     whole = together(
-        (found, names.count(placement[0]))
-        for placement, found in elimination.doubts.items()
-        if placement in given_up
+        (of_layer(mine, fastest[signature]), names.count(signature))
+        for signature, mine in doubts.items()
     )
     checked = len(costs) - len(unchecked)
     full = full_rounds(signatures, choices, left, rounds, tolerance)

@@ -11,7 +11,7 @@ from bnnplan.planner.board import Board
 from bnnplan.planner.cores import cluster_of
 from bnnplan.planner.plan import Baseline, Plan
 from bnnplan.planner.problem import Measure
-from bnnplan.planner.report.origin_text import estimated, mark, plan_origin
+from bnnplan.planner.report.origin_text import estimate, estimated, mark, plan_origin
 from bnnplan.planner.report.tables import Rows
 from bnnplan.planner.report.units import duration, times
 from bnnplan.planner.uncertainty import least_known
@@ -49,7 +49,10 @@ def baseline_parts(plan: Plan, *, verbose: bool) -> Iterator[Rows | str]:
             baseline.name,
             baseline.note,
             *([estimated(measure, baseline.value(measure), baseline.origin)] if by_value else []),
-            duration(baseline.value(Measure.LATENCY) if is_pipeline else baseline.predicted_ns),
+            estimate(
+                baseline.value(Measure.LATENCY) if is_pipeline else baseline.predicted_ns,
+                baseline.origin,
+            ),
             duration(baseline.measured.median if baseline.measured else None),
             gain(plan, baseline),
         )

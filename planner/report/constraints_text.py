@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from bnnplan.planner.explanation.constraints import Worths
 from bnnplan.planner.problem import Measure
+from bnnplan.planner.profile import Origin
+from bnnplan.planner.report.origin_text import estimated
 from bnnplan.planner.report.tables import Rows
-from bnnplan.planner.report.units import amount
 from bnnplan.planner.solvers.insight.worth import Worth
 
 CONSTRAINTS = {
@@ -21,35 +22,39 @@ CONSTRAINTS = {
 }
 
 
-def constraint_lines(measure: Measure, worths: Worths) -> Iterator[str]:
+def constraint_lines(
+    measure: Measure, worths: Worths, known: Origin = Origin.MEASURED
+) -> Iterator[str]:
     """Say which constraints bind, and what each costs."""
     for one in worths.binding:
         name = " ".join(filter(None, (CONSTRAINTS[one.what], one.name)))
         if one.low:
-            yield f"binds: {name}; without it {_gain(measure, one)}"
+            yield f"binds: {name}; without it {_gain(measure, one, known)}"
         else:
-            yield f"may bind: {name}; without it at most {amount(measure, one.high)} less"
+            yield f"may bind: {name}; without it at most {estimated(measure, one.high, known)} less"
     if worths.loose and not worths.binding:
         yield "no constraint binds: without any of them no plan is better"
     elif worths.loose:
         yield f"constraints that do not bind: {worths.loose}"
 
 
-def _gain(measure: Measure, one: Worth) -> str:
+def _gain(measure: Measure, one: Worth, known: Origin) -> str:
     if one.proven:
-        return f"{amount(measure, one.gain)} less"
-    return f"{amount(measure, one.low)} to {amount(measure, one.high)} less"
+        return f"{estimated(measure, one.gain, known)} less"
+    return f"{estimated(measure, one.low, known)} to {estimated(measure, one.high, known)} less"
 
 
-def margin_table(measure: Measure, margins: Sequence[Worth]) -> Rows:
+def margin_table(
+    measure: Measure, margins: Sequence[Worth], known: Origin = Origin.MEASURED
+) -> Rows:
     """What a little more of everything would be worth."""
     rows = Rows("what if", "", "worth", left=2)
     for one in margins:
-        rows.add_row(f"{one.what} {one.name}".strip(), one.change, _worth(measure, one))
+        rows.add_row(f"{one.what} {one.name}".strip(), one.change, _worth(measure, one, known))
     return rows
 
 
-def _worth(measure: Measure, one: Worth) -> str:
+def _worth(measure: Measure, one: Worth, known: Origin) -> str:
     if one.proven:
-        return f"{amount(measure, one.gain)} less" if one.gain else "nothing"
-    return f"at most {amount(measure, one.high)} less"
+        return f"{estimated(measure, one.gain, known)} less" if one.gain else "nothing"
+    return f"at most {estimated(measure, one.high, known)} less"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bnnplan.planner.plan import Plan
 from bnnplan.planner.problem import Measure
 from bnnplan.planner.profile import Eliminated, Origin, Time
-from bnnplan.planner.report.units import amount, duration, percent
+from bnnplan.planner.report.units import amount, duration, percent, signed_percent
 from bnnplan.planner.uncertainty import least_known, origins_text
 
 
@@ -65,6 +65,13 @@ def origin_lines(plan: Plan) -> Iterator[str]:
     yield f"costs of layers: {origins_text(origins)}{source}"
     if plan.predicted.interval is not None:
         yield interval_text(plan.predicted.interval, Origin.MODELLED in origins)
+    if plan.predicted.period_interval is not None:
+        low, high = plan.predicted.period_interval
+        streams = "; the rates of streams added up" if plan.replicas else ""
+        yield (
+            f"period {duration(low)} to {duration(high)}, by the same rule for what each device "
+            f"works, with all devices off the same way at once{streams}"
+        )
 
 
 def interval_text(interval: tuple[int, int], is_modelled: bool) -> str:
@@ -75,6 +82,15 @@ def interval_text(interval: tuple[int, int], is_modelled: bool) -> str:
     return (
         f"end to end {ends} ({known}), if layers of one kind are off the same way, different kinds "
         "independently, and transfers and launches not at all"
+    )
+
+
+def foretold_text(predicted: int, measured: float) -> str:
+    """How far a board model was off, before measuring the plan corrected its costs."""
+    off = signed_percent(predicted / max(measured, 1) - 1)
+    return (
+        f"the board model alone predicted {duration(predicted)} of this plan, measured "
+        f"{duration(measured)} ({off})"
     )
 
 

@@ -98,7 +98,7 @@ def compared_note(plan: Plan) -> str | None:
     """What is compared of a plan for throughput, whose latency alone is no aim; else None."""
     if not plan.request.is_pipeline:
         return None
-    what = alone_note(plan) or "a plan for throughput, run as no pipeline: one batch at a time"
+    what = alone_note(plan) or "a plan for throughput, run one batch at a time"
     return (
         f"{what}: latencies are compared; for throughput run this plan, and one solved with other "
         "wishes, with 'run PLAN --frames N'"
@@ -161,5 +161,5 @@ def _devices(rows: list[PlannedLayer]) -> str:
         shown = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
         count = "1 layer" if len(names) == 1 else f"{len(names)} layers"
         launch = f", and {duration(starting[device])} to start them" if starting[device] else ""
-        parts.append(f"{device} ({count}, {shown}: {duration(total)}{launch})")
+        parts.append(f"{device} ({count}, {shown}: {estimate(total, known)}{launch})")
     return " and ".join(parts)

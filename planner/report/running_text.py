@@ -27,6 +27,11 @@ def running_lines(running: Running) -> Iterator[str | Rows]:
             f"p90 {duration(found.latency_p90_ns)}, p99 {duration(found.latency_p99_ns)}"
         )
         yield stage_table(running)
+        if running.is_skewed:
+            yield (
+                "stages took longer on average than most of the time: the first batches, before "
+                "caches and rings are full, count in so few frames; more --frames level that out"
+            )
         if running.is_starved:
             yield (
                 "no stage was busy all the time: frames came, or results were taken, more slowly "

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from bnnplan.planner.report.tables import Rows
 from bnnplan.planner.report.units import duration, per_second, percent, share, size, times
-from bnnplan.planner.simulation.simulated import Simulated, SimulatedUse
+from bnnplan.planner.simulation.simulated import PeriodInterval, Simulated, SimulatedUse
 
 BUSY = 0.97
 """Share of the time from which something is as busy as it can be."""
@@ -39,11 +39,7 @@ def simulation_text(found: Simulated, *, verbose: bool = False) -> Iterator[str 
         + (_against(found.period_ns, found.predicted_period_ns) if found.rate is None else "")
     )
     if found.interval is not None:
-        yield (
-            f"  {found.interval.uncertain} costs are not measured: between "
-            f"{duration(found.interval.low)} and {duration(found.interval.high)} with 95 of 100 "
-            "draws of them, without jitter"
-        )
+        yield _interval(found.interval, pipelined=found.pipelined)
     taken = found.latency
     since = "from its begin" if found.rate is None else "from when its last image arrives"
     yield (
@@ -61,6 +57,17 @@ def simulation_text(found: Simulated, *, verbose: bool = False) -> Iterator[str 
         yield _uses("core, queue or link", found.resources)
     if found.rings:
         yield _rings(found)
+
+
+def _interval(interval: PeriodInterval, *, pipelined: bool) -> str:
+    count = interval.uncertain
+    layers = "the cost of 1 layer is" if count == 1 else f"the costs of {count} layers are"
+    stages = "; all devices off the same way at once" if pipelined else ""
+    return (
+        f"  {layers} not measured: between {duration(interval.low)} and "
+        f"{duration(interval.high)} by their intervals, if layers of one kind are off the same "
+        f"way, different kinds independently{stages}"
+    )
 
 
 def _against(value: float, predicted: int | None) -> str:
@@ -83,9 +90,14 @@ def _is_comparable(found: Simulated) -> bool:
     return found.rate is None and found.streams == 1
 
 
+def _is_flooded(found: Simulated, rate: float) -> bool:
+    """Whether more images arrive than are computed."""
+    return found.images_per_second < 0.98 * rate
+
+
 def _arriving(found: Simulated) -> str:
     assert found.rate is not None
-    if found.images_per_second < 0.98 * found.rate:
+    if _is_flooded(found, found.rate):
         return (
             f"arriving: {per_second(found.rate, ' images')}, more than are computed: batches wait "
             f"ever longer, at the end {found.waiting:,} of them"
@@ -96,10 +108,12 @@ def _arriving(found: Simulated) -> str:
 
 def _limit(found: Simulated) -> str:
     busiest = f"{found.bottleneck}, busy {share(found.bottleneck_busy)} of the time"
-    if found.bottleneck_busy >= BUSY or not found.pipelined:
+    if found.bottleneck_busy >= BUSY:
         return f"bottleneck: {busiest}"
-    if found.rate is not None:
+    if found.rate is not None and not _is_flooded(found, found.rate):
         return f"no bottleneck: images arrive more slowly; busiest is {busiest}"
+    if not found.pipelined:
+        return f"bottleneck: {busiest}"
     why = (
         f"at most {_batches(found.window)} may be on the way"
         if found.jitter.startswith("none")

@@ -13,7 +13,8 @@ def trial_text(plan: Plan) -> Iterator[str | Rows]:
     """Give how correcting costs has ended, and the table of candidates, if there are any."""
     if plan.agreement is not None:
         what = "period" if plan.request.is_pipeline else "latency"
-        yield agreement_text(plan.agreement, what)
+        is_bound = plan.request.confidence is not None
+        yield agreement_text(plan.agreement, what, is_bound=is_bound)
     if plan.candidates is None:
         return
     rows = Rows("candidate", "predicted", "measured", "its time by the plan's", "95 %")
@@ -32,10 +33,18 @@ def trial_text(plan: Plan) -> Iterator[str | Rows]:
         yield f"rank correlation of predicted and measured: {correlation:.2f}"
 
 
-def agreement_text(found: Agreement, what: str) -> str:
-    """How correcting costs by what was measured (latency or period) has ended."""
+def agreement_text(found: Agreement, what: str, *, is_bound: bool = False) -> str:
+    """How correcting costs by what was measured (latency or period) has ended.
+
+    Where costs are bounds of a confidence, what is measured may be below what is predicted.
+    """
     rounds = "1 round" if found.rounds == 1 else f"{found.rounds} rounds"
     asked = f"(tolerance {percent(found.tolerance)})"
+    if found.agreed and is_bound:
+        return (
+            f"measured {what} is above the predicted bound by no more than {percent(found.error)} "
+            f"after {rounds} {asked}"
+        )
     if found.agreed:
         return (
             f"predicted and measured {what} agree within {percent(found.error)} after {rounds} "

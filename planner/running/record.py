@@ -126,6 +126,14 @@ class Running:
             and excess * self.frames > HELD_UP_NS * self.plan.batch
         )
 
+    @property
+    def is_skewed(self) -> bool:
+        """Whether stages took longer on average than batches mostly came apart."""
+        if self.median_period_ns is None or self.is_starved or self.is_uneven:
+            return False
+        each = self.median_period_ns * len(self.plan.streams)
+        return any(stage.busy_ns > UNEVEN * each for stage in self.stages)
+
     def predicted_ns(self, stage: MeasuredStage) -> int:
         """What the layers of a stage were predicted to take for a batch, and to start them."""
         layers = self.plan.streams[stage.stream].layers

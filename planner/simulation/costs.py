@@ -16,9 +16,10 @@ from bnnplan.planner.execution.segments import Segment
 from bnnplan.planner.execution.staging import Formats, Place
 from bnnplan.planner.execution.trace import EventKind
 from bnnplan.planner.plan import Plan, PlanError, PlannedLayer, PlannedStream
-from bnnplan.planner.profile import Origin, PlacementCost, Profile
+from bnnplan.planner.profile import PlacementCost, Profile
 from bnnplan.planner.simulation.model import Activity
 from bnnplan.planner.simulation.spread import spread_of
+from bnnplan.planner.uncertainty import doubt_of
 
 
 @frozen
@@ -76,7 +77,7 @@ class Costs:
             busy,
             time.median,
             spread_of(time) if self.scatters else None,
-            None if cost.origin is Origin.MEASURED else (time.low, time.high),
+            doubt_of(row.name, row.kind, cost, time),
         )
 
     def program(self, stream: PlannedStream, segment: Segment) -> Iterator[Activity]:

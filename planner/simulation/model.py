@@ -8,6 +8,7 @@ from bnnplan.models.converters import as_tuple
 from bnnplan.planner.execution.pipelines.layout import Wait
 from bnnplan.planner.execution.trace import EventKind
 from bnnplan.planner.simulation.spread import Spread
+from bnnplan.planner.uncertainty import Doubt
 
 
 @frozen
@@ -24,9 +25,8 @@ class Activity:
         The median of what it takes.
     spread : Spread or None
         Of its own, from turn to turn; None where it always takes the same.
-    interval : (int, int) or None
-        Nanoseconds in which the median is believed to lie in 95 of 100 cases; None where it was
-        measured.
+    doubt : Doubt or None
+        How far the median may be off; None where nothing is known of that.
     """
 
     kind: EventKind
@@ -35,7 +35,7 @@ class Activity:
     resources: frozenset[str]
     ns: int
     spread: Spread | None = None
-    interval: tuple[int, int] | None = None
+    doubt: Doubt | None = None
 
 
 @frozen

@@ -101,16 +101,13 @@ class PeriodInterval:
     Parameters
     ----------
     low, high : int
-        Of 95 of 100 repetitions, nanoseconds.
-    repetitions : int
-        With costs drawn within their intervals.
+        Nanoseconds; the period of the simulation is in between.
     uncertain : int
-        Layers whose costs are not measured.
+        Layers whose costs are not measured, each counted once for all streams.
     """
 
     low: int
     high: int
-    repetitions: int
     uncertain: int
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import numpy as np
 
 from bnnplan.models.graph import Network
@@ -10,9 +12,10 @@ from bnnplan.planner.plan import Plan, PlanError
 from bnnplan.planner.profile import MOST, Origin, Profile
 from bnnplan.planner.simulation import summary
 from bnnplan.planner.simulation.costs import Costs
+from bnnplan.planner.simulation.doubting import period_interval
 from bnnplan.planner.simulation.options import Jitter, SimulationOptions
 from bnnplan.planner.simulation.playing import play
-from bnnplan.planner.simulation.scattering import as_measured, period_interval, scattered
+from bnnplan.planner.simulation.scattering import as_measured, scattered
 from bnnplan.planner.simulation.simulated import Simulated
 from bnnplan.planner.simulation.streams import pipeline_model, runs_model
 
@@ -101,7 +104,7 @@ def simulate_traced(
         rings=[*summary.ring_rows(model, history)],
         jitter=jitter,
         costs=_source(costs, wanted),
-        interval=period_interval(model, len(arrivals), random),
+        interval=period_interval(model, between, arrivals, pipelined=pipelined, seed=wanted.seed),
         seed=wanted.seed,
     )
     return simulated, summary.trace_of(model, history)
@@ -123,10 +126,11 @@ def _arrivals(plan: Plan, options: SimulationOptions) -> np.ndarray:
 def _source(costs: Costs, options: SimulationOptions) -> str:
     if options.measured:
         return "of stages, as measured in the running plan"
-    rows = [row for stream in costs.plan.streams for row in stream.layers]
-    known = [cost.origin if (cost := costs.cost_of(row)) else row.origin for row in rows]
+    known: dict[Origin, set[str]] = defaultdict(set)
+    for row in (row for stream in costs.plan.streams for row in stream.layers):
+        known[cost.origin if (cost := costs.cost_of(row)) else row.origin].add(row.name)
     text = "as the plan states them" if costs.profile is None else "of the profile"
     for origin in Origin:
-        if origin is not Origin.MEASURED and origin in known:
-            text += f", {origin.value} for {known.count(origin)} of {len(known)} layers"
+        if origin is not Origin.MEASURED and known[origin]:
+            text += f", {origin.value} for {len(known[origin])} of {len(costs.plan.layers)} layers"
     return text

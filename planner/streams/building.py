@@ -44,6 +44,7 @@ def plan_of_streams(
             first.predicted,
             latency_ns=max(plan.predicted.latency_ns for plan in plans),
             period_ns=period_of(periods),
+            period_interval=_interval(plans),
             energy_nj=None if None in energies else max(one or 0 for one in energies),
             memory_bytes=sum(memories) - again.total(),
             first_period_ns=periods[0] if several else None,
@@ -56,6 +57,15 @@ def plan_of_streams(
             for plan, period in zip(plans[1:], periods[1:], strict=True)
         ],
     )
+
+
+def _interval(plans: Sequence[Plan]) -> tuple[int, int] | None:
+    """Where the period of all streams lies, if they are at the same end at once: rates add up."""
+    known = [plan.predicted.period_interval for plan in plans]
+    if not any(known):
+        return None
+    each = [one or (_period(plan),) * 2 for one, plan in zip(known, plans, strict=True)]
+    return period_of([low for low, _ in each]), period_of([high for _, high in each])
 
 
 def summed(rows: Iterable[MemoryUse], again: Mapping[str, int]) -> tuple[MemoryUse, ...]:

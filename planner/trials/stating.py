@@ -41,7 +41,9 @@ def with_own_error(plan: Plan) -> Plan:
     error = round(prediction_error(plan, predicted, measured), 6)
     is_close = error <= ended.tolerance and not ended.interrupted and not ended.note
     note = ONCE_MORE if ended.agreed and not is_close else ended.note
-    return attrs.evolve(plan, agreement=attrs.evolve(ended, error=error, agreed=is_close, note=note))
+    return attrs.evolve(
+        plan, agreement=attrs.evolve(ended, error=error, agreed=is_close, note=note)
+    )
 
 
 def with_allocated(plan: Plan, network: Network, test: Reference) -> Plan:

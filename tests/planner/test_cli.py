@@ -11,6 +11,7 @@ from networks import chain
 
 from bnnplan.backends.reference import evaluate as evaluate_reference
 from bnnplan.models.network_file import save_network
+from bnnplan.planner.plan_file import load_plan
 
 QUICK = ("--devices", "cpu0", "--budget", "2")
 
@@ -143,6 +144,22 @@ def test_compare_measures_the_plan_and_its_peers(bnnplan, net):
     assert rows["plan"]["ratio"] == 1.0
     assert "onnxruntime float32" in rows
     assert "best single device: it is the same as 'plan'" in document["missing"]
+
+
+def test_compare_says_that_it_compares_latencies_of_a_plan_for_throughput(bnnplan, net, tmp_path):
+    """Its baselines are compared as well, unless they are the plan itself, or several streams."""
+    file = tmp_path / "plan.json"
+    wishes = ("--objective", "throughput", "--no-run", "--budget", "0.5", "--devices", "cpu0")
+    code, _, err = bnnplan("solve", net, *wishes, "-o", file)
+    assert code == 0, err
+    plan = load_plan(file)
+    code, out, err = bnnplan("compare", file, "--seconds", "0.1")
+    assert code == 0, err
+    assert "one batch at a time: latencies are compared; for throughput run this plan" in out
+    for row in plan.baselines:
+        is_told = f"not compared: {row.name}: " in out
+        assert is_told or any(line.startswith(row.name) for line in out.splitlines())
+    assert "not compared: replication only: batches are dealt out to several streams" in out
 
 
 def test_backends_are_listed(bnnplan):

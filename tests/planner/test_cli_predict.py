@@ -161,6 +161,14 @@ def test_a_plan_of_the_board_here_runs_if_asked(bnnplan, net, here_file, model_f
     )
     assert code == 0, err
     assert json.loads(out)["measured"]["end_to_end"]["median"] > 0
+    code, out, err = bnnplan(
+        *("solve", net, "--board-model", here_file, "--run", "--budget", "0.5")
+    )
+    assert code == 0, err
+    # Four layers, a launch and two transfers, however the costs were corrected since.
+    told = re.search(r"the board model alone predicted (\S+ µs) of this plan, measured ", out)
+    assert told is not None, out
+    assert told[1] == "4.12 µs"
     code, _, err = bnnplan("solve", net, "--board-model", model_file, "--run")
     assert code == 1
     assert "is not of this machine" in err
@@ -282,3 +290,17 @@ def test_elimination_says_what_it_left_out(bnnplan, net, tmp_path):
     )
     assert code == 0, err
     assert "placements measured to the end" in err
+
+
+def test_what_cannot_be_told_is_not_printed_as_a_figure(capsys, reference_board):
+    made_up = made_up_profile(reference_board, NETWORK)
+    launch = attrs.evolve(made_up.launches[0], ns=0)
+    move = made_up.transfers[0]
+    rough = [attrs.evolve(move, residual=0.271), attrs.evolve(move, residual=0.05)]
+    shown = attrs.evolve(made_up, launches=[launch], transfers=rough)
+    print_profile(shown, NETWORK, verbose=False)
+    out = capsys.readouterr().out
+    assert ": < 0.1 µs" in out
+    assert ": 0 ns" not in out
+    assert "(rough: some sizes are 27.1 % off)" in out
+    assert "(fit within 5 %)" in out

@@ -13,7 +13,7 @@ from bnnplan.models.network_file import save_network
 from bnnplan.planner.plan_file import save_plan
 from bnnplan.planner.planning import find_plan
 from bnnplan.planner.problem import Measure
-from bnnplan.planner.profile import Origin, Time, save_profile
+from bnnplan.planner.profile import Origin, Time, load_profile, save_profile
 from bnnplan.planner.request import Request
 
 
@@ -67,8 +67,31 @@ def test_what_is_not_known_is_told(bnnplan, folder):
     assert "durations: of the profile; jitter: of each layer" in out
     profile = ("--profile", folder / "modelled.json")
     _, out, _ = bnnplan("simulate", folder / "plan.json", "--frames", "500", *profile)
-    assert "costs are not measured: between" in out
+    assert "layers are not measured: between" in out
     assert "durations: of the profile, modelled for " in out
+
+
+def test_layers_of_uncertain_cost_are_counted_once(bnnplan, folder):
+    profile = ("--profile", folder / "modelled.json")
+    _, out, _ = bnnplan("simulate", folder / "plan.json", "--frames", "500", *profile)
+    count = len(json.loads((folder / "plan.json").read_text())["layers"])
+    assert f"modelled for {count} of {count} layers" in out
+    assert f"the costs of {count} layers are not measured" in out
+
+
+def test_plans_that_run_batch_by_batch_have_no_bottleneck_either(bnnplan, folder, tmp_path):
+    network = lower(open_network(str(folder / "chain.bnn")))
+    plan = find_plan(
+        network, load_profile(folder / "profile.json"), source=str(folder / "chain.bnn")
+    )
+    save_plan(plan, tmp_path / "alone.json")
+    _, out, _ = bnnplan("simulate", tmp_path / "alone.json", "--frames", "500", "--rate", "100")
+    assert "one after the other" in out
+    assert "no bottleneck: images arrive more slowly; busiest is stage" in out
+    _, out, _ = bnnplan("simulate", tmp_path / "alone.json", "--frames", "500", "--rate", "1e6")
+    assert "no bottleneck: images arrive" not in out
+    assert "bottleneck: " in out
+    assert "more than are computed" in out
 
 
 def test_arrivals_are_waited_for(bnnplan, folder):
@@ -108,7 +131,7 @@ def test_misuse_is_told_in_one_line(bnnplan, folder):
     for arguments, code, text in (
         (("fashion",), 2, "fashion: is no plan file (.json)"),
         ((plan, "--jitter", "much"), 2, "--jitter much: must be measured, none, or a share"),
-        ((plan, "--jitter", "-1"), 2, "--jitter -1: a share must be from 0 to 10 (see bnnplan simulate"),
+        ((plan, "--jitter", "-1"), 2, "--jitter -1: a share must be from 0 to 10 (see"),
         ((plan, "--jitter", "nan"), 2, "--jitter nan: a share must be from 0 to 10"),
         ((plan, "--rate", "0"), 2, "--rate 0: must be at least 0.001"),
         ((plan, "--rate", "inf"), 2, "--rate inf: must be at most 1e+12"),

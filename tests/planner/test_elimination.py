@@ -25,7 +25,7 @@ from bnnplan.planner.profiling.dominance import (
 )
 from bnnplan.planner.profiling.knowledge import Knowledge
 from bnnplan.planner.profiling.oracle import MismatchError, Oracle
-from bnnplan.planner.profiling.risk import Doubt, doubt, together
+from bnnplan.planner.profiling.risk import Doubt, doubt, of_layer, together
 from bnnplan.planner.profiling.savings import full_rounds
 from bnnplan.planner.profiling.surveying import signatures_of
 
@@ -207,6 +207,23 @@ def test_more_reach_means_more_doubt(low, gap, width, reach):
     both = together([(less, 1), (more, 2)])
     assert both.risk == pytest.approx(min(1.0, less.risk + more.risk))
     assert both.regret == pytest.approx(less.regret + 2 * more.regret)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 1000), st.integers(1, 10**6)), min_size=1, max_size=20),
+    st.integers(1, 500),
+)
+def test_no_layer_is_expected_to_lose_more_than_it_takes(others, time):
+    best = chance(time, time)
+    doubts = [
+        doubt(chance(time + gap - width, time + gap + width), best, 0.0) for gap, width in others
+    ]
+    found = of_layer(doubts, time)
+    assert found.risk == pytest.approx(min(1.0, sum(one.risk for one in doubts)))
+    assert 0 <= found.regret <= found.risk * time
+    assert found.regret <= sum(one.regret for one in doubts) + 1e-9
+    few = [Doubt(0.01, 0.5)]
+    assert of_layer(few, 1000.0) == few[0]
 
 
 @pytest.fixture(scope="module")

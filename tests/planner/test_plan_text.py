@@ -202,6 +202,15 @@ def test_layers_of_a_pipeline_say_what_the_period_is_made_of(plan):
     assert "corrected by what stages measured" in shown(for_throughput(plan, agreement=again))
 
 
+def test_a_bound_of_a_confidence_is_not_said_to_agree(plan):
+    """What is measured is far below it, as it should be."""
+    ended = attrs.evolve(plan, agreement=Agreement(1, 0.0, 0.05, True))
+    assert "predicted and measured latency agree within 0 % after 1 round" in shown(ended)
+    bound = shown(asked(ended, confidence=0.95))
+    assert "agree" not in bound
+    assert "measured latency is above the predicted bound by no more than 0 %" in bound
+
+
 def test_only_what_ran_has_allocated_memory(plan):
     memory = [MemoryUse("host", 1024, 2048, 2048, 1024, 5 * 1024)]
     ran = shown(attrs.evolve(plan, memory=memory))

@@ -29,6 +29,7 @@ from bnnplan.planner.predicting import (
     predict_profile,
     require_here,
 )
+from bnnplan.planner.problem import Measure
 from bnnplan.planner.profile import (
     Conditions,
     LaunchCost,
@@ -40,8 +41,11 @@ from bnnplan.planner.profile import (
     Rejection,
     Time,
 )
+from bnnplan.planner.report.origin_text import origin_lines
+from bnnplan.planner.report.units import duration
+from bnnplan.planner.request import Request
 from bnnplan.planner.statistics import upper_bound
-from bnnplan.planner.uncertainty import interval_of, origins_text
+from bnnplan.planner.uncertainty import doubt_of, interval_of, origins_text, period_interval
 
 NETWORK = lower(chain())
 
@@ -287,6 +291,35 @@ def test_errors_of_one_model_add_up_and_those_of_others_as_squares():
     sure = {"one": ("Conv", cost(100, 70, 130)), "two": ("Conv", cost(9, 9, 9, Origin.MEASURED))}
     assert interval_of(109, sure) == (79, 139)
     assert interval_of(9, {"two": sure["two"]}) is None
+
+
+def doubted(cost, name="one", kind="Conv"):
+    return cost.device, cost.time.median, doubt_of(name, kind, cost, cost.time)
+
+
+def test_a_period_lies_where_its_busiest_device_does():
+    alone = [doubted(cost(100, 70, 140)), doubted(cost(100, 90, 120), "two")]
+    # Five nanoseconds are transfers, which are exact.
+    assert period_interval(205, alone) == (205 - 40, 205 + 60)
+    # The other device limits at the upper end, and at the lower end as well.
+    both = [*alone, doubted(cost(190, 185, 400, device="b"), "three")]
+    assert period_interval(205, both) == (190, 405)
+    sure = [doubted(cost(100, 70, 140, Origin.MEASURED))]
+    assert period_interval(105, sure) is None
+
+
+def test_plans_for_throughput_say_where_their_period_lies(model, measured):
+    found = completed(kept(measured, {("second", "a"), ("second", "b")}), model, NETWORK)
+    request = Request(objectives=[Measure.PERIOD])
+    plan = find_plan(NETWORK, found, request=request, source="chain")
+    low, high = plan.predicted.period_interval
+    assert low <= plan.predicted.period_ns <= high
+    assert low < high
+    text = "\n".join(origin_lines(plan))
+    assert f"period {duration(low)} to {duration(high)}, by the same rule" in text
+    known = find_plan(NETWORK, measured, request=request, source="chain")
+    assert known.predicted.period_interval is None
+    assert find_plan(NETWORK, found, source="chain").predicted.period_interval is None
 
 
 def test_origins_are_counted_in_words():

@@ -2,6 +2,7 @@
 
 import random
 import statistics
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -167,3 +168,14 @@ def test_more_tolerance_never_wants_more(samples, count):
         return allowed([candidate(one) for one in samples], ["s"] * count, tolerance)
 
     assert all(less <= more for less, more in zip(at(0.01), at(0.1), strict=True))
+
+
+def test_launches_are_clamped_after_their_median_not_before(board):
+    survey = SimpleNamespace(oracle=None, elimination=None)
+    rounds = Rounds(survey, 0.03)
+    rounds.launch_samples = {
+        ("cpu0", 1): [-300, -200, 100],
+        ("cpu0", 2): [-50, 400, 400, 500, -50],
+        ("cpu0", 3): [-100, 300],
+    }
+    assert [cost.ns for cost in rounds.launches(None)] == [0, 400, 100]

@@ -113,6 +113,8 @@ def test_a_trace_shows_the_stages_as_that_of_a_simulation_does(bnnplan, plan, tm
         rows.append({e["args"]["name"] for e in events if e["ph"] == "M"})
         batches = [e["name"] for e in events if e.get("cat") == "batch"]
         assert len(set(batches)) >= 40
+        told = "its batches are more than the frames" in " ".join(out.split())
+        assert told == (command == "run")
     assert rows[0] == rows[1]
 
 
@@ -144,6 +146,17 @@ def test_a_mean_far_above_the_median_is_told(plans, seconds, is_told):
     lines = [str(line) for line in running_lines(ran)]
     assert any("measured median 1.00 ms" in line for line in lines), lines
     assert any("the cores were taken away" in line for line in lines) == is_told
+
+
+@pytest.mark.parametrize(("busy_ns", "is_told"), [(10**6, False), (4 * 10**6, True)])
+def test_stages_of_a_mean_above_the_period_are_explained(plans, busy_ns, is_told):
+    stage = MeasuredStage(0, 0, ("a",), ("first",), busy_ns, 0.95)
+    measured = MeasuredPipeline(summarize([10**6] * 9, tolerance=0.03), 100, *[10**6] * 3, [stage])
+    ran = running.Running(
+        load_plan(plans["stages"]), 100, 0.1, measured, "random", 1, only_rate=True
+    )
+    lines = [str(line) for line in running_lines(ran)]
+    assert any("more --frames level that out" in line for line in lines) == is_told
 
 
 @pytest.mark.parametrize("only_rate", [True, False])
@@ -325,7 +338,10 @@ def test_a_plan_for_another_board(bnnplan, plans, tmp_path):
 def test_a_source_that_is_too_slow_is_told(bnnplan, plans, stdin, monkeypatch):
     stdin(PIXELS.tobytes())
     monkeypatch.setattr(running, "STARVED", 1.1)
-    assert "no stage was busy all the time" in bnnplan("run", plans["stages"], "-i", "-")[1]
+    out = bnnplan("run", plans["stages"], "-i", "-")[1]
+    assert "no stage was busy all the time" in out
+    assert "leave out --output and --top" in " ".join(out.split())
+    assert "measured (mean)" in out
     assert "no stage was busy" not in bnnplan("run", plans["stages"], "--frames", "9")[1]
 
 

@@ -282,6 +282,22 @@ def test_measured_stages_take_what_they_took(far_profile):
         simulate(plan, chain(), None, options)
 
 
+def test_what_passes_between_turns_is_no_work(two_references):
+    """One stage: a batch's latency is its turn, however much longer the period is."""
+    profile = made_up_profile(two_references, chain())
+    alone = attrs.evolve(THROUGHPUT, pins={node.name: "a" for node in chain().nodes})
+    plan = planned(chain(), profile, alone)
+    names = [row.name for row in plan.layers]
+    # The mean counts interruptions many times as long as a turn.
+    stage = MeasuredStage(0, 0, {"a"}, names, 390_000, 0.99)
+    pipeline = MeasuredPipeline(exactly(392_000), 100, 281_000, 330_000, 12_300_000, [stage])
+    plan = attrs.evolve(plan, pipeline=pipeline)
+    found = simulate(plan, chain(), None, SimulationOptions(frames=4000, measured=True))
+    assert found.latency.p50_ns == pytest.approx(281_000, rel=0.02)
+    assert found.latency.p90_ns == pytest.approx(330_000, rel=0.02)
+    assert found.period_ns == pytest.approx(392_000, rel=0.02)
+
+
 def test_predicted_costs_give_an_interval(far_profile):
     def certain(name, device):
         return Time(1000, 800, 1200, 1000, 0)
@@ -293,8 +309,37 @@ def test_predicted_costs_give_an_interval(far_profile):
     assert interval.uncertain == len(chain().nodes)
     assert 0.8 * found.period_ns < interval.low < found.period_ns < interval.high
     assert interval.high < 1.2 * found.period_ns
+    told = plan.predicted.period_interval
+    assert (interval.low, interval.high) == pytest.approx(told, rel=0.001)
+    # Where images arrive more slowly, costs do not matter.
+    slow = attrs.evolve(STILL, rate=0.2e9 / found.period_ns)
+    slowly = simulate(plan, chain(), profile, slow)
+    assert slowly.interval.low == pytest.approx(slowly.period_ns, rel=1e-4)
+    assert slowly.interval.high == pytest.approx(slowly.period_ns, rel=1e-4)
     assert simulate(plan, chain(), far_profile, STILL).interval is None
     assert "predicted for" in simulate(plan, chain(), None, STILL).costs
+
+
+@settings(max_examples=15)
+@given(
+    st.floats(0, 0.9),
+    st.floats(0, 3),
+    st.booleans(),
+    st.sampled_from([Jitter.NONE, 0.3]),
+)
+def test_the_interval_holds_the_period(far_profile, below, above, together, jitter):
+    def unsure(name, device):
+        low, high = round(10_000 * (1 - below)), round(10_000 * (1 + above))
+        return Time(10_000, low, high, 10_000, 0)
+
+    profile = with_times(far_profile, unsure, origin=Origin.PREDICTED)
+    plan = planned(chain(), profile, APART if together else Request())
+    options = SimulationOptions(frames=300, jitter=jitter)
+    found = simulate(plan, chain(), profile, options)
+    assert found.interval.low <= round(found.period_ns) <= found.interval.high
+    if not together and not plan.concurrent and jitter is Jitter.NONE:
+        told = plan.predicted.interval
+        assert (found.interval.low, found.interval.high) == pytest.approx(told, rel=0.001, abs=10)
 
 
 def test_arrivals_below_the_rate_of_the_plan_do_not_wait(far_profile):

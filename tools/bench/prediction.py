@@ -4,7 +4,8 @@ The board is characterized first, then predicted: layers with products above 20 
 other nine tenths of all layers, networks by the whole model, which has seen none of them. Ours is
 the mean error of a family, or the predicted time of a network, whose peer is the measured one.
 Networks are measured as layers are when a board is characterized: by what a probe takes right
-before and after each run, so that what others take of the machine at the time does not count.
+before and after each run, so that what others take of the machine at the time does not count, and
+by the lower quartile of what that leaves.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from bnnplan.planner.characterizing.launches import launches_of
 from bnnplan.planner.characterizing.measuring import probe_on, trials_of
 from bnnplan.planner.characterizing.pace import NEAR, Pace
 from bnnplan.planner.characterizing.probes import probes_of
-from bnnplan.planner.characterizing.samples import Measurements
+from bnnplan.planner.characterizing.samples import QUIET, Measurements
 from bnnplan.planner.characterizing.session import Options, measure_board
 from bnnplan.planner.descriptors.families import COMPUTE
 from bnnplan.planner.execution.workbench import Workbench
@@ -104,7 +105,8 @@ def network_error(
     (device,) = model.board.devices
     profile = predict_profile(network, model)
     chosen = {node.name: fastest(profile, node.name, threads) for node in network.nodes}
-    predicted = sum(ns for _, ns in chosen.values()) + profile.launch(device.name, threads)
+    widest = max(configuration.threads for configuration, _ in chosen.values())
+    predicted = sum(ns for _, ns in chosen.values()) + profile.launch(device.name, widest)
     bench = Workbench(network, model.board)
     programs = Programs(Material(bench, 0))
     layers = [
@@ -112,7 +114,7 @@ def network_error(
     ]
     probe = probe_beside(bench, device.name, threads)
     times = told_times(programs.link(device.name, layers), probe, found.pace(device.name, threads))
-    measured = statistics.median(times)
+    measured = float(np.quantile(times, QUIET))
     return Result(
         name,
         threads,

@@ -400,6 +400,14 @@ def test_pipe_it_balances_neighbours():
     assert result.solution.stages == (0, 0, 1, 1)
 
 
+def test_pipe_it_takes_equal_devices_in_their_own_order():
+    """Not in that of a set of their names, which is another one in every process."""
+    pairs = [(task, task + 1) for task in range(1, 8)]
+    result = pipe_it.solve(line((5,) * 8, pairs, 8))
+    used = dict.fromkeys(result.solution.choice)
+    assert list(used) == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize(("together", "period"), [(1, 2), (3, 4)])
 def test_pipe_it_merges_stages_while_that_shortens_the_period(together, period):
     problem = line((4, 4), ((1, 2),), 2)
