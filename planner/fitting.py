@@ -16,7 +16,8 @@ import numpy as np
 from attrs import frozen
 
 from bnnplan.planner.board_model import FittedError
-from bnnplan.planner.statistics import Z_95
+from bnnplan.planner.nonnegative import non_negative, non_negative_of_products
+from bnnplan.planner.statistics import student
 
 FOLDS = 10
 ROUNDS = 6
@@ -32,7 +33,6 @@ WORTH = 1.003
 NOTICED, NOTICING = 0.02, 3
 """A term stays only where it is this share of the time of so many samples: else nothing is known of
 what it costs, and layers that have much of it would be predicted anything."""
-TOLERANCE, TINY, RIDGE = 1e-10, 1e-300, 1e-12
 LEAST_WEIGHT = 1e-3
 LEAST_RATIO = 1e-3
 SMALL_SIZE = 1024.0
@@ -63,60 +63,6 @@ class Fit:
     def error(self) -> FittedError:
         """How far it is off on samples that it was not fitted to."""
         return error_of(self.ratios)
-
-
-def non_negative(matrix: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """The x >= 0 that minimises ``|matrix · x - wanted|``.
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (M, N)
-    wanted : ndarray, shape (M,)
-
-    Returns
-    -------
-    ndarray, shape (N,)
-    """
-    return _of_products(matrix.T @ matrix, matrix.T @ wanted)
-
-
-def _of_products(products: np.ndarray, moments: np.ndarray) -> np.ndarray:
-    """The same from ``matrixᵀ · matrix`` and ``matrixᵀ · wanted``, however long the matrix was.
-
-    The active set method of Lawson and Hanson, "Solving Least Squares Problems" (1974), chapter 23,
-    on these products as in Bro and de Jong, "A fast non-negativity-constrained least squares
-    algorithm", Journal of Chemometrics 11, 1997.
-    """
-    scale = np.sqrt(np.diag(products))
-    scale = np.where(scale > 0, scale, 1.0)
-    products, moments = products / np.outer(scale, scale), moments / scale
-    count = len(moments)
-    # Columns that say the same, but for rounding, are told apart by this much.
-    products = products + RIDGE * np.eye(count)
-    least = TOLERANCE * max(float(np.abs(moments).max(initial=0.0)), TINY)
-    found = np.zeros(count)
-    passive = np.zeros(count, np.bool_)
-    # Each round lowers the error and ends in another passive set; a bound for what rounding does.
-    for _ in range(10 * count + 10):
-        gradient = moments - products @ found
-        gradient[passive] = -np.inf
-        if not count or gradient.max() <= least:
-            break
-        passive[np.argmax(gradient)] = True
-        while True:
-            chosen = np.flatnonzero(passive)
-            solved = np.zeros(count)
-            solved[chosen] = np.linalg.solve(products[np.ix_(chosen, chosen)], moments[chosen])
-            below = passive & (solved <= 0)
-            if not below.any():
-                found = solved
-                break
-            steps = found[below] / np.maximum(found[below] - solved[below], TINY)
-            found = found + steps.min() * (solved - found)
-            passive &= found > TOLERANCE
-            found[~passive] = 0.0
-    result: np.ndarray = found / scale
-    return result
 
 
 def fit_terms(samples: Sequence[Mapping[str, float]], times: Sequence[float]) -> Fit:
@@ -181,23 +127,12 @@ def error_of(ratios: np.ndarray) -> FittedError:
     low, high = np.percentile(measured, INTERVAL)
     if 2 <= len(ratios) < ENOUGH:
         logs = np.log(measured)
-        reach = _student(len(logs) - 1) * float(logs.std(ddof=1)) * math.sqrt(1 + 1 / len(logs))
+        reach = student(len(logs) - 1) * float(logs.std(ddof=1)) * math.sqrt(1 + 1 / len(logs))
         low = min(low, math.exp(max(float(logs.mean()) - reach, -MOST_LOG)))
         high = max(high, math.exp(min(float(logs.mean()) + reach, MOST_LOG)))
     return FittedError(
         float(off.mean()), float(np.median(off)), float(low), float(high), len(ratios)
     )
-
-
-def _student(freedom: int) -> float:
-    """The 97.5th percentile of Student's t, by Abramowitz and Stegun, "Handbook of Mathematical
-    Functions" (1964), 26.7.5.
-    """
-    z = Z_95
-    first = (z**3 + z) / 4
-    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-    return z + first / freedom + second / freedom**2 + third / freedom**3
 
 
 def held_out(shares: np.ndarray) -> np.ndarray:
@@ -254,7 +189,7 @@ class _Left:
         """Mean error, outliers weighted down as in the fit."""
         total = 0.0
         for outside, products, moments in self.folds:
-            coefficients = _of_products(products[columns][:, columns], moments[columns])
+            coefficients = non_negative_of_products(products[columns][:, columns], moments[columns])
             off = np.abs(self.shares[outside][:, columns] @ coefficients - 1)
             total += float((off * self.weights[outside]).sum())
         return total / float(self.weights.sum())

@@ -99,3 +99,14 @@ def _ranks(series: Sequence[float]) -> list[float]:
     ordered = sorted(series)
     # The first position of a value, and half the way to its last.
     return [ordered.index(value) + (ordered.count(value) - 1) / 2 for value in series]
+
+
+def student(freedom: int) -> float:
+    """The 97.5th percentile of Student's t, by Abramowitz and Stegun, "Handbook of Mathematical
+    Functions" (1964), 26.7.5.
+    """
+    z = Z_95
+    first = (z**3 + z) / 4
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    return z + first / freedom + second / freedom**2 + third / freedom**3

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from bnnplan.planner.fitting import error_of, fit_sizes, fit_terms, held_out, non_negative
+from bnnplan.planner.fitting import error_of, fit_sizes, fit_terms, held_out
+from bnnplan.planner.nonnegative import non_negative
 
 FIGURES = st.floats(-4, 4).map(lambda value: round(value, 3))
 SYSTEMS = st.tuples(st.integers(1, 9), st.integers(1, 5)).flatmap(

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bnnplan.planner.profiling.transfers import fit
-from bnnplan.planner.statistics import percentile, rank_correlation, summarize
+from bnnplan.planner.statistics import percentile, rank_correlation, student, summarize
 
 SAMPLES = st.lists(st.integers(1, 10**9), min_size=1, max_size=200)
 
@@ -63,3 +63,8 @@ def test_ranks_correlate_by_order_alone():
 def test_what_is_all_equal_has_no_order():
     assert rank_correlation([2, 2, 2], [1, 2, 3]) is None
     assert rank_correlation([1], [1]) is None
+
+
+@pytest.mark.parametrize(("freedom", "value"), [(3, 3.182), (5, 2.571), (10, 2.228), (30, 2.042)])
+def test_percentiles_of_students_t(freedom, value):
+    assert student(freedom) == pytest.approx(value, rel=0.01)
